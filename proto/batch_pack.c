@@ -1,0 +1,556 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Packing a batch: entries become rows of numbers, texts become indices into
+ * tables, and a row's numbers go to one column each. Server only: C11, heap,
+ * and the only file that knows zlib.
+ *
+ * An *extent* is what the first n rows come to in bytes. It is exact, so the
+ * number of rows that fit uncompressed is found while the rows are made, and
+ * nothing is ever written that does not fit. Only how well columns deflate
+ * must be tried out: deflate_most() does, a bounded number of times, starting
+ * from the ratio at which the rows that fit uncompressed deflate. */
+#include "batch.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <zlib.h>
+
+enum {
+    FIRST_COLUMN = roam_v1_Columns_version_gap_tag,
+    COLUMN_COUNT = roam_v1_Columns_body_length_tag - FIRST_COLUMN + 1,
+    TABLE_COUNT = roam_v1_Columns_content_types_tag,
+    HASH_SLOTS = 2 * ROAM_BATCH_TABLE_MAX, /* a power of 2, half empty */
+    DEFLATE_TRIES = 4,
+    WIRE_BYTES = 2 /* the wire type of tables, columns and bodies */
+};
+
+/* Indices of a row's values: its column's field number - FIRST_COLUMN. */
+enum {
+    GAP = 0,
+    TIME_DELTA = roam_v1_Columns_time_delta_tag - FIRST_COLUMN,
+    ID_REST = roam_v1_Columns_id_rest_tag - FIRST_COLUMN,
+    CONVERSATION = roam_v1_Columns_conversation_tag - FIRST_COLUMN,
+    SENDER = roam_v1_Columns_sender_tag - FIRST_COLUMN,
+    KIND = roam_v1_Columns_kind_tag - FIRST_COLUMN,
+    CONTENT_TYPE = roam_v1_Columns_content_type_tag - FIRST_COLUMN,
+    BODY_LENGTH = roam_v1_Columns_body_length_tag - FIRST_COLUMN
+};
+
+struct table {
+    struct roam_slice texts[ROAM_BATCH_TABLE_MAX];
+    size_t ends[ROAM_BATCH_TABLE_MAX]; /* bytes on the wire up to here */
+    size_t count;
+    uint16_t slots[HASH_SLOTS]; /* index + 1; 0: free */
+};
+
+struct row {
+    uint64_t value[COLUMN_COUNT];
+    size_t columns_size; /* of the extent that ends with this row */
+};
+
+struct extent {
+    size_t count; /* rows */
+    size_t texts[TABLE_COUNT];
+    size_t bytes[COLUMN_COUNT]; /* of the values, whether written or not */
+    uint64_t any[COLUMN_COUNT]; /* all values or-ed: 0 leaves the column out */
+    size_t own_rows, own_ids;   /* bytes */
+    size_t cut_rows, cut_sizes;
+    size_t bodies;
+};
+
+struct buffer {
+    uint8_t *data;
+    size_t cap;
+};
+
+struct roam_packer {
+    z_stream deflate;
+    struct row *rows;
+    size_t row_cap;
+    struct buffer columns;
+    struct buffer packed;
+    struct table tables[TABLE_COUNT];
+};
+
+struct roam_packer *roam_packer_new(void)
+{
+    struct roam_packer *p = calloc(1, sizeof *p);
+    if (p == NULL) {
+        return NULL;
+    }
+    if (deflateInit2(&p->deflate, Z_DEFAULT_COMPRESSION, Z_DEFLATED, -MAX_WBITS,
+                     MAX_MEM_LEVEL - 1, Z_DEFAULT_STRATEGY) != Z_OK) {
+        free(p);
+        return NULL;
+    }
+    return p;
+}
+
+void roam_packer_free(struct roam_packer *p)
+{
+    if (p == NULL) {
+        return;
+    }
+    (void)deflateEnd(&p->deflate);
+    free(p->packed.data);
+    free(p->columns.data);
+    free(p->rows);
+    free(p);
+}
+
+static bool reserve(struct buffer *b, size_t bytes)
+{
+    if (bytes <= b->cap) {
+        return true;
+    }
+    size_t cap = bytes + bytes / 4;
+    uint8_t *data = realloc(b->data, cap);
+    if (data == NULL) {
+        return false;
+    }
+    b->data = data;
+    b->cap = cap;
+    return true;
+}
+
+static bool reserve_row(struct roam_packer *p, size_t index)
+{
+    if (index < p->row_cap) {
+        return true;
+    }
+    size_t cap = p->row_cap == 0 ? 64 : 2 * p->row_cap;
+    struct row *rows = realloc(p->rows, cap * sizeof *rows);
+    if (rows == NULL) {
+        return false;
+    }
+    p->rows = rows;
+    p->row_cap = cap;
+    return true;
+}
+
+/* ----------------------------------------------------------- wire writing */
+
+static size_t varint_size(uint64_t v)
+{
+    size_t bytes = 1;
+    for (; v > 0x7f; v >>= 7) {
+        bytes++;
+    }
+    return bytes;
+}
+
+static uint8_t *put_varint(uint8_t *at, uint64_t v)
+{
+    for (; v > 0x7f; v >>= 7) {
+        *at++ = (uint8_t)(v | 0x80);
+    }
+    *at++ = (uint8_t)v;
+    return at;
+}
+
+static uint64_t tag_of(unsigned number)
+{
+    return (uint64_t)number << 3 | WIRE_BYTES;
+}
+
+/* A field of `len` bytes; without any it is left out. */
+static size_t field_size(unsigned number, size_t len)
+{
+    return len == 0 ? 0 : varint_size(tag_of(number)) + varint_size(len) + len;
+}
+
+static uint8_t *put_field_start(uint8_t *at, unsigned number, size_t len)
+{
+    return put_varint(put_varint(at, tag_of(number)), len);
+}
+
+static uint8_t *put_text(uint8_t *at, unsigned number, struct roam_slice text)
+{
+    at = put_field_start(at, number, text.len);
+    if (text.len != 0) {
+        memcpy(at, text.data, text.len);
+    }
+    return at + text.len;
+}
+
+/* ----------------------------------------------------------------- tables */
+
+static size_t hash(struct roam_slice text) /* FNV-1a */
+{
+    uint32_t h = 2166136261u;
+    for (size_t i = 0; i < text.len; i++) {
+        h = (h ^ text.data[i]) * 16777619u;
+    }
+    return (h ^ h >> 16) % HASH_SLOTS;
+}
+
+static bool same_text(struct roam_slice a, struct roam_slice b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+}
+
+/* The index of a text, which is added if new. False: the table is full. */
+static bool intern(struct table *t, struct roam_slice text, uint64_t *index)
+{
+    size_t slot = hash(text);
+    for (; t->slots[slot] != 0; slot = (slot + 1) % HASH_SLOTS) {
+        if (same_text(t->texts[t->slots[slot] - 1], text)) {
+            *index = (uint64_t)t->slots[slot] - 1;
+            return true;
+        }
+    }
+    if (t->count == ROAM_BATCH_TABLE_MAX) {
+        return false;
+    }
+    size_t before = t->count == 0 ? 0 : t->ends[t->count - 1];
+    t->texts[t->count] = text;
+    t->ends[t->count] = before + 2 + text.len;
+    *index = t->count++;
+    t->slots[slot] = (uint16_t)t->count;
+    return true;
+}
+
+/* Bytes of a table's first `count` entries. A lone empty text is what an
+ * empty table means: it is left out. */
+static size_t table_size(const struct table *t, size_t count)
+{
+    if (count == 0 || (count == 1 && t->texts[0].len == 0)) {
+        return 0;
+    }
+    return t->ends[count - 1];
+}
+
+/* ------------------------------------------------------------------- rows */
+
+static uint64_t zigzag(uint64_t from, uint64_t to)
+{
+    return to >= from ? (to - from) << 1 : ((from - to) << 1) - 1;
+}
+
+/* Turns an entry into a row. *time_ms is that of the last message row. False:
+ * a table is full. */
+static bool make_row(struct roam_packer *p, const struct roam_entry *e,
+                     uint64_t prev_version, uint64_t *time_ms, struct row *row)
+{
+    memset(row, 0, sizeof *row);
+    row->value[GAP] = e->version - prev_version - 1;
+    row->value[KIND] = e->kind;
+    if (e->kind == roam_v1_Kind_NOOP) {
+        return true;
+    }
+    uint64_t to_ms = e->msg_id >> ROAM_MSG_ID_TIME_SHIFT;
+    row->value[TIME_DELTA] = zigzag(*time_ms, to_ms);
+    row->value[ID_REST] = e->msg_id & ((1u << ROAM_MSG_ID_TIME_SHIFT) - 1);
+    row->value[BODY_LENGTH] = e->body.len;
+    *time_ms = to_ms;
+    return intern(&p->tables[0], e->conversation, &row->value[CONVERSATION]) &&
+           intern(&p->tables[1], e->sender, &row->value[SENDER]) &&
+           intern(&p->tables[2], e->content_type, &row->value[CONTENT_TYPE]);
+}
+
+static void count_text(size_t *texts, uint64_t index)
+{
+    if (index >= *texts) {
+        *texts = (size_t)index + 1;
+    }
+}
+
+static void extend(struct extent *x, const struct row *row,
+                   const struct roam_entry *e)
+{
+    for (size_t i = 0; i < COLUMN_COUNT; i++) {
+        x->bytes[i] += varint_size(row->value[i]);
+        x->any[i] |= row->value[i];
+    }
+    if (e->kind != roam_v1_Kind_NOOP) {
+        count_text(&x->texts[0], row->value[CONVERSATION]);
+        count_text(&x->texts[1], row->value[SENDER]);
+        count_text(&x->texts[2], row->value[CONTENT_TYPE]);
+    }
+    if (e->client_msg_id != 0) {
+        x->own_rows += varint_size(x->count);
+        x->own_ids += sizeof e->client_msg_id;
+    }
+    if (e->cut_size != 0) {
+        x->cut_rows += varint_size(x->count);
+        x->cut_sizes += varint_size(e->cut_size);
+    }
+    x->bodies += e->body.len;
+    x->count++;
+}
+
+static size_t columns_size(const struct roam_packer *p, const struct extent *x)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < TABLE_COUNT; i++) {
+        size += table_size(&p->tables[i], x->texts[i]);
+    }
+    for (unsigned i = 0; i < COLUMN_COUNT; i++) {
+        size += x->any[i] == 0 ? 0 : field_size(FIRST_COLUMN + i, x->bytes[i]);
+    }
+    return size + field_size(roam_v1_Columns_own_row_tag, x->own_rows) +
+           field_size(roam_v1_Columns_own_client_msg_id_tag, x->own_ids) +
+           field_size(roam_v1_Columns_cut_row_tag, x->cut_rows) +
+           field_size(roam_v1_Columns_cut_size_tag, x->cut_sizes) +
+           field_size(roam_v1_Columns_bodies_tag, x->bodies);
+}
+
+static void measure(const struct roam_packer *p,
+                    const struct roam_entry *entries, size_t count,
+                    struct extent *x)
+{
+    memset(x, 0, sizeof *x);
+    for (size_t i = 0; i < count; i++) {
+        extend(x, &p->rows[i], &entries[i]);
+    }
+}
+
+/* ---------------------------------------------------------------- writing */
+
+/* The four sparse columns; an entry with neither adds nothing to them. */
+static uint8_t *put_sparse(uint8_t *at, const struct roam_entry *entries,
+                           const struct extent *x)
+{
+    if (x->own_rows != 0) {
+        at = put_field_start(at, roam_v1_Columns_own_row_tag, x->own_rows);
+        for (size_t i = 0; i < x->count; i++) {
+            at = entries[i].client_msg_id != 0 ? put_varint(at, i) : at;
+        }
+        at = put_field_start(at, roam_v1_Columns_own_client_msg_id_tag,
+                             x->own_ids);
+        for (size_t i = 0; i < x->count; i++) {
+            uint64_t id = entries[i].client_msg_id;
+            for (size_t n = 0; id != 0 && n < sizeof id; n++) {
+                *at++ = (uint8_t)(id >> 8 * n);
+            }
+        }
+    }
+    if (x->cut_rows != 0) {
+        at = put_field_start(at, roam_v1_Columns_cut_row_tag, x->cut_rows);
+        for (size_t i = 0; i < x->count; i++) {
+            at = entries[i].cut_size != 0 ? put_varint(at, i) : at;
+        }
+        at = put_field_start(at, roam_v1_Columns_cut_size_tag, x->cut_sizes);
+        for (size_t i = 0; i < x->count; i++) {
+            at = entries[i].cut_size != 0 ? put_varint(at, entries[i].cut_size)
+                                          : at;
+        }
+    }
+    return at;
+}
+
+static uint8_t *put_bodies(uint8_t *at, const struct roam_entry *entries,
+                           const struct extent *x)
+{
+    if (x->bodies == 0) {
+        return at;
+    }
+    at = put_field_start(at, roam_v1_Columns_bodies_tag, x->bodies);
+    for (size_t i = 0; i < x->count; i++) {
+        if (entries[i].body.len != 0) {
+            memcpy(at, entries[i].body.data, entries[i].body.len);
+            at += entries[i].body.len;
+        }
+    }
+    return at;
+}
+
+/* Writes the columns of the first `count` rows. False: no memory. */
+static bool write_columns(struct roam_packer *p,
+                          const struct roam_entry *entries, size_t count)
+{
+    size_t size = p->rows[count - 1].columns_size;
+    struct extent x;
+    measure(p, entries, count, &x);
+    if (!reserve(&p->columns, size)) {
+        return false;
+    }
+    uint8_t *at = p->columns.data;
+    for (unsigned t = 0; t < TABLE_COUNT; t++) {
+        size_t texts =
+            table_size(&p->tables[t], x.texts[t]) == 0 ? 0 : x.texts[t];
+        for (size_t i = 0; i < texts; i++) {
+            at = put_text(at, t + 1, p->tables[t].texts[i]);
+        }
+    }
+    for (unsigned c = 0; c < COLUMN_COUNT; c++) {
+        if (x.any[c] != 0) {
+            at = put_field_start(at, FIRST_COLUMN + c, x.bytes[c]);
+            for (size_t i = 0; i < count; i++) {
+                at = put_varint(at, p->rows[i].value[c]);
+            }
+        }
+    }
+    at = put_bodies(put_sparse(at, entries, &x), entries, &x);
+    assert((size_t)(at - p->columns.data) == size);
+    return true;
+}
+
+/* ---------------------------------------------------------------- fitting */
+
+/* The BATCH of the first `count` entries with a payload of `len` bytes. */
+static void make_batch(struct roam_packer *p, const struct roam_entry *entries,
+                       size_t count, roam_v1_Codec codec, size_t len,
+                       struct roam_message *m)
+{
+    roam_message_init(m, ROAM_BATCH);
+    m->u.batch.prev_version = entries[0].prev_version;
+    m->u.batch.last_version = entries[count - 1].version;
+    m->u.batch.count = (uint32_t)count;
+    m->u.batch.codec = codec;
+    m->u.batch.inflated_size = (uint32_t)p->rows[count - 1].columns_size;
+    m->body.data =
+        codec == roam_v1_Codec_CODEC_NONE ? p->columns.data : p->packed.data;
+    m->body.len = len;
+}
+
+/* Payload bytes of a BATCH frame. */
+static size_t batch_size(const struct roam_entry *entries, size_t count,
+                         roam_v1_Codec codec, size_t columns, size_t len)
+{
+    uint64_t prev = entries[0].prev_version;
+    return (prev == 0 ? 0 : 1 + varint_size(prev)) + 1 +
+           varint_size(entries[count - 1].version) + 1 + varint_size(count) +
+           (codec == roam_v1_Codec_CODEC_NONE ? 0 : 2) + 1 +
+           varint_size(columns) + field_size(roam_v1_Batch_payload_tag, len);
+}
+
+/* Makes rows as long as their columns fit max_inflated. *plain becomes the
+ * number that fits max_frame uncompressed. Returns the number of rows; 0: no
+ * memory. */
+static size_t make_rows(struct roam_packer *p, const struct roam_entry *entries,
+                        size_t count, const struct roam_pack_limits *limits,
+                        size_t *plain)
+{
+    for (size_t i = 0; i < TABLE_COUNT; i++) {
+        p->tables[i].count = 0;
+        memset(p->tables[i].slots, 0, sizeof p->tables[i].slots);
+    }
+    struct extent x;
+    memset(&x, 0, sizeof x);
+    uint64_t version = entries[0].prev_version;
+    uint64_t time_ms = 0;
+    *plain = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!reserve_row(p, i)) {
+            return 0;
+        }
+        struct row *row = &p->rows[i];
+        if (!make_row(p, &entries[i], version, &time_ms, row)) {
+            return i;
+        }
+        extend(&x, row, &entries[i]);
+        row->columns_size = columns_size(p, &x);
+        if (row->columns_size > limits->max_inflated) {
+            return i;
+        }
+        version = entries[i].version;
+        if (*plain == i && batch_size(entries, i + 1, roam_v1_Codec_CODEC_NONE,
+                                      row->columns_size,
+                                      row->columns_size) <= limits->max_frame) {
+            *plain = i + 1;
+        }
+    }
+    return count;
+}
+
+/* Writes and deflates the first `count` rows. Returns the deflated size; 0:
+ * no memory. */
+static size_t deflate_rows(struct roam_packer *p,
+                           const struct roam_entry *entries, size_t count)
+{
+    size_t size = p->rows[count - 1].columns_size;
+    size_t bound = deflateBound(&p->deflate, (uLong)size);
+    if (!write_columns(p, entries, count) || !reserve(&p->packed, bound)) {
+        return 0;
+    }
+    (void)deflateReset(&p->deflate);
+    p->deflate.next_in = p->columns.data;
+    p->deflate.avail_in = (uInt)size;
+    p->deflate.next_out = p->packed.data;
+    p->deflate.avail_out = (uInt)bound;
+    int result = deflate(&p->deflate, Z_FINISH);
+    assert(result == Z_STREAM_END); /* deflateBound() promised it */
+    (void)result;
+    return (size_t)p->deflate.total_out;
+}
+
+/* How many of the rows have columns of up to `size` bytes. */
+static size_t rows_within(const struct roam_packer *p, size_t rows,
+                          uint64_t size)
+{
+    while (rows != 0 && p->rows[rows - 1].columns_size > size) {
+        rows--;
+    }
+    return rows;
+}
+
+/* Deflates as many of the `rows` rows as fit max_frame; the first `plain` fit
+ * even uncompressed. Each try aims a little below what the ratio of the last
+ * one promises; a frame filled to 7/8 is good enough. Returns the number of
+ * rows, whose deflated size is *deflated; 0: no memory. */
+static size_t deflate_most(struct roam_packer *p,
+                           const struct roam_entry *entries, size_t plain,
+                           size_t rows, uint32_t max_frame, size_t *deflated)
+{
+    size_t best = plain; /* fits */
+    size_t count = plain;
+    *deflated = deflate_rows(p, entries, count);
+    for (unsigned i = 0; i < DEFLATE_TRIES && *deflated != 0; i++) {
+        if (count == best && *deflated >= max_frame - max_frame / 8) {
+            break;
+        }
+        uint64_t aim = (uint64_t)p->rows[count - 1].columns_size *
+                       (max_frame - max_frame / 32) / *deflated;
+        size_t next = rows_within(p, rows, aim);
+        if (next <= best) {
+            break;
+        }
+        count = next;
+        *deflated = deflate_rows(p, entries, count);
+        if (batch_size(entries, count, roam_v1_Codec_CODEC_DEFLATE,
+                       p->rows[count - 1].columns_size,
+                       *deflated) <= max_frame) {
+            best = count;
+        } else {
+            rows = count - 1;
+        }
+    }
+    if (count != best) {
+        *deflated = deflate_rows(p, entries, best);
+    }
+    return *deflated == 0 ? 0 : best;
+}
+
+size_t roam_batch_pack(struct roam_packer *p, const struct roam_entry *entries,
+                       size_t count, const struct roam_pack_limits *limits,
+                       struct roam_message *m)
+{
+    size_t plain;
+    size_t rows = make_rows(p, entries, count, limits, &plain);
+    if (rows == 0) {
+        return 0;
+    }
+    assert(plain != 0); /* an entry within roam_body_limit() fits alone */
+    if ((limits->codecs & 1u << roam_v1_Codec_CODEC_DEFLATE) != 0) {
+        size_t deflated;
+        size_t most =
+            deflate_most(p, entries, plain, rows, limits->max_frame, &deflated);
+        if (most == 0) {
+            return 0;
+        }
+        /* A codec other than NONE costs the frame two bytes of its own. */
+        if (most > plain || deflated + 2 < p->rows[plain - 1].columns_size) {
+            make_batch(p, entries, most, roam_v1_Codec_CODEC_DEFLATE, deflated,
+                       m);
+            return most;
+        }
+    }
+    if (!write_columns(p, entries, plain)) {
+        return 0;
+    }
+    make_batch(p, entries, plain, roam_v1_Codec_CODEC_NONE,
+               p->rows[plain - 1].columns_size, m);
+    return plain;
+}

@@ -1,0 +1,464 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Unpacking a batch without a heap: the tables and columns are noted as
+ * slices of the inflated payload, and each row moves one cursor a column.
+ *
+ * roam_unpack_open() runs through all rows on a copy of the state before it
+ * says yes; roam_unpack_next() runs the same code again, so it cannot find a
+ * fault that the first run did not.
+ *
+ * Work: linear in the inflated size, times at most ROAM_BATCH_TABLE_MAX for
+ * looking up a row's table entries. Row numbers stay below UINT32_MAX, which
+ * therefore can say "no more" in next_own and next_cut. */
+#include "batch.h"
+
+#include <string.h>
+
+#include "inflate.h"
+#include "utf8.h"
+#include "wire.h"
+
+#define ID_REST_MAX ((1u << ROAM_MSG_ID_TIME_SHIFT) - 1)
+#define TIME_MAX_MS (ROAM_VERSION_MAX >> ROAM_MSG_ID_TIME_SHIFT)
+#define NO_ROW UINT32_MAX
+
+uint32_t roam_body_limit(uint32_t max_frame, uint32_t max_inflated)
+{
+    uint32_t smaller = max_frame < max_inflated ? max_frame : max_inflated;
+    return smaller > ROAM_ENTRY_OVERHEAD ? smaller - ROAM_ENTRY_OVERHEAD : 0;
+}
+
+/* ---------------------------------------------------------------- columns */
+
+/* The next value. An absent column is all zero; one that ends too early is
+ * of the wrong length. */
+static enum roam_batch_error next_value(struct roam_column *c, uint64_t *value)
+{
+    *value = 0;
+    if (c->data == NULL) {
+        return ROAM_BATCH_OK;
+    }
+    if (c->len == 0) {
+        return ROAM_BATCH_COUNT;
+    }
+    struct roam_slice rest = {c->data, c->len};
+    if (!roam__wire_varint(&rest, value)) {
+        return ROAM_BATCH_COLUMNS;
+    }
+    c->data = rest.data;
+    c->len = (uint32_t)rest.len;
+    return ROAM_BATCH_OK;
+}
+
+static enum roam_batch_error next_uint32(struct roam_column *c, uint32_t *value)
+{
+    uint64_t wide;
+    enum roam_batch_error error = next_value(c, &wide);
+    *value = (uint32_t)wide;
+    return error == ROAM_BATCH_OK && wide > UINT32_MAX ? ROAM_BATCH_COLUMNS
+                                                       : error;
+}
+
+/* The row that a sparse column names next, above `row` (NO_ROW: the first).
+ */
+static enum roam_batch_error next_sparse(struct roam_column *rows,
+                                         const struct roam_column *values,
+                                         uint32_t row, uint32_t count,
+                                         uint32_t *next)
+{
+    *next = NO_ROW;
+    if ((rows->len == 0) != (values->len == 0)) {
+        return ROAM_BATCH_COUNT;
+    }
+    if (rows->len == 0) {
+        return ROAM_BATCH_OK;
+    }
+    enum roam_batch_error error = next_uint32(rows, next);
+    if (error == ROAM_BATCH_OK &&
+        (*next >= count || (row != NO_ROW && *next <= row))) {
+        return ROAM_BATCH_ROW;
+    }
+    return error;
+}
+
+/* ----------------------------------------------------------------- tables */
+
+/* Table entries stand end to end on the wire, each a tag of one byte, a
+ * length of one byte and the text; check_columns() has made sure of this. */
+static bool table_entry(const struct roam_slice *table, uint32_t index,
+                        struct roam_slice *entry)
+{
+    const uint8_t *at = table->data;
+    size_t left = table->len;
+    while (left != 0) {
+        size_t len = at[1];
+        if (index-- == 0) {
+            entry->data = at + 2;
+            entry->len = len;
+            return true;
+        }
+        at += 2 + len;
+        left -= 2 + len;
+    }
+    return false;
+}
+
+/* Adds a field to its table. `start` is where the field began; a tag or a
+ * length of more than one byte is never needed, so it is refused. */
+static enum roam_batch_error note_entry(struct roam_slice *table,
+                                        const uint8_t *start,
+                                        const struct roam__field *f, size_t min,
+                                        uint32_t *entries, uint32_t count)
+{
+    if (f->bytes.len < min || f->bytes.len > ROAM_CONVERSATION_MAX ||
+        f->bytes.data - start != 2 || *entries == count ||
+        *entries == ROAM_BATCH_TABLE_MAX ||
+        !roam_utf8_valid((const char *)f->bytes.data, f->bytes.len)) {
+        return ROAM_BATCH_TABLE;
+    }
+    if (*entries == 0) {
+        table->data = start;
+    }
+    table->len += 2 + f->bytes.len;
+    ++*entries;
+    return ROAM_BATCH_OK;
+}
+
+/* ---------------------------------------------------------------- opening */
+
+static struct roam_column *column_of(struct roam_unpack *u, uint32_t number)
+{
+    switch (number) {
+    case roam_v1_Columns_version_gap_tag:
+        return &u->version_gap;
+    case roam_v1_Columns_time_delta_tag:
+        return &u->time_delta;
+    case roam_v1_Columns_id_rest_tag:
+        return &u->id_rest;
+    case roam_v1_Columns_conversation_tag:
+        return &u->conversation;
+    case roam_v1_Columns_sender_tag:
+        return &u->sender;
+    case roam_v1_Columns_kind_tag:
+        return &u->kind;
+    case roam_v1_Columns_content_type_tag:
+        return &u->content_type;
+    case roam_v1_Columns_body_length_tag:
+        return &u->body_length;
+    case roam_v1_Columns_own_row_tag:
+        return &u->own_row;
+    case roam_v1_Columns_own_client_msg_id_tag:
+        return &u->own_id;
+    case roam_v1_Columns_cut_row_tag:
+        return &u->cut_row;
+    default:
+        return &u->cut_size;
+    }
+}
+
+static struct roam_slice *table_of(struct roam_unpack *u, uint32_t number)
+{
+    return number == roam_v1_Columns_conversations_tag ? &u->conversations
+           : number == roam_v1_Columns_senders_tag     ? &u->senders
+                                                       : &u->content_types;
+}
+
+/* Notes one known field. An empty column, though well-formed, has a length
+ * other than count; a column that is left out is all zero. */
+static enum roam_batch_error note_column(struct roam_unpack *u,
+                                         const struct roam__field *f)
+{
+    if (f->number == roam_v1_Columns_bodies_tag) {
+        u->bodies = f->bytes;
+        return ROAM_BATCH_OK;
+    }
+    if (f->bytes.len == 0) {
+        return ROAM_BATCH_COUNT;
+    }
+    if (f->number == roam_v1_Columns_own_client_msg_id_tag &&
+        f->bytes.len % sizeof(uint64_t) != 0) {
+        return ROAM_BATCH_COLUMNS;
+    }
+    struct roam_column *column = column_of(u, f->number);
+    column->data = f->bytes.data;
+    column->len = (uint32_t)f->bytes.len;
+    return ROAM_BATCH_OK;
+}
+
+/* Finds tables, columns and bodies in the inflated payload. */
+static enum roam_batch_error check_columns(struct roam_unpack *u,
+                                           struct roam_slice columns)
+{
+    uint32_t last = 0; /* number of the field before */
+    uint32_t entries = 0;
+    while (columns.len != 0) {
+        const uint8_t *start = columns.data;
+        struct roam__field f;
+        if (!roam__wire_field(&columns, &f)) {
+            return ROAM_BATCH_COLUMNS;
+        }
+        if (f.number > roam_v1_Columns_bodies_tag) {
+            last = f.number;
+            continue;
+        }
+        bool in_table = f.number <= roam_v1_Columns_content_types_tag;
+        if (f.type != ROAM__WIRE_BYTES || f.number < last ||
+            (f.number == last && !in_table)) {
+            return ROAM_BATCH_COLUMNS;
+        }
+        entries = f.number == last ? entries : 0;
+        last = f.number;
+        enum roam_batch_error error =
+            in_table
+                ? note_entry(table_of(u, f.number), start, &f,
+                             f.number == roam_v1_Columns_content_types_tag ? 0
+                                                                           : 1,
+                             &entries, u->count)
+                : note_column(u, &f);
+        if (error != ROAM_BATCH_OK) {
+            return error;
+        }
+    }
+    return ROAM_BATCH_OK;
+}
+
+/* Where the columns are: in the frame, or inflated into buf. */
+static enum roam_batch_error inflate_columns(const struct roam_message *m,
+                                             uint32_t codecs, uint8_t *buf,
+                                             size_t cap,
+                                             struct roam_slice *columns)
+{
+    const roam_v1_Batch *batch = &m->u.batch;
+    if (batch->codec != roam_v1_Codec_CODEC_NONE &&
+        (batch->codec != roam_v1_Codec_CODEC_DEFLATE ||
+         (codecs & 1u << roam_v1_Codec_CODEC_DEFLATE) == 0)) {
+        return ROAM_BATCH_CODEC;
+    }
+    if (batch->inflated_size > cap) {
+        return ROAM_BATCH_SIZE;
+    }
+    if (batch->codec == roam_v1_Codec_CODEC_NONE) {
+        *columns = m->body;
+        return m->body.len == batch->inflated_size ? ROAM_BATCH_OK
+                                                   : ROAM_BATCH_SIZE;
+    }
+    columns->data = buf;
+    columns->len = batch->inflated_size;
+    switch (roam_inflate(m->body.data, m->body.len, buf, columns->len)) {
+    case ROAM_INFLATE_OK:
+        return ROAM_BATCH_OK;
+    case ROAM_INFLATE_SIZE:
+        return ROAM_BATCH_SIZE;
+    default:
+        return ROAM_BATCH_INFLATE;
+    }
+}
+
+/* ------------------------------------------------------------------- rows */
+
+/* The values of one row as they stand in the columns. */
+struct row {
+    uint64_t version_gap;
+    uint64_t time_delta; /* zigzag */
+    uint32_t id_rest, conversation, sender, kind, content_type, body_length;
+};
+
+static enum roam_batch_error read_row(struct roam_unpack *u, struct row *row)
+{
+    enum roam_batch_error error;
+    if ((error = next_value(&u->version_gap, &row->version_gap)) ||
+        (error = next_value(&u->time_delta, &row->time_delta)) ||
+        (error = next_uint32(&u->id_rest, &row->id_rest)) ||
+        (error = next_uint32(&u->conversation, &row->conversation)) ||
+        (error = next_uint32(&u->sender, &row->sender)) ||
+        (error = next_uint32(&u->kind, &row->kind)) ||
+        (error = next_uint32(&u->content_type, &row->content_type)) ||
+        (error = next_uint32(&u->body_length, &row->body_length))) {
+        return error;
+    }
+    return ROAM_BATCH_OK;
+}
+
+/* Time and message id. In any row that is not a message both columns may be
+ * 0, and then the time stays as it is. */
+static enum roam_batch_error read_msg_id(struct roam_unpack *u,
+                                         const struct row *row,
+                                         struct roam_entry *e)
+{
+    uint64_t magnitude = (row->time_delta >> 1) + (row->time_delta & 1);
+    if (row->time_delta & 1) {
+        if (magnitude > u->time_ms) {
+            return ROAM_BATCH_ROW;
+        }
+        u->time_ms -= magnitude;
+    } else {
+        if (magnitude > TIME_MAX_MS - u->time_ms) {
+            return ROAM_BATCH_ROW;
+        }
+        u->time_ms += magnitude;
+    }
+    if (row->id_rest > ID_REST_MAX) {
+        return ROAM_BATCH_ROW;
+    }
+    e->msg_id = u->time_ms << ROAM_MSG_ID_TIME_SHIFT | row->id_rest;
+    return e->msg_id == 0 && e->kind == roam_v1_Kind_MESSAGE ? ROAM_BATCH_ROW
+                                                             : ROAM_BATCH_OK;
+}
+
+/* A table's entry, or the empty text: index 0 with an empty table means it,
+ * where empty text is allowed. */
+static bool look_up(const struct roam_slice *table, uint32_t index,
+                    bool may_be_empty, struct roam_slice *text)
+{
+    if (may_be_empty && table->len == 0 && index == 0) {
+        return true;
+    }
+    return table_entry(table, index, text);
+}
+
+static enum roam_batch_error read_texts(struct roam_unpack *u,
+                                        const struct row *row,
+                                        struct roam_entry *e)
+{
+    bool message = e->kind == roam_v1_Kind_MESSAGE;
+    if (!look_up(&u->conversations, row->conversation, !message,
+                 &e->conversation) ||
+        !look_up(&u->senders, row->sender, !message, &e->sender) ||
+        !look_up(&u->content_types, row->content_type, true,
+                 &e->content_type)) {
+        return ROAM_BATCH_TABLE;
+    }
+    if (row->body_length > u->bodies.len - u->body_at) {
+        return ROAM_BATCH_BODIES;
+    }
+    if (row->body_length != 0) {
+        e->body.data = u->bodies.data + u->body_at;
+        e->body.len = row->body_length;
+        u->body_at += row->body_length;
+    }
+    return ROAM_BATCH_OK;
+}
+
+/* What the sparse columns say about this row. */
+static enum roam_batch_error read_sparse(struct roam_unpack *u,
+                                         struct roam_entry *e)
+{
+    if (u->row == u->next_own) {
+        struct roam_slice ids = {u->own_id.data, u->own_id.len};
+        (void)roam__wire_fixed64(&ids, &e->client_msg_id);
+        u->own_id.data = ids.data;
+        u->own_id.len = (uint32_t)ids.len;
+        enum roam_batch_error error = next_sparse(
+            &u->own_row, &u->own_id, u->row, u->count, &u->next_own);
+        if (error != ROAM_BATCH_OK || e->client_msg_id == 0) {
+            return error != ROAM_BATCH_OK ? error : ROAM_BATCH_ROW;
+        }
+    }
+    if (u->row == u->next_cut) {
+        enum roam_batch_error error = next_uint32(&u->cut_size, &e->cut_size);
+        if (error == ROAM_BATCH_OK) {
+            error = next_sparse(&u->cut_row, &u->cut_size, u->row, u->count,
+                                &u->next_cut);
+        }
+        if (error != ROAM_BATCH_OK || e->cut_size == 0 || e->body.len != 0) {
+            return error != ROAM_BATCH_OK ? error : ROAM_BATCH_ROW;
+        }
+    }
+    return ROAM_BATCH_OK;
+}
+
+static enum roam_batch_error read_content(struct roam_unpack *u,
+                                          const struct row *row,
+                                          struct roam_entry *e)
+{
+    if (e->kind == roam_v1_Kind_NOOP) {
+        bool empty = row->time_delta == 0 && row->id_rest == 0 &&
+                     row->conversation == 0 && row->sender == 0 &&
+                     row->content_type == 0 && row->body_length == 0 &&
+                     u->row != u->next_own && u->row != u->next_cut;
+        return empty ? ROAM_BATCH_OK : ROAM_BATCH_ROW;
+    }
+    enum roam_batch_error error;
+    if ((error = read_msg_id(u, row, e)) || (error = read_texts(u, row, e)) ||
+        (error = read_sparse(u, e))) {
+        return error;
+    }
+    return ROAM_BATCH_OK;
+}
+
+static enum roam_batch_error read_entry(struct roam_unpack *u,
+                                        struct roam_entry *e)
+{
+    struct row row;
+    memset(e, 0, sizeof *e);
+    enum roam_batch_error error = read_row(u, &row);
+    if (error != ROAM_BATCH_OK) {
+        return error;
+    }
+    if (u->version >= u->last_version ||
+        row.version_gap > u->last_version - u->version - 1) {
+        return ROAM_BATCH_CHAIN;
+    }
+    e->prev_version = u->version;
+    e->version = u->version + 1 + row.version_gap;
+    e->kind = row.kind;
+    error = read_content(u, &row, e);
+    u->version = e->version;
+    u->row++;
+    return error;
+}
+
+/* After the last row nothing may be left. */
+static enum roam_batch_error check_end(const struct roam_unpack *u)
+{
+    if (u->version_gap.len != 0 || u->time_delta.len != 0 ||
+        u->id_rest.len != 0 || u->conversation.len != 0 || u->sender.len != 0 ||
+        u->kind.len != 0 || u->content_type.len != 0 ||
+        u->body_length.len != 0) {
+        return ROAM_BATCH_COUNT;
+    }
+    if (u->version != u->last_version) {
+        return ROAM_BATCH_CHAIN;
+    }
+    return u->body_at == u->bodies.len ? ROAM_BATCH_OK : ROAM_BATCH_BODIES;
+}
+
+static enum roam_batch_error check_rows(const struct roam_unpack *u)
+{
+    struct roam_unpack trial = *u;
+    struct roam_entry e;
+    while (trial.row < trial.count) {
+        enum roam_batch_error error = read_entry(&trial, &e);
+        if (error != ROAM_BATCH_OK) {
+            return error;
+        }
+    }
+    return check_end(&trial);
+}
+
+enum roam_batch_error roam_unpack_open(struct roam_unpack *u,
+                                       const struct roam_message *m,
+                                       uint32_t codecs, uint8_t *buf,
+                                       size_t cap)
+{
+    struct roam_slice columns;
+    memset(u, 0, sizeof *u);
+    u->version = m->u.batch.prev_version;
+    u->last_version = m->u.batch.last_version;
+    u->count = m->u.batch.count;
+    enum roam_batch_error error;
+    if ((error = inflate_columns(m, codecs, buf, cap, &columns)) ||
+        (error = check_columns(u, columns)) ||
+        (error = next_sparse(&u->own_row, &u->own_id, NO_ROW, u->count,
+                             &u->next_own)) ||
+        (error = next_sparse(&u->cut_row, &u->cut_size, NO_ROW, u->count,
+                             &u->next_cut)) ||
+        (error = check_rows(u))) {
+        return error;
+    }
+    return ROAM_BATCH_OK;
+}
+
+bool roam_unpack_next(struct roam_unpack *u, struct roam_entry *e)
+{
+    return u->row < u->count && read_entry(u, e) == ROAM_BATCH_OK;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every limit of the protocol, by name, with its reason. The table of limits
+ * in spec/roam-1.md is the same list. All lengths are in bytes and count a
+ * frame's payload, never its 4-byte header. */
+#ifndef ROAM_LIMITS_H
+#define ROAM_LIMITS_H
+
+#define ROAM_PROTOCOL_VERSION 1u
+
+/* Ids and names: short enough that any entry fits the smallest frame. */
+#define ROAM_USER_MAX 64u
+#define ROAM_CONVERSATION_MAX 64u
+#define ROAM_CONTENT_TYPE_MAX 64u
+#define ROAM_DEVICE_NAME_MAX 64u
+#define ROAM_SOFTWARE_MAX 64u
+#define ROAM_DETAIL_MAX 128u
+/* A 256-bit secret in any usual text form, twice over. */
+#define ROAM_TOKEN_MAX 128u
+/* A random UUID's size: no two installations ever draw the same one. */
+#define ROAM_DEVICE_ID_BYTES 16u
+
+/* Before login nobody is known yet, so a frame costs at most this much. */
+#define ROAM_PRE_LOGIN_FRAME_MAX 4096u
+/* The smallest limits a client may name: any entry still gets through. */
+#define ROAM_FRAME_MIN 512u
+#define ROAM_INFLATED_MIN 1024u
+#define ROAM_UNACKED_MIN 4u
+/* The largest: what a 24-bit length holds, and what bounds a server. */
+#define ROAM_FRAME_MAX 0xffffffu
+#define ROAM_INFLATED_MAX 0xffffffu
+#define ROAM_UNACKED_MAX 100000u
+/* All of an entry but its body, in a PUSH or alone in a BATCH, at most. */
+#define ROAM_ENTRY_OVERHEAD 384u
+/* Entries of a batch's table: a client without a heap looks them up by
+ * walking, so this bounds its work for a row. */
+#define ROAM_BATCH_TABLE_MAX 1024u
+/* A shorter heartbeat would cost more than it tells. */
+#define ROAM_HEARTBEAT_MIN_MS 1000u
+
+/* Versions, generations, attempts and message ids fit a signed 64-bit
+ * column of any store. */
+#define ROAM_VERSION_MAX 0x7fffffffffffffffull
+#define ROAM_MSG_ID_TIME_SHIFT 22
+/* Milliseconds from 1970-01-01 to 2020-01-01 UTC, where msg_id starts. */
+#define ROAM_EPOCH_UNIX_MS 1577836800000ull
+/* A fresh start of the server skips at most this many versions. */
+#define ROAM_VERSION_SKIP_MAX 0x100000000ull
+
+#endif

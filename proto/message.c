@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Messages to and from their payloads.
+ *
+ * Decoding walks the payload twice. The first walk, ours, holds every field
+ * against field_rules.c and refuses what decoders disagree on: a field that
+ * comes twice, the wrong wire type, text with a NUL that a C string would
+ * hide. The second is nanopb's and fills the struct. So nothing that nanopb
+ * would quietly repair gets through.
+ *
+ * Of several faults in one payload, MALFORMED is reported before
+ * INVALID_UTF8, and that before FIELD_RANGE.
+ *
+ * In the three messages with a body, the body is the field with the highest
+ * number; it is written behind what nanopb wrote, without a copy. */
+#include <string.h>
+
+#include <pb_decode.h>
+#include <pb_encode.h>
+
+#include "field_rules.h"
+#include "frame.h"
+#include "utf8.h"
+#include "wire.h"
+
+#define OK roam_v1_ErrorCode_ERROR_UNSPECIFIED
+#define MALFORMED roam_v1_ErrorCode_MALFORMED
+#define INVALID_UTF8 roam_v1_ErrorCode_INVALID_UTF8
+#define FIELD_RANGE roam_v1_ErrorCode_FIELD_RANGE
+
+/* An unknown kind may be any 32-bit number and must survive: compile with
+ * -fno-short-enums where enums are short by default. */
+typedef char enums_hold_32_bits[sizeof(roam_v1_Kind) >= 4 ? 1 : -1];
+
+struct message_form {
+    uint8_t type;
+    uint8_t body_field; /* number of the body; 0: none */
+    const pb_msgdesc_t *fields;
+};
+
+static const struct message_form *form_of(uint8_t type)
+{
+    static const struct message_form forms[] = {
+        {ROAM_LOGIN, 0, &roam_v1_Login_msg},
+        {ROAM_LOGOUT, 0, &roam_v1_Logout_msg},
+        {ROAM_SYNC, 0, &roam_v1_Sync_msg},
+        {ROAM_ACK, 0, &roam_v1_Ack_msg},
+        {ROAM_SEND, roam_v1_Send_body_tag, &roam_v1_Send_msg},
+        {ROAM_PING, 0, &roam_v1_Ping_msg},
+        {ROAM_LOGIN_OK, 0, &roam_v1_LoginOk_msg},
+        {ROAM_REFUSED, 0, &roam_v1_Refused_msg},
+        {ROAM_KICK, 0, &roam_v1_Kick_msg},
+        {ROAM_SYNC_OK, 0, &roam_v1_SyncOk_msg},
+        {ROAM_PUSH, roam_v1_Push_body_tag, &roam_v1_Push_msg},
+        {ROAM_BATCH, roam_v1_Batch_payload_tag, &roam_v1_Batch_msg},
+        {ROAM_SEND_OK, 0, &roam_v1_SendOk_msg},
+        {ROAM_PONG, 0, &roam_v1_Pong_msg},
+        {ROAM_ERROR, 0, &roam_v1_Error_msg},
+    };
+    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+        if (forms[i].type == type) {
+            return &forms[i];
+        }
+    }
+    return NULL;
+}
+
+void roam_message_init(struct roam_message *m, uint8_t type)
+{
+    memset(m, 0, sizeof *m);
+    m->type = type;
+}
+
+/* --------------------------------------------------------- the first walk */
+
+/* What the walk over one message finds besides faults. */
+struct found {
+    struct roam_slice body;
+    struct roam_slice holder; /* data NULL: none */
+};
+
+static uint8_t wire_type(uint8_t form)
+{
+    switch (form) {
+    case ROAM__UINT32:
+    case ROAM__UINT64:
+    case ROAM__VERSION:
+        return ROAM__WIRE_VARINT;
+    case ROAM__FIXED64:
+        return ROAM__WIRE_FIXED64;
+    default:
+        return ROAM__WIRE_BYTES;
+    }
+}
+
+/* Checks one field that is there against its rule. */
+static roam_v1_ErrorCode check_field(const struct roam__field_rule *rule,
+                                     const struct roam__field *f,
+                                     struct found *found)
+{
+    if (f->type != wire_type(rule->form)) {
+        return MALFORMED;
+    }
+    bool outside;
+    switch (rule->form) {
+    case ROAM__UINT32:
+        if (f->value > UINT32_MAX) {
+            return MALFORMED;
+        }
+        outside = f->value < rule->min || f->value > rule->max;
+        break;
+    case ROAM__VERSION:
+        outside = f->value < rule->min || f->value > ROAM_VERSION_MAX;
+        break;
+    case ROAM__UINT64:
+    case ROAM__FIXED64:
+        outside = f->value < rule->min;
+        break;
+    case ROAM__TEXT:
+    case ROAM__BYTES:
+        if (f->bytes.len > rule->max) {
+            return MALFORMED;
+        }
+        if (rule->form == ROAM__TEXT &&
+            !roam_utf8_valid((const char *)f->bytes.data, f->bytes.len)) {
+            return INVALID_UTF8;
+        }
+        outside = f->bytes.len < rule->min;
+        break;
+    case ROAM__BODY:
+        found->body = f->bytes;
+        outside = f->bytes.len < rule->min;
+        break;
+    default: /* ROAM__HOLDER */
+        found->holder = f->bytes;
+        return OK;
+    }
+    return outside ? FIELD_RANGE : OK;
+}
+
+/* The worse of two faults: see the head of this file. */
+static roam_v1_ErrorCode worse(roam_v1_ErrorCode a, roam_v1_ErrorCode b)
+{
+    if (a == MALFORMED || b == MALFORMED) {
+        return MALFORMED;
+    }
+    if (a == INVALID_UTF8 || b == INVALID_UTF8) {
+        return INVALID_UTF8;
+    }
+    return a == OK ? b : a;
+}
+
+/* The rules of a message: *count of them. */
+static const struct roam__field_rule *rules_of(uint8_t message, size_t *count)
+{
+    size_t first = 0;
+    while (first < roam__field_rule_count &&
+           roam__field_rules[first].message != message) {
+        first++;
+    }
+    size_t end = first;
+    while (end < roam__field_rule_count &&
+           roam__field_rules[end].message == message) {
+        end++;
+    }
+    *count = end - first;
+    return &roam__field_rules[first];
+}
+
+/* Walks one message. Of a message inside it only the place is noted. */
+static roam_v1_ErrorCode check_fields(uint8_t message,
+                                      struct roam_slice payload,
+                                      struct found *found)
+{
+    size_t count;
+    const struct roam__field_rule *rules = rules_of(message, &count);
+    roam_v1_ErrorCode error = OK;
+    uint32_t seen = 0; /* bit n: field number n */
+    while (payload.len != 0) {
+        struct roam__field f;
+        if (!roam__wire_field(&payload, &f)) {
+            return MALFORMED;
+        }
+        for (size_t i = 0; i < count; i++) {
+            if (rules[i].number == f.number) {
+                if ((seen & 1u << f.number) != 0) {
+                    return MALFORMED;
+                }
+                seen |= 1u << f.number;
+                error = worse(error, check_field(&rules[i], &f, found));
+                break;
+            }
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (rules[i].min != 0 && (seen & 1u << rules[i].number) == 0) {
+            error = worse(error, FIELD_RANGE);
+        }
+    }
+    return error;
+}
+
+/* ------------------------------------------- rules about several fields */
+
+static bool push_is_good(const roam_v1_Push *push, size_t body_len)
+{
+    if (push->prev_version >= push->version) {
+        return false;
+    }
+    if (push->kind == roam_v1_Kind_NOOP) {
+        return push->msg_id == 0 && push->conversation[0] == '\0' &&
+               push->sender[0] == '\0' && push->content_type[0] == '\0' &&
+               push->cut_size == 0 && push->client_msg_id == 0 && body_len == 0;
+    }
+    if (push->kind == roam_v1_Kind_MESSAGE) {
+        return push->msg_id != 0 && push->conversation[0] != '\0' &&
+               push->sender[0] != '\0' &&
+               (push->cut_size == 0 || body_len == 0);
+    }
+    return true;
+}
+
+static bool fields_agree(const struct roam_message *m)
+{
+    switch (m->type) {
+    case ROAM_SYNC_OK:
+        return (m->u.sync_ok.result == roam_v1_SyncResult_RESET) ==
+               (m->u.sync_ok.reason != roam_v1_ResetReason_RESET_UNSPECIFIED);
+    case ROAM_PUSH:
+        return push_is_good(&m->u.push, m->body.len);
+    case ROAM_BATCH:
+        return m->u.batch.prev_version < m->u.batch.last_version;
+    default:
+        return true;
+    }
+}
+
+roam_v1_ErrorCode roam_message_decode(uint8_t type, struct roam_slice payload,
+                                      struct roam_message *m)
+{
+    const struct message_form *form = form_of(type);
+    struct found found = {{NULL, 0}, {NULL, 0}};
+    if (form == NULL) {
+        return MALFORMED;
+    }
+    roam_v1_ErrorCode error = check_fields(type, payload, &found);
+    if (error != MALFORMED && found.holder.data != NULL) {
+        error = worse(error,
+                      check_fields(ROAM__HOLDER_RULES, found.holder, &found));
+    }
+    if (error != OK) {
+        return error;
+    }
+    roam_message_init(m, type);
+    pb_istream_t in = pb_istream_from_buffer(payload.data, payload.len);
+    if (!pb_decode(&in, form->fields, &m->u)) {
+        return MALFORMED;
+    }
+    m->body = found.body;
+    return fields_agree(m) ? OK : FIELD_RANGE;
+}
+
+/* --------------------------------------------------------------- encoding */
+
+/* Writes the payload; with an empty stream, only counts. */
+static bool encode_payload(const struct roam_message *m, pb_ostream_t *out)
+{
+    const struct message_form *form = form_of(m->type);
+    if (form == NULL || !pb_encode(out, form->fields, &m->u)) {
+        return false;
+    }
+    if (form->body_field == 0 || m->body.len == 0) {
+        return true;
+    }
+    return pb_encode_tag(out, PB_WT_STRING, form->body_field) &&
+           pb_encode_string(out, m->body.data, m->body.len);
+}
+
+size_t roam_message_size(const struct roam_message *m)
+{
+    pb_ostream_t out = PB_OSTREAM_SIZING;
+    if (!encode_payload(m, &out) || out.bytes_written > ROAM_FRAME_MAX) {
+        return 0;
+    }
+    return ROAM_FRAME_HEADER_BYTES + out.bytes_written;
+}
+
+size_t roam_message_encode(const struct roam_message *m, uint8_t *out,
+                           size_t cap)
+{
+    if (cap < ROAM_FRAME_HEADER_BYTES) {
+        return 0;
+    }
+    size_t room = cap - ROAM_FRAME_HEADER_BYTES;
+    if (room > ROAM_FRAME_MAX) {
+        room = ROAM_FRAME_MAX;
+    }
+    pb_ostream_t stream =
+        pb_ostream_from_buffer(out + ROAM_FRAME_HEADER_BYTES, room);
+    if (!encode_payload(m, &stream)) {
+        return 0;
+    }
+    roam_frame_put_header(out, m->type, (uint32_t)stream.bytes_written);
+    return ROAM_FRAME_HEADER_BYTES + stream.bytes_written;
+}
