@@ -37,6 +37,9 @@ uint32_t roam_body_limit(uint32_t max_frame, uint32_t max_inflated);
 struct roam_packer;
 struct roam_packer *roam_packer_new(void); /* NULL: no memory */
 void roam_packer_free(struct roam_packer *p);
+/* Asked before every allocation of a packer; true: it fails. NULL but in
+ * tests. */
+extern bool (*roam__packer_refuse)(void);
 
 struct roam_pack_limits {
     uint32_t max_frame;    /* bytes of the BATCH payload */

@@ -73,12 +73,38 @@ struct roam_packer {
     struct table tables[TABLE_COUNT];
 };
 
+bool (*roam__packer_refuse)(void) = NULL;
+
+static void *resize(void *old, size_t bytes)
+{
+    if (roam__packer_refuse != NULL && roam__packer_refuse()) {
+        return NULL;
+    }
+    return realloc(old, bytes);
+}
+
+/* zlib's allocations go the same way. */
+static voidpf zlib_alloc(voidpf opaque, uInt items, uInt size)
+{
+    (void)opaque;
+    return resize(NULL, (size_t)items * size);
+}
+
+static void zlib_free(voidpf opaque, voidpf memory)
+{
+    (void)opaque;
+    free(memory);
+}
+
 struct roam_packer *roam_packer_new(void)
 {
-    struct roam_packer *p = calloc(1, sizeof *p);
+    struct roam_packer *p = resize(NULL, sizeof *p);
     if (p == NULL) {
         return NULL;
     }
+    memset(p, 0, sizeof *p);
+    p->deflate.zalloc = zlib_alloc;
+    p->deflate.zfree = zlib_free;
     if (deflateInit2(&p->deflate, Z_DEFAULT_COMPRESSION, Z_DEFLATED, -MAX_WBITS,
                      MAX_MEM_LEVEL - 1, Z_DEFAULT_STRATEGY) != Z_OK) {
         free(p);
@@ -105,7 +131,7 @@ static bool reserve(struct buffer *b, size_t bytes)
         return true;
     }
     size_t cap = bytes + bytes / 4;
-    uint8_t *data = realloc(b->data, cap);
+    uint8_t *data = resize(b->data, cap);
     if (data == NULL) {
         return false;
     }
@@ -120,7 +146,7 @@ static bool reserve_row(struct roam_packer *p, size_t index)
         return true;
     }
     size_t cap = p->row_cap == 0 ? 64 : 2 * p->row_cap;
-    struct row *rows = realloc(p->rows, cap * sizeof *rows);
+    struct row *rows = resize(p->rows, cap * sizeof *rows);
     if (rows == NULL) {
         return false;
     }

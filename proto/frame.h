@@ -77,9 +77,12 @@ void roam_message_init(struct roam_message *m, uint8_t type);
  * type     of the frame; must be one that roam_frame_name() knows.
  * payload  borrowed; m->body points into it afterwards.
  *
- * Returns ERROR_UNSPECIFIED (0) when *m is good; otherwise
- *   MALFORMED     not protobuf, truncated, a string or bytes field or an
- *                 integer wider than its bound, a varint of more than 64 bits
+ * Returns ERROR_UNSPECIFIED (0) when *m is good; otherwise the first of these
+ * that is true
+ *   MALFORMED     not protobuf, truncated, a group, a varint of more than 64
+ *                 bits; of a known field: there twice, of another wire type,
+ *                 text, bytes or an integer wider than its bound; or a type
+ *                 that roam_frame_name() does not know
  *   INVALID_UTF8  a text field is not UTF-8 or contains NUL
  *   FIELD_RANGE   a required field is absent, or a value out of its range
  * and *m must not be used. */
@@ -90,11 +93,13 @@ roam_v1_ErrorCode roam_message_decode(uint8_t type, struct roam_slice payload,
  *
  * out  kept by nobody; cap in bytes.
  *
- * Returns the bytes written, header included; 0 when cap is too small. */
+ * Returns the bytes written, header included; 0 when cap is too small or the
+ * payload would be above ROAM_FRAME_MAX. Bounds are not checked again. */
 size_t roam_message_encode(const struct roam_message *m, uint8_t *out,
                            size_t cap);
 
-/* The bytes that roam_message_encode() would write, header included. */
+/* The bytes that roam_message_encode() would write, header included; 0 when
+ * none of any number would do. */
 size_t roam_message_size(const struct roam_message *m);
 
 void roam_frame_put_header(uint8_t out[ROAM_FRAME_HEADER_BYTES], uint8_t type,

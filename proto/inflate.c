@@ -149,23 +149,14 @@ static void read_lengths(struct inflate *s, unsigned n)
             s->lengths[at++] = (uint8_t)symbol;
             continue;
         }
-        uint8_t length = 0;
-        unsigned repeat;
-        if (symbol == 16) {
-            if (at == 0) {
-                fail(s, ROAM_INFLATE_BROKEN);
-                return;
-            }
-            length = s->lengths[at - 1];
-            repeat = 3 + take_bits(s, 2);
-        } else {
-            repeat = symbol == 17 ? 3 + take_bits(s, 3) : 11 + take_bits(s, 7);
-        }
-        if (repeat > n - at) {
+        /* 16 repeats the last length, 17 and 18 repeat 0. */
+        unsigned bits = symbol == 16 ? 2 : symbol == 17 ? 3 : 7;
+        unsigned repeat = take_bits(s, bits) + (symbol == 18 ? 11 : 3);
+        if (repeat > n - at || (symbol == 16 && at == 0)) {
             fail(s, ROAM_INFLATE_BROKEN);
             return;
         }
-        memset(s->lengths + at, length, repeat);
+        memset(s->lengths + at, symbol == 16 ? s->lengths[at - 1] : 0, repeat);
         at += repeat;
     }
 }
@@ -174,9 +165,10 @@ static void read_dynamic_codes(struct inflate *s)
 {
     static const uint8_t order[19] = {16, 17, 18, 0, 8,  7, 9,  6, 10, 5,
                                       11, 4,  12, 3, 13, 2, 14, 1, 15};
-    unsigned literals = FIRST_LENGTH + take_bits(s, 5);
-    unsigned distances = 1 + take_bits(s, 5);
-    unsigned ordered = 4 + take_bits(s, 4);
+    unsigned counts = take_bits(s, 14);
+    unsigned literals = FIRST_LENGTH + (counts & 0x1f);
+    unsigned distances = 1 + (counts >> 5 & 0x1f);
+    unsigned ordered = 4 + (counts >> 10);
     if (literals > LITERALS_MAX || distances > DISTANCES_MAX) {
         fail(s, ROAM_INFLATE_BROKEN);
         return;
@@ -276,9 +268,11 @@ static void inflate_stored_block(struct inflate *s)
     }
 }
 
-static void inflate_block(struct inflate *s)
+/* Inflates one block; true if it is the last. */
+static bool inflate_block(struct inflate *s)
 {
-    switch (take_bits(s, 2)) {
+    unsigned header = take_bits(s, 3);
+    switch (header >> 1) {
     case 0:
         inflate_stored_block(s);
         break;
@@ -294,6 +288,7 @@ static void inflate_block(struct inflate *s)
         fail(s, ROAM_INFLATE_BROKEN);
         break;
     }
+    return (header & 1) != 0;
 }
 
 enum roam_inflate_result roam_inflate(const uint8_t *in, size_t in_len,
@@ -311,10 +306,7 @@ enum roam_inflate_result roam_inflate(const uint8_t *in, size_t in_len,
     s.result = ROAM_INFLATE_OK;
     s.literal.symbols = s.literal_symbols;
     s.distance.symbols = s.distance_symbols;
-    bool last = false;
-    while (!last && s.result == ROAM_INFLATE_OK) {
-        last = take_bits(&s, 1) != 0;
-        inflate_block(&s);
+    while (!inflate_block(&s) && s.result == ROAM_INFLATE_OK) {
     }
     if (s.result == ROAM_INFLATE_OK && s.in_at != s.in_len) {
         s.result = ROAM_INFLATE_TRAILING;

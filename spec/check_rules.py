@@ -11,7 +11,8 @@ A rule is a paragraph that starts with **[AREA-N]**. It names who is bound
   - every keyword stands in a rule, every rule has a keyword and a role
   - no id is given twice; the committed registry is the spec's
   - scenarios, code and documents cite only ids that exist
-  - the tables of messages, frames, codes and limits equal proto/ and limits.h
+  - the tables of messages, frames, codes and limits equal proto/ and limits.h,
+    the worked example equals its vector
 """
 
 import pathlib
@@ -183,6 +184,16 @@ def check_limits(text):
         check(code.get(name) == value, f"{name}: spec {value}, code {code.get(name)}")
 
 
+def check_example(text):
+    """The worked example is the vector's, byte by byte."""
+    vector = (ROOT / "spec" / "vectors" / "batch-example.txt").read_text()
+    lines = [line for block in re.findall(r"(?s)```\n(.*?)```", section(text, "8\\.2", 3))
+             for line in block.splitlines()]
+    check(len(lines) > 20, "the worked example was not found")
+    for line in lines:
+        check(line in vector.splitlines(), f"worked example: {line!r} is not the vector's")
+
+
 def main():
     text = SPEC.read_text()
     rules = extract(text)
@@ -196,6 +207,7 @@ def main():
     check_message_tables(text, messages, enums)
     check_code_tables(text, enums)
     check_limits(text)
+    check_example(text)
     for failure in failures:
         print("not ok:", failure)
     print(f"{len(rules)} rules")

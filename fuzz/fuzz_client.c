@@ -1,0 +1,653 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Fuzzes the client engine: the input is a list of steps, each one byte and
+ * its arguments. Some feed raw bytes, some a frame that is well-formed and
+ * says something near the truth, some are the caller's calls. So the fuzzer
+ * gets deep without having to find varints and deflate streams first.
+ *
+ * After every step:
+ *   - entries come in the order of the chain, each once on a connection, and
+ *     start at the cursor or at a RESET's head;
+ *   - what an event points at lies in the engine's memory, not in the bytes
+ *     that were fed, which are gone;
+ *   - the cursor moves only by stored(), and backwards only by a RESET;
+ *   - the client's bytes are frames that the codec accepts, in an order that
+ *     the server's table allows; no ACK names what is not stored;
+ *   - CLOSE comes once a connection, and last;
+ *   - a deadline that has passed was worked off by tick(). */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "batch.h"
+#include "engine.h"
+#include "frame.h"
+#include "roam.h"
+
+enum { OUTBOX = 3, BUFFER = 4096, ROWS = 24, EVENTS_MAX = 1 << 16 };
+
+#define CHECK(claim)                                                         \
+    do {                                                                     \
+        if (!(claim)) {                                                      \
+            abort();                                                         \
+        }                                                                    \
+    } while (0)
+
+/* ---------------------------------------------------------------- the input */
+
+struct input {
+    const uint8_t *at;
+    size_t left;
+};
+
+static uint8_t take(struct input *in)
+{
+    if (in->left == 0) {
+        return 0;
+    }
+    in->left--;
+    return *in->at++;
+}
+
+/* ---------------------------------------------------------------- the world */
+
+struct world {
+    struct roam_client client;
+    struct roam_client_config config;
+    struct roam_outbox_item outbox[OUTBOX];
+    uint8_t *rx, *tx, *inflated;
+    uint64_t now_ms;
+    uint64_t attempt;
+
+    uint64_t chain;     /* version of the last entry told, or where it starts */
+    uint64_t cursor;    /* as the caller stored it */
+    uint64_t reset;     /* head told by a RESET that is not stored */
+    bool has_reset;
+    bool closed_told;   /* CLOSE was told on this connection */
+    bool connected;     /* between open() and closed() */
+    bool eager;         /* the transport takes all bytes before it brings any */
+    uint64_t next_id;
+
+    uint8_t heard[2 * BUFFER]; /* client bytes without a whole frame */
+    size_t heard_len;
+    bool login_heard, sync_heard, logout_heard, granted, synced;
+    uint64_t acked; /* in this delivery */
+};
+
+static void check_slice(const struct world *w, struct roam_bytes b)
+{
+    const uint8_t *mine = (const uint8_t *)&w->client;
+    if (b.len == 0) {
+        return;
+    }
+    CHECK((b.data >= w->rx && b.data + b.len <= w->rx + w->config.rx_bytes) ||
+          (b.data >= w->inflated &&
+           b.data + b.len <= w->inflated + w->config.inflated_bytes) ||
+          (b.data >= mine && b.data + b.len <= mine + sizeof w->client));
+    uint8_t sum = 0; /* and can be read */
+    for (size_t i = 0; i < b.len; i++) {
+        sum = (uint8_t)(sum ^ b.data[i]);
+    }
+    (void)sum;
+}
+
+static void check_entry(struct world *w, const struct roam_entry_event *e)
+{
+    CHECK(e->prev_version == w->chain);
+    CHECK(e->version > e->prev_version && e->version <= ROAM_VERSION_MAX);
+    w->chain = e->version;
+    check_slice(w, e->conversation);
+    check_slice(w, e->sender);
+    check_slice(w, e->content_type);
+    check_slice(w, e->body);
+    CHECK(e->conversation.len <= ROAM_CONVERSATION_MAX);
+    CHECK(e->sender.len <= ROAM_USER_MAX);
+    CHECK(e->content_type.len <= ROAM_CONTENT_TYPE_MAX);
+    CHECK(e->kind != ROAM_KIND_MESSAGE ||
+          (e->msg_id != 0 && e->conversation.len > 0 && e->sender.len > 0));
+    CHECK(e->kind != ROAM_KIND_NOOP || (e->msg_id == 0 && e->body.len == 0));
+}
+
+static void check_event(struct world *w, const struct roam_event *e)
+{
+    CHECK(!w->closed_told);
+    switch (e->type) {
+    case ROAM_EVENT_ENTRY:
+        check_entry(w, &e->u.entry);
+        break;
+    case ROAM_EVENT_RESET:
+        w->chain = e->u.reset.head;
+        w->reset = e->u.reset.head;
+        w->has_reset = true;
+        break;
+    case ROAM_EVENT_SYNCED:
+        CHECK(e->u.synced.version == w->chain);
+        break;
+    case ROAM_EVENT_CLOSE:
+        CHECK(e->u.close.status <= 0);
+        CHECK(e->u.close.status != ROAM_STATUS_BAD_STATE);
+        CHECK(e->u.close.reconnect_at_ms <= w->now_ms + UINT32_MAX);
+        w->closed_told = true;
+        break;
+    case ROAM_EVENT_KICKED:
+        CHECK(memchr(e->u.kicked.detail, 0, sizeof e->u.kicked.detail) !=
+              NULL);
+        break;
+    default:
+        break;
+    }
+}
+
+/* False: nothing more to tell. */
+static bool drain_one(struct world *w)
+{
+    struct roam_event e;
+    memset(&e, 0xa5, sizeof e);
+    roam_client_next_event(&w->client, &e, w->now_ms);
+    if (e.type == ROAM_EVENT_NONE) {
+        return false;
+    }
+    check_event(w, &e);
+    return true;
+}
+
+static void drain(struct world *w)
+{
+    int events = 0;
+    while (drain_one(w)) {
+        CHECK(++events < EVENTS_MAX);
+    }
+}
+
+static void store(struct world *w, uint64_t version)
+{
+    bool legal = version <= w->chain &&
+                 version >= (w->has_reset ? w->reset : w->cursor);
+    enum roam_status status =
+        roam_client_stored(&w->client, version, w->now_ms);
+    if (status == ROAM_STATUS_OK) {
+        /* What waits undrained may be a RESET that we do not know of. */
+        w->cursor = version;
+        w->has_reset = false;
+        CHECK(legal || roam__engine(&w->client)->owes != 0);
+    } else {
+        CHECK(!legal || roam__engine(&w->client)->owes != 0);
+    }
+    CHECK(roam_client_cursor(&w->client) == w->cursor);
+}
+
+/* ------------------------------------------------- what the client may say */
+
+static void hear_frame(struct world *w, uint8_t type, struct roam_slice payload)
+{
+    struct roam_message m;
+    CHECK(roam_frame_name(type) != NULL);
+    CHECK((type & ROAM_FRAME_FROM_SERVER) == 0);
+    CHECK(roam_message_decode(type, payload, &m) ==
+          roam_v1_ErrorCode_ERROR_UNSPECIFIED);
+    CHECK(!w->logout_heard);
+    if (!w->eager) {
+        return; /* the server answered what it had not seen: no order */
+    }
+    switch (type) {
+    case ROAM_LOGIN:
+        CHECK(!w->granted);
+        CHECK(m.u.login.attempt == w->attempt); /* LOGIN-2 */
+        w->login_heard = true;
+        w->sync_heard = false;
+        break;
+    case ROAM_SYNC:
+        CHECK(w->login_heard && !w->sync_heard); /* LOGIN-4, SYNC-6 */
+        CHECK(m.u.sync.cursor == w->cursor);
+        w->sync_heard = true;
+        w->synced = false;
+        break;
+    case ROAM_ACK:
+        CHECK(w->granted && w->synced); /* ACK-4 */
+        CHECK(m.u.ack.version <= w->cursor && m.u.ack.version > w->acked);
+        w->acked = m.u.ack.version;
+        break;
+    case ROAM_LOGOUT:
+        CHECK(w->granted);
+        w->logout_heard = true;
+        break;
+    default:
+        CHECK(w->granted);
+        break;
+    }
+}
+
+static void hear(struct world *w)
+{
+    size_t at = 0;
+    while (w->heard_len - at >= ROAM_FRAME_HEADER_BYTES) {
+        const uint8_t *h = w->heard + at;
+        size_t len = (size_t)h[1] << 16 | (size_t)h[2] << 8 | h[3];
+        if (w->heard_len - at < ROAM_FRAME_HEADER_BYTES + len) {
+            break;
+        }
+        struct roam_slice payload = {h + ROAM_FRAME_HEADER_BYTES, len};
+        hear_frame(w, h[0], payload);
+        at += ROAM_FRAME_HEADER_BYTES + len;
+    }
+    memmove(w->heard, w->heard + at, w->heard_len - at);
+    w->heard_len -= at;
+}
+
+static void pull(struct world *w, size_t limit)
+{
+    struct roam_bytes pending = roam_client_pending(&w->client);
+    size_t n = pending.len < limit ? pending.len : limit;
+    CHECK(pending.len <= w->config.tx_bytes);
+    if (n > 0) {
+        CHECK(w->connected && n <= sizeof w->heard - w->heard_len);
+        memcpy(w->heard + w->heard_len, pending.data, n);
+        w->heard_len += n;
+        roam_client_sent(&w->client, n, w->now_ms);
+        hear(w);
+    }
+    size_t sent = 0;
+    for (size_t i = 0; i < w->config.outbox_count; i++) {
+        sent += w->outbox[i].state == ROAM_OUTBOX_SENT;
+    }
+    const struct roam__engine *e = roam__engine(&w->client);
+    bool answered = (e->owes & (OWES_SENT | OWES_FAILED)) != 0;
+    CHECK(sent <= e->max_commands + answered); /* SEND-12 */
+    CHECK(e->commands <= e->max_commands);
+}
+
+/* ------------------------------------------------------ what the server says */
+
+/* Feeds from memory that is gone afterwards, draining when asked to. */
+static void feed(struct world *w, const uint8_t *bytes, size_t len)
+{
+    while (len > 0) {
+        uint8_t *copy = malloc(len);
+        if (copy == NULL) {
+            return;
+        }
+        memcpy(copy, bytes, len);
+        if (w->eager) {
+            pull(w, SIZE_MAX); /* an answer to what is unsent is a fault */
+        }
+        struct roam__engine *e = roam__engine(&w->client);
+        uint8_t before = e->state;
+        ptrdiff_t n = roam_client_feed(&w->client, copy, len, w->now_ms);
+        free(copy);
+        CHECK(n <= (ptrdiff_t)len);
+        /* The server's answers, as far as the client took them for such. */
+        if (before == ST_LOGIN && roam__in_session(e)) {
+            w->granted = true;
+        }
+        if (before != ST_LIVE && e->state == ST_LIVE) {
+            w->synced = true;
+            w->sync_heard = false;
+            w->acked = 0;
+        }
+        if (before == ST_LOGIN && e->state == ST_OPEN) {
+            w->login_heard = false;
+        }
+        if (n < 0) {
+            return;
+        }
+        CHECK(n > 0 || e->owes != 0);
+        bytes += n;
+        len -= (size_t)n;
+        drain(w);
+    }
+}
+
+static void say(struct world *w, const struct roam_message *m)
+{
+    static uint8_t frame[2 * BUFFER];
+    size_t n = roam_message_encode(m, frame, sizeof frame);
+    /* One frame a call: then feed() sees every change of the state. */
+    feed(w, frame, n);
+}
+
+static void say_login_ok(struct world *w, struct input *in)
+{
+    struct roam_message m;
+    roam_message_init(&m, ROAM_LOGIN_OK);
+    m.u.login_ok.generation = 1;
+    m.u.login_ok.max_frame = 512u << (take(in) & 3);
+    m.u.login_ok.max_body = 1024;
+    m.u.login_ok.max_commands = 1u + (take(in) & 3);
+    m.u.login_ok.heartbeat_ms = 1000u + take(in) * 100u;
+    m.u.login_ok.dedup_ms = 1u + take(in) * 1000u;
+    say(w, &m);
+}
+
+static void say_sync_ok(struct world *w, struct input *in)
+{
+    struct roam_message m;
+    roam_message_init(&m, ROAM_SYNC_OK);
+    uint8_t how = take(in);
+    m.u.sync_ok.result = (roam_v1_SyncResult)(1 + how % 3);
+    m.u.sync_ok.head = w->cursor + take(in) % 16;
+    if ((how & 0x40) != 0 && m.u.sync_ok.head > 8) {
+        m.u.sync_ok.head -= 8;
+    }
+    if (m.u.sync_ok.result == roam_v1_SyncResult_RESET) {
+        m.u.sync_ok.reason = m.u.sync_ok.head < w->cursor
+                                 ? roam_v1_ResetReason_AHEAD
+                                 : roam_v1_ResetReason_TOO_MANY;
+    }
+    say(w, &m);
+}
+
+static struct roam_slice text(const char *s)
+{
+    struct roam_slice slice = {(const uint8_t *)s, strlen(s)};
+    return slice;
+}
+
+/* An entry behind `prev`. */
+static void some_entry(struct input *in, uint64_t prev, struct roam_entry *e)
+{
+    uint8_t how = take(in);
+    memset(e, 0, sizeof *e);
+    e->prev_version = prev;
+    e->version = prev + 1 + (how & 3);
+    e->kind = (how & 0x0c) == 0x0c   ? 2u + (how >> 6)
+              : (how & 0x0c) == 0x08 ? (uint32_t)ROAM_KIND_NOOP
+                                     : (uint32_t)ROAM_KIND_MESSAGE;
+    if (e->kind == ROAM_KIND_NOOP) {
+        return;
+    }
+    e->msg_id = (uint64_t)take(in) << (how >> 3) | 1;
+    e->client_msg_id = (how & 0x10) != 0 ? take(in) : 0;
+    e->conversation = text((how & 0x20) != 0 ? "bob" : "alice");
+    e->sender = text((how & 0x40) != 0 ? "bob" : "alice");
+    e->content_type = text((how & 0x80) != 0 ? "a/b" : "");
+    e->body = text(&"a body of some length"[how & 15]);
+    if ((how & 0xf0) == 0xf0) {
+        e->body.len = 0;
+        e->cut_size = 1u + how;
+    }
+}
+
+static void say_push(struct world *w, struct input *in)
+{
+    struct roam_entry e;
+    struct roam_message m;
+    uint64_t prev = w->chain + take(in) % 4;
+    some_entry(in, prev > 1 ? prev - take(in) % 2 : prev, &e);
+    roam_message_init(&m, ROAM_PUSH);
+    m.u.push.version = e.version;
+    m.u.push.prev_version = e.prev_version;
+    m.u.push.kind = (roam_v1_Kind)e.kind;
+    m.u.push.msg_id = e.msg_id;
+    if (e.kind != ROAM_KIND_NOOP) {
+        memcpy(m.u.push.conversation, e.conversation.data,
+               e.conversation.len);
+        memcpy(m.u.push.sender, e.sender.data, e.sender.len);
+        memcpy(m.u.push.content_type, e.content_type.data,
+               e.content_type.len);
+    }
+    m.u.push.cut_size = e.cut_size;
+    m.u.push.client_msg_id = e.client_msg_id;
+    m.body = e.body;
+    say(w, &m);
+}
+
+static void say_batch(struct world *w, struct input *in,
+                      struct roam_packer *packer)
+{
+    struct roam_entry rows[ROWS];
+    uint8_t how = take(in);
+    size_t count = 1u + how % ROWS;
+    uint64_t prev = w->chain;
+    if ((how & 0x80) != 0 && prev > 3) {
+        prev -= 3;
+    }
+    for (size_t i = 0; i < count; i++) {
+        some_entry(in, prev, &rows[i]);
+        prev = rows[i].version;
+    }
+    struct roam_pack_limits limits = {BUFFER, BUFFER,
+                                      (how & 0x40) != 0 ? 2u : 0u};
+    struct roam_message m;
+    if (roam_batch_pack(packer, rows, count, &limits, &m) == 0) {
+        return;
+    }
+    uint8_t lie = take(in);
+    if (lie == 1) {
+        m.u.batch.count += 1;
+    } else if (lie == 2) {
+        m.u.batch.last_version += 1;
+    } else if (lie == 3) {
+        m.u.batch.inflated_size -= 1;
+    }
+    say(w, &m);
+}
+
+static void say_answer(struct world *w, struct input *in)
+{
+    struct roam_message m;
+    uint8_t how = take(in);
+    if ((how & 1) != 0) {
+        roam_message_init(&m, ROAM_SEND_OK);
+        m.u.send_ok.client_msg_id = 1u + (how >> 2);
+        m.u.send_ok.msg_id = 1;
+    } else {
+        roam_message_init(&m, ROAM_ERROR);
+        m.u.error.code = roam_v1_ErrorCode_ID_REUSED;
+        m.u.error.retry = roam_v1_Retry_NEVER;
+        m.u.error.ref = 1u + (how >> 2);
+    }
+    say(w, &m);
+}
+
+static void say_other(struct world *w, struct input *in)
+{
+    struct roam_message m;
+    uint8_t how = take(in);
+    if (how % 3 == 0) {
+        roam_message_init(&m, ROAM_PONG);
+        m.u.pong.head = w->chain + take(in) % 8;
+    } else if (how % 3 == 1) {
+        roam_message_init(&m, ROAM_REFUSED);
+        m.u.refused.reason = (roam_v1_RefusedReason)(1 + take(in) % 9);
+        m.u.refused.retry = (roam_v1_Retry)(1 + how % 4);
+    } else {
+        roam_message_init(&m, ROAM_KICK);
+        m.u.kick.reason = (roam_v1_KickReason)(1 + take(in) % 10);
+        m.u.kick.retry = (roam_v1_Retry)(1 + how % 4);
+        m.u.kick.retry_after_ms = take(in);
+        strcpy(m.u.kick.detail, "fuzzed");
+    }
+    say(w, &m);
+}
+
+static void say_raw(struct world *w, struct input *in)
+{
+    size_t len = take(in);
+    if (len > in->left) {
+        len = in->left;
+    }
+    const uint8_t *bytes = in->at;
+    in->at += len;
+    in->left -= len;
+    /* A frame a call would hide what a frame in two calls does. */
+    for (size_t at = 0; at < len; at++) {
+        feed(w, bytes + at, 1);
+    }
+}
+
+/* ---------------------------------------------------------- the caller's steps */
+
+static void connect(struct world *w, uint8_t how)
+{
+    drain(w);
+    if (roam_client_open(&w->client, w->now_ms) == ROAM_STATUS_OK) {
+        w->connected = true;
+        w->closed_told = false;
+        w->chain = w->cursor;
+        w->has_reset = false;
+        w->heard_len = 0;
+        w->login_heard = w->sync_heard = w->logout_heard = false;
+        w->granted = w->synced = false;
+        w->acked = 0;
+    }
+    if ((how & 1) != 0) {
+        w->next_id++;
+        memset(w->config.device_id, how, 16);
+        (void)roam_client_set_device_id(&w->client, w->config.device_id);
+    }
+    if (roam_client_login(&w->client, w->attempt + 1, how & 2, w->now_ms) ==
+        ROAM_STATUS_OK) {
+        w->attempt++;
+    }
+}
+
+static void disconnect(struct world *w)
+{
+    drain(w);
+    bool told = w->closed_told;
+    bool was = w->connected;
+    roam_client_closed(&w->client, w->now_ms);
+    w->closed_told = was && told;
+    w->connected = false;
+    drain(w);
+    CHECK(w->closed_told);
+    CHECK(roam_client_pending(&w->client).len == 0);
+}
+
+static void send_something(struct world *w, struct input *in)
+{
+    static const uint8_t body[300] = {'x'};
+    uint8_t how = take(in);
+    struct roam_bytes to = {(const uint8_t *)"bob", 3};
+    struct roam_bytes type = {(const uint8_t *)"a/b", how & 3};
+    struct roam_bytes text_body = {body, how};
+    (void)roam_client_send(&w->client, 1u + (w->next_id++ & 63), to, type,
+                           text_body, w->now_ms);
+}
+
+static void pass(struct world *w, uint32_t ms)
+{
+    w->now_ms += ms;
+    roam_client_tick(&w->client, w->now_ms);
+    CHECK(roam_client_deadline_ms(&w->client) > w->now_ms);
+}
+
+static void step(struct world *w, struct input *in, struct roam_packer *packer)
+{
+    uint8_t op = take(in);
+    switch (op % 20) {
+    case 0:
+        say_raw(w, in);
+        break;
+    case 1:
+        say_login_ok(w, in);
+        break;
+    case 2:
+        say_sync_ok(w, in);
+        break;
+    case 3:
+    case 4:
+        say_push(w, in);
+        break;
+    case 5:
+    case 6:
+        say_batch(w, in, packer);
+        break;
+    case 7:
+        say_answer(w, in);
+        break;
+    case 8:
+        say_other(w, in);
+        break;
+    case 9:
+        (void)drain_one(w);
+        break;
+    case 10:
+        store(w, w->chain);
+        break;
+    case 11:
+        store(w, w->chain - take(in) % 4);
+        break;
+    case 12:
+        send_something(w, in);
+        break;
+    case 13:
+        pass(w, take(in));
+        break;
+    case 14:
+        pass(w, take(in) * 500u);
+        break;
+    case 15:
+        pull(w, take(in));
+        break;
+    case 16:
+        pull(w, SIZE_MAX);
+        break;
+    case 17:
+        disconnect(w);
+        break;
+    case 18:
+        connect(w, take(in));
+        break;
+    default:
+        if (op >= 200) {
+            (void)roam_client_logout(&w->client, w->now_ms);
+        } else if (op >= 160) {
+            roam_client_close(&w->client, w->now_ms);
+        }
+        break;
+    }
+    CHECK(roam_client_cursor(&w->client) == w->cursor);
+}
+
+/* ------------------------------------------------------------------- set up */
+
+static bool set_up(struct world *w, struct input *in)
+{
+    uint8_t how = take(in);
+    bool small = (how & 1) != 0;
+    memset(w, 0, sizeof *w);
+    w->eager = (how & 16) == 0;
+    w->config.user = "alice";
+    w->config.token = "t";
+    w->config.device_type = ROAM_WATCH;
+    w->config.max_entries = 1000;
+    w->config.max_unacked = small ? ROAM_UNACKED_MIN : 32;
+    w->config.deflate = (how & 2) != 0;
+    w->config.cursor = (how & 4) != 0 ? 0 : 1000;
+    w->config.rx_bytes = small ? ROAM_RX_BYTES_MIN : BUFFER;
+    w->config.tx_bytes = small ? ROAM_TX_BYTES_MIN : BUFFER;
+    w->config.inflated_bytes = small ? ROAM_INFLATED_BYTES_MIN : BUFFER;
+    /* Buffers of their own, so that a step outside is seen. */
+    w->config.rx = w->rx = malloc(w->config.rx_bytes);
+    w->config.tx = w->tx = malloc(w->config.tx_bytes);
+    w->config.inflated = w->inflated = malloc(w->config.inflated_bytes);
+    w->config.outbox = w->outbox;
+    w->config.outbox_count = (how & 8) != 0 ? 1 : OUTBOX;
+    w->config.random_seed = how;
+    w->cursor = w->chain = w->config.cursor;
+    return w->rx != NULL && w->tx != NULL && w->inflated != NULL &&
+           roam_client_init(&w->client, &w->config) == ROAM_STATUS_OK;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct roam_packer *packer;
+    static struct world w;
+    if (packer == NULL) {
+        packer = roam_packer_new();
+    }
+    struct input in = {data, size};
+    if (packer != NULL && set_up(&w, &in)) {
+        while (in.left > 0) {
+            step(&w, &in, packer);
+        }
+        disconnect(&w);
+    }
+    free(w.rx);
+    free(w.tx);
+    free(w.inflated);
+    return 0;
+}

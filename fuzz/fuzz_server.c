@@ -1,0 +1,501 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Fuzzes the server core over the memory store: a few connections, of which
+ * each may do anything at any time, and a judge who reads all that the
+ * server writes.
+ *
+ * The input is a program: one byte for what happens (enum op), one for the
+ * connection, then its operands. So an input can be raw bytes, as from a
+ * hostile peer, and whole messages, which reach every state. Missing
+ * operands are 0. Time passes and memory runs out only when the input says
+ * so.
+ *
+ * The judge aborts when the server's output is not well-formed, breaks the
+ * chain, exceeds the window, goes on after KICK, or answers more SENDs than
+ * there were. */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "alloc.h"
+#include "core.h"
+#include "frame.h"
+#include "session.h"
+#include "store_mem.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define CONNECTIONS 4
+#define START_WALL_MS 1767225600000ull
+/* Small, so that small inputs reach them. */
+#define MAX_BODY 300
+#define MAX_COMMANDS 4
+#define MAX_UNACKED 9
+#define SMALL_WINDOW 4
+#define OUTPUT_MAX 1500
+/* What does not wait for room: answers to SENDs, KICK, one of the others. */
+#define OUTPUT_EXTRA 1000
+
+#define JUDGE(claim)                                                           \
+    do {                                                                       \
+        if (!(claim)) {                                                        \
+            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #claim);        \
+            abort();                                                           \
+        }                                                                      \
+    } while (0)
+
+enum op {
+    OP_RAW, /* length, bytes */
+    OP_LOGIN,
+    OP_SYNC,
+    OP_ACK,
+    OP_SEND,
+    OP_PING,
+    OP_LOGOUT,
+    OP_POLL,   /* the store answers once */
+    OP_TAKE,   /* the transport takes some bytes */
+    OP_SETTLE, /* until nothing happens any more */
+    OP_TIME,
+    OP_CUT, /* the connection breaks; a new one comes */
+    OP_TRIM,
+    OP_REFUSE, /* an allocation fails soon */
+    OP_DRAIN,
+    OP_COUNT
+};
+
+struct conn {
+    struct roam_session *session;
+    uint8_t *out; /* an unfinished frame of the server */
+    size_t out_len;
+    size_t in_flight; /* entries received, and not acknowledged */
+    uint64_t cursor;
+    bool syncing; /* cursor is not known: the next entry tells it */
+    bool kicked;
+    bool acks_unknown; /* raw bytes may have been an ACK or a SYNC */
+    uint64_t sends, answers;
+};
+
+struct world {
+    const uint8_t *data;
+    size_t size;
+    struct roam_core_config config;
+    struct roam_store *store;
+    struct roam_core *core;
+    struct roam_now now;
+    struct conn conns[CONNECTIONS];
+};
+
+/* ------------------------------------------------------------------ input */
+
+static uint8_t next_byte(struct world *w)
+{
+    if (w->size == 0) {
+        return 0;
+    }
+    w->size--;
+    return *w->data++;
+}
+
+static long refuse_in;
+static bool refuse(void)
+{
+    return refuse_in > 0 && --refuse_in == 0;
+}
+
+/* ------------------------------------------------------------------ judge */
+
+static void judge_entries(struct conn *c, uint64_t prev, uint64_t last,
+                          uint32_t count)
+{
+    JUDGE(last > prev);
+    if (!c->syncing) {
+        JUDGE(prev == c->cursor); /* [CHAIN-3] */
+    }
+    c->syncing = false;
+    c->cursor = last;
+    c->in_flight += count;
+    JUDGE(c->acks_unknown || c->in_flight <= MAX_UNACKED); /* [ACK-3] */
+}
+
+static void judge_sync_ok(struct conn *c, const roam_v1_SyncOk *ok)
+{
+    JUDGE((ok->reason != 0) == (ok->result == roam_v1_SyncResult_RESET));
+    JUDGE(ok->floor <= ok->head);
+    c->in_flight = 0;
+    c->cursor = ok->head;
+    c->syncing = ok->result == roam_v1_SyncResult_DELTA;
+}
+
+static void judge_batch(struct conn *c, const struct roam_message *m)
+{
+    static uint8_t buf[1u << 20];
+    struct roam_unpack unpack;
+    JUDGE(roam_unpack_open(&unpack, m, ~0u, buf, sizeof buf) == ROAM_BATCH_OK);
+    JUDGE(m->u.batch.count >= 2);
+    judge_entries(c, m->u.batch.prev_version, m->u.batch.last_version,
+                  m->u.batch.count);
+}
+
+static void judge_frame(struct conn *c, uint8_t type, struct roam_slice p)
+{
+    struct roam_message m;
+    JUDGE(roam_frame_name(type) != NULL);
+    JUDGE((type & ROAM_FRAME_FROM_SERVER) != 0);
+    JUDGE(roam_message_decode(type, p, &m) == 0);
+    JUDGE(!c->kicked); /* [KICK-4] */
+    switch (type) {
+    case ROAM_KICK:
+        c->kicked = true;
+        JUDGE((m.u.kick.error != 0) ==
+              (m.u.kick.reason == roam_v1_KickReason_PROTOCOL_ERROR));
+        break;
+    case ROAM_SYNC_OK:
+        judge_sync_ok(c, &m.u.sync_ok);
+        break;
+    case ROAM_PUSH:
+        judge_entries(c, m.u.push.prev_version, m.u.push.version, 1);
+        break;
+    case ROAM_BATCH:
+        judge_batch(c, &m);
+        break;
+    case ROAM_SEND_OK:
+    case ROAM_ERROR:
+        c->answers++;
+        JUDGE(c->acks_unknown || c->answers <= c->sends); /* [SEND-2] */
+        break;
+    default:
+        break;
+    }
+}
+
+/* ----------------------------------------------------------- connections */
+
+static void accept_one(struct world *w, struct conn *c)
+{
+    memset(c, 0, sizeof *c);
+    c->session = roam_core_accept(w->core, "fuzz", w->now);
+    if (c->session != NULL) {
+        roam_session_set_owner(c->session, c);
+    }
+}
+
+static void drop_one(struct world *w, struct conn *c)
+{
+    if (c->session != NULL) {
+        roam_session_closed(c->session, w->now);
+    }
+    c->session = NULL;
+    free(c->out);
+    c->out = NULL;
+    c->out_len = 0;
+}
+
+static void receive(struct conn *c, struct roam_slice bytes)
+{
+    c->out = realloc(c->out, c->out_len + bytes.len);
+    JUDGE(c->out != NULL);
+    memcpy(c->out + c->out_len, bytes.data, bytes.len);
+    c->out_len += bytes.len;
+    size_t at = 0;
+    while (c->out_len - at >= ROAM_FRAME_HEADER_BYTES) {
+        const uint8_t *h = c->out + at;
+        size_t len = (size_t)h[1] << 16 | (size_t)h[2] << 8 | h[3];
+        if (c->out_len - at - ROAM_FRAME_HEADER_BYTES < len) {
+            break;
+        }
+        struct roam_slice p = {h + ROAM_FRAME_HEADER_BYTES, len};
+        judge_frame(c, h[0], p);
+        at += ROAM_FRAME_HEADER_BYTES + len;
+    }
+    memmove(c->out, c->out + at, c->out_len - at);
+    c->out_len -= at;
+}
+
+static void take(struct world *w, struct conn *c, size_t most)
+{
+    while (c->session != NULL && most > 0) {
+        struct roam_slice bytes = roam_session_pending(c->session);
+        if (bytes.len == 0) {
+            break;
+        }
+        bytes.len = bytes.len < most ? bytes.len : most;
+        most -= bytes.len;
+        receive(c, bytes);
+        roam_session_sent(c->session, bytes.len, w->now);
+    }
+    if (c->session != NULL && roam_session_finished(c->session)) {
+        drop_one(w, c);
+    }
+}
+
+static void start_core(struct world *w)
+{
+    w->core = roam_core_new(&w->config);
+    if (w->core == NULL) { /* refused, once */
+        w->core = roam_core_new(&w->config);
+    }
+    JUDGE(w->core != NULL);
+}
+
+/* The process ends with all connections, and comes back. */
+static void restart(struct world *w)
+{
+    roam_core_free(w->core);
+    roam_store_mem_restart(w->store, false);
+    start_core(w);
+    for (size_t i = 0; i < CONNECTIONS; i++) {
+        w->conns[i].session = NULL;
+        drop_one(w, &w->conns[i]);
+    }
+}
+
+static void poll_store(struct world *w)
+{
+    if (roam_core_poll(w->core, w->now) != ROAM_STORE_OK) {
+        restart(w);
+    }
+}
+
+static void settle(struct world *w)
+{
+    /* A full window and a full queue are worked off in far fewer rounds. */
+    for (int round = 0; round < 16; round++) {
+        poll_store(w);
+        struct roam_session *s;
+        while ((s = roam_core_next_ready(w->core)) != NULL) {
+            take(w, roam_session_owner(s), SIZE_MAX);
+        }
+    }
+}
+
+/* -------------------------------------------------------------- operations */
+
+static void put(struct world *w, struct conn *c, const struct roam_message *m)
+{
+    uint8_t bytes[2048];
+    size_t len = roam_message_encode(m, bytes, sizeof bytes);
+    JUDGE(len > 0);
+    roam_session_feed(c->session, bytes, len, w->now);
+}
+
+static void put_raw(struct world *w, struct conn *c)
+{
+    size_t len = next_byte(w);
+    len = len < w->size ? len : w->size;
+    uint8_t *copy = malloc(len + 1);
+    JUDGE(copy != NULL);
+    if (len > 0) {
+        memcpy(copy, w->data, len);
+    }
+    w->data += len;
+    w->size -= len;
+    c->acks_unknown = true;
+    roam_session_feed(c->session, copy, len, w->now);
+    free(copy);
+}
+
+static void put_login(struct world *w, struct conn *c)
+{
+    struct roam_message m;
+    roam_message_init(&m, ROAM_LOGIN);
+    roam_v1_Login *login = &m.u.login;
+    uint8_t who = next_byte(w);
+    const char *user = (who & 1) != 0 ? "bob" : "alice";
+    login->protocol = ROAM_PROTOCOL_VERSION;
+    snprintf(login->user, sizeof login->user, "%s", user);
+    snprintf(login->token, sizeof login->token, "%s-token", user);
+    login->device_id.size = ROAM_DEVICE_ID_BYTES;
+    memset(login->device_id.bytes, who >> 1 & 3, ROAM_DEVICE_ID_BYTES);
+    login->device_type = (roam_v1_DeviceType)(1 + (who >> 3) % 2);
+    login->attempt = 1u + next_byte(w);
+    login->take_over = next_byte(w);
+    login->max_frame = ROAM_FRAME_MIN + 4u * next_byte(w);
+    put(w, c, &m);
+}
+
+static void put_sync(struct world *w, struct conn *c)
+{
+    struct roam_message m;
+    roam_message_init(&m, ROAM_SYNC);
+    m.u.sync.cursor = next_byte(w);
+    m.u.sync.max_entries = next_byte(w);
+    m.u.sync.max_unacked = SMALL_WINDOW + next_byte(w) % 8u;
+    m.u.sync.max_inflated = ROAM_INFLATED_MIN;
+    m.u.sync.codecs = next_byte(w) % 4u;
+    put(w, c, &m);
+}
+
+static void put_ack(struct world *w, struct conn *c)
+{
+    struct roam_message m;
+    roam_message_init(&m, ROAM_ACK);
+    /* Mostly of what was received; sometimes of anything. */
+    uint8_t back = next_byte(w);
+    m.u.ack.version = c->cursor > back ? c->cursor - back : 1u + back;
+    c->in_flight = back == 0 ? 0 : c->in_flight;
+    c->acks_unknown = c->acks_unknown || back != 0;
+    put(w, c, &m);
+}
+
+static void put_send(struct world *w, struct conn *c)
+{
+    static const char *const to[] = {"alice", "bob", "nobody", "alice"};
+    static const uint8_t zeros[2 * MAX_BODY] = {0};
+    struct roam_message m;
+    roam_message_init(&m, ROAM_SEND);
+    m.u.send.client_msg_id = 1u + next_byte(w);
+    uint8_t what = next_byte(w);
+    snprintf(m.u.send.conversation, sizeof m.u.send.conversation, "%s",
+             to[what & 3]);
+    m.u.send.kind = (roam_v1_Kind)(what == 255);
+    m.body.data = zeros;
+    m.body.len = 2u * (what >> 2) + next_byte(w);
+    c->sends++;
+    put(w, c, &m);
+}
+
+static void put_small(struct world *w, struct conn *c, uint8_t type)
+{
+    struct roam_message m;
+    roam_message_init(&m, type);
+    if (type == ROAM_PING) {
+        m.u.ping.id = next_byte(w);
+    }
+    put(w, c, &m);
+}
+
+static void pass_time(struct world *w)
+{
+    uint64_t ms = 50u * next_byte(w);
+    w->now.mono_ms += ms;
+    w->now.wall_ms += ms;
+    roam_core_tick(w->core, w->now);
+    JUDGE(roam_core_deadline(w->core) > w->now.mono_ms);
+}
+
+static void on_connection(struct world *w, struct conn *c, enum op op)
+{
+    if (c->session == NULL) {
+        accept_one(w, c);
+        if (c->session == NULL) {
+            return;
+        }
+    }
+    switch (op) {
+    case OP_RAW:
+        put_raw(w, c);
+        break;
+    case OP_LOGIN:
+        put_login(w, c);
+        break;
+    case OP_SYNC:
+        put_sync(w, c);
+        break;
+    case OP_ACK:
+        put_ack(w, c);
+        break;
+    case OP_SEND:
+        put_send(w, c);
+        break;
+    case OP_PING:
+        put_small(w, c, ROAM_PING);
+        break;
+    case OP_LOGOUT:
+        put_small(w, c, ROAM_LOGOUT);
+        break;
+    case OP_TAKE:
+        take(w, c, 1u + 8u * next_byte(w));
+        break;
+    default:
+        drop_one(w, c);
+        break;
+    }
+}
+
+static void step(struct world *w)
+{
+    enum op op = (enum op)(next_byte(w) % OP_COUNT);
+    switch (op) {
+    case OP_POLL:
+        poll_store(w);
+        break;
+    case OP_SETTLE:
+        settle(w);
+        break;
+    case OP_TIME:
+        pass_time(w);
+        break;
+    case OP_TRIM:
+        roam_store_mem_trim(w->store, next_byte(w) % 2 ? "bob" : "alice",
+                            next_byte(w));
+        break;
+    case OP_REFUSE:
+        refuse_in = 1 + next_byte(w);
+        break;
+    case OP_DRAIN:
+        roam_core_drain(w->core, w->now);
+        break;
+    default:
+        on_connection(w, &w->conns[next_byte(w) % CONNECTIONS], op);
+        break;
+    }
+}
+
+/* What a connection costs is bounded, whatever its peer does. */
+static void judge_memory(const struct world *w)
+{
+    for (size_t i = 0; i < CONNECTIONS; i++) {
+        const struct roam_session *s = w->conns[i].session;
+        if (s != NULL) {
+            JUDGE(s->out.len <= OUTPUT_MAX + OUTPUT_EXTRA);
+            JUDGE(s->window.count <= MAX_UNACKED);
+            JUDGE(s->commands <= MAX_COMMANDS);
+        }
+    }
+}
+
+static void open_world(struct world *w, const uint8_t *data, size_t size)
+{
+    memset(w, 0, sizeof *w);
+    w->data = data;
+    w->size = size;
+    w->now = (struct roam_now){1, START_WALL_MS};
+    w->store = roam_store_mem_new(NULL, NULL);
+    JUDGE(w->store != NULL);
+    roam_store_mem_add_user(w->store, "alice");
+    roam_store_mem_add_user(w->store, "bob");
+    roam_store_mem_add_token(w->store, "alice", "alice-token", 0, 0);
+    roam_store_mem_add_token(w->store, "bob", "bob-token", 0, 0);
+    roam_core_config_default(&w->config);
+    w->config.store = w->store;
+    w->config.max_body = MAX_BODY;
+    w->config.max_commands = MAX_COMMANDS;
+    w->config.max_unacked = MAX_UNACKED;
+    w->config.output_max_bytes = OUTPUT_MAX;
+    w->config.max_sessions = CONNECTIONS - 1;
+    w->config.heartbeat_ms = 1000;
+    start_core(w);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct world w;
+    refuse_in = 0;
+    roam__alloc_refuse = refuse;
+    open_world(&w, data, size);
+    while (w.size > 0) {
+        step(&w);
+        judge_memory(&w);
+    }
+    settle(&w);
+    for (size_t i = 0; i < CONNECTIONS; i++) {
+        drop_one(&w, &w.conns[i]);
+    }
+    settle(&w);
+    JUDGE(w.core->sessions == NULL); /* nothing is kept of the dead */
+    JUDGE(w.core->user_count == 0);
+    roam_core_free(w.core);
+    w.store->ops->close(w.store);
+    roam__alloc_refuse = NULL;
+    return 0;
+}

@@ -1,0 +1,426 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Checks the test vectors against a second reading of the spec: the stock
+protobuf library, zlib, and the rules of sections 3, 4 and 8 written down once
+more. Nothing here comes from the C code.
+
+usage: check.py [FOLDER_OF_ROAM_PB2]
+
+Prints a line for each vector that fails, and `N passed, N failed`.
+"""
+import struct
+import sys
+import zlib
+
+sys.dont_write_bytecode = True
+import generated  # noqa: E402
+
+pb = generated.load()
+
+FILES = ("client.txt", "server.txt", "reject.txt", "batch.txt",
+         "batch-example.txt", "batch-reject.txt")
+V = 2**63 - 1
+U32 = 2**32 - 1
+U64 = 2**64 - 1
+
+# Type, message, and its fields: number -> (least, most). Of text and bytes
+# the lengths are meant; more than `most` of these is MALFORMED.
+MESSAGES = {
+    0x01: (pb.Login, {1: (1, U32), 2: (1, 64), 3: (1, 128), 4: (16, 16),
+                      5: (1, 6), 6: (0, 64), 7: (0, 64), 8: (1, V), 9: (0, V),
+                      10: (512, 2**24 - 1)}),
+    0x02: (pb.Logout, {}),
+    0x03: (pb.Sync, {1: (0, V), 2: (0, U32), 3: (4, 100000),
+                     4: (1024, 2**24 - 1), 5: (0, U32)}),
+    0x04: (pb.Ack, {1: (1, V)}),
+    0x05: (pb.Send, {1: (1, U64), 2: (1, 64), 3: (0, U32), 4: (0, 64),
+                     5: (0, U32)}),
+    0x06: (pb.Ping, {1: (0, U64)}),
+    0x41: (pb.LoginOk, {1: (1, V), 2: (0, V), 3: (0, V), 4: (512, U32),
+                        5: (1, U32), 6: (1, U32), 7: (1000, U32),
+                        8: (1, U64)}),
+    0x42: (pb.Refused, {1: (1, U32), 2: (1, U32), 3: (0, V), 4: None}),
+    0x43: (pb.Kick, {1: (1, U32), 2: (1, U32), 3: (0, U32), 4: (0, V),
+                     5: None, 6: (0, U32), 7: (0, 128)}),
+    0x44: (pb.SyncOk, {1: (1, 3), 2: (0, V), 3: (0, V), 4: (0, U32)}),
+    0x45: (pb.Push, {1: (1, V), 2: (0, V), 3: (0, U32), 4: (0, V),
+                     5: (0, 64), 6: (0, 64), 7: (0, 64), 8: (0, U32),
+                     9: (0, U64), 10: (0, U32)}),
+    0x46: (pb.Batch, {1: (0, V), 2: (1, V), 3: (1, U32), 4: (0, U32),
+                      5: (1, U32), 6: (1, U32)}),
+    0x47: (pb.SendOk, {1: (1, U64), 2: (1, V), 3: (0, U32)}),
+    0x48: (pb.Pong, {1: (0, U64), 2: (0, V)}),
+    0x49: (pb.Error, {1: (1, U32), 2: (1, U32), 3: (0, U64), 4: (0, 128)}),
+}
+HOLDER = {1: (0, U32), 2: (0, 64), 3: (0, V)}
+
+
+class Refuse(Exception):
+    """The word for what is wrong is its argument."""
+
+
+# ------------------------------------------------------------- the wire
+
+def varint(data, at, word):
+    value = 0
+    for i in range(10):
+        if at + i >= len(data):
+            raise Refuse(word)
+        byte = data[at + i]
+        value |= (byte & 0x7f) << 7 * i
+        if byte < 0x80:
+            if value > U64:
+                raise Refuse(word)
+            return value, at + i + 1
+    raise Refuse(word)
+
+
+def wire_fields(data, word):
+    """(number, wire type, value) of each field; `word` if it is none."""
+    at = 0
+    while at < len(data):
+        tag, at = varint(data, at, word)
+        number, wire = tag >> 3, tag & 7
+        if tag > U32 or number == 0:
+            raise Refuse(word)
+        if wire == 0:
+            value, at = varint(data, at, word)
+        elif wire in (1, 5):
+            size = 8 if wire == 1 else 4
+            if at + size > len(data):
+                raise Refuse(word)
+            value = int.from_bytes(data[at:at + size], "little")
+            at += size
+        elif wire == 2:
+            size, at = varint(data, at, word)
+            if size > len(data) - at:
+                raise Refuse(word)
+            value, at = data[at:at + size], at + size
+        else:
+            raise Refuse(word)
+        yield number, wire, value
+
+
+def is_text(data):
+    try:
+        return "\0" not in data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+
+
+# ------------------------------------------------------- single messages
+
+SEVERITY = ("", "FIELD_RANGE", "INVALID_UTF8", "MALFORMED")
+WIRE = {"uint32": 0, "uint64": 0, "enum": 0, "bool": 0, "fixed64": 1,
+        "string": 2, "bytes": 2, "message": 2}
+KIND = {13: "uint32", 4: "uint64", 14: "enum", 8: "bool", 6: "fixed64",
+        9: "string", 12: "bytes", 11: "message"}
+
+
+def faults(data, descriptor, bounds):
+    """The words for all that is wrong with a message's fields."""
+    seen = set()
+    for number, wire, value in wire_fields(data, "MALFORMED"):
+        field = descriptor.fields_by_number.get(number)
+        if field is None:
+            continue
+        kind = KIND[field.type]
+        if number in seen or wire != WIRE[kind]:
+            yield "MALFORMED"
+            continue
+        seen.add(number)
+        if kind == "message":
+            yield from faults(value, field.message_type, HOLDER)
+            continue
+        least, most = bounds[number]
+        if kind in ("uint32", "enum", "bool") and value > U32:
+            yield "MALFORMED"
+        elif kind in ("string", "bytes"):
+            if len(value) > most:
+                yield "MALFORMED"
+            if kind == "string" and not is_text(value):
+                yield "INVALID_UTF8"
+            if len(value) < least:
+                yield "FIELD_RANGE"
+        elif not least <= value <= most:
+            yield "FIELD_RANGE"
+    for number, bound in bounds.items():
+        if bound is not None and bound[0] > 0 and number not in seen:
+            yield "FIELD_RANGE"
+
+
+def disagree(m):
+    """Whether fields that are good by themselves do not go together."""
+    if isinstance(m, pb.SyncOk):
+        return (m.result == pb.RESET) != (m.reason != 0)
+    if isinstance(m, pb.Batch):
+        return m.prev_version >= m.last_version
+    if not isinstance(m, pb.Push):
+        return False
+    if m.prev_version >= m.version:
+        return True
+    if m.kind == pb.NOOP:
+        return any(field.number > 3 for field, _ in m.ListFields())
+    if m.kind == pb.MESSAGE:
+        return not (m.msg_id and m.conversation and m.sender) or (
+            m.cut_size != 0 and m.body != b"")
+    return False
+
+
+def decode(frame, limit):
+    """The message in a frame; None: to be skipped."""
+    type_, length = frame[0], int.from_bytes(frame[1:4], "big")
+    if length > limit:
+        raise Refuse("FRAME_TOO_LONG")
+    if type_ not in MESSAGES:
+        if type_ & 0x80:
+            return None
+        raise Refuse("FRAME_UNKNOWN")
+    payload = frame[4:]
+    assert len(payload) == length, "the header's length is not the payload's"
+    cls, bounds = MESSAGES[type_]
+    worst = max(faults(payload, cls.DESCRIPTOR, bounds), default="",
+                key=SEVERITY.index)
+    if worst:
+        raise Refuse(worst)
+    message = cls.FromString(payload)
+    if disagree(message):
+        raise Refuse("FIELD_RANGE")
+    return message
+
+
+# ----------------------------------------------------------------- batches
+
+DENSE = ("version_gap", "time_delta", "id_rest", "conversation", "sender",
+         "kind", "content_type", "body_length")
+TABLE_MAX = 1024
+
+
+def inflate(batch, codecs, max_inflated):
+    if batch.codec not in (0, 1) or batch.codec == 1 and not codecs & 2:
+        raise Refuse("CODEC")
+    if batch.inflated_size > max_inflated:
+        raise Refuse("SIZE")
+    if batch.codec == 0:
+        data = batch.payload
+    else:
+        z = zlib.decompressobj(-15)
+        try:
+            data = z.decompress(batch.payload, batch.inflated_size + 1)
+        except zlib.error:
+            raise Refuse("INFLATE") from None
+        if len(data) > batch.inflated_size:
+            raise Refuse("SIZE")
+        if not z.eof or z.unused_data:
+            raise Refuse("INFLATE")
+    if len(data) != batch.inflated_size:
+        raise Refuse("SIZE")
+    return data
+
+
+def check_form(data, count):
+    """What the protobuf library does not tell: order, packing, widths."""
+    last, texts = 0, 0
+    for number, wire, value in wire_fields(data, "COLUMNS"):
+        if number > 16:
+            last = number
+            continue
+        if wire != 2 or number < last or number == last and number > 3:
+            raise Refuse("COLUMNS")
+        texts = texts + 1 if number == last else 1
+        last = number
+        if number <= 3:
+            least = 0 if number == 3 else 1
+            if not least <= len(value) <= 64 or not is_text(value) or \
+                    texts > min(count, TABLE_MAX):
+                raise Refuse("TABLE")
+        elif number == 13:
+            if len(value) % 8:
+                raise Refuse("COLUMNS")
+        elif number < 16:
+            if not value:
+                raise Refuse("COUNT")
+            at = 0
+            while at < len(value):
+                v, at = varint(value, at, "COLUMNS")
+                if number > 5 and v > U32:
+                    raise Refuse("COLUMNS")
+
+
+def sparse(rows, values, count):
+    if len(rows) != len(values):
+        raise Refuse("COUNT")
+    if any(r >= count for r in rows) or list(rows) != sorted(set(rows)) or \
+            0 in values:
+        raise Refuse("ROW")
+    return dict(zip(rows, values))
+
+
+def text_of(table, index, may_be_empty):
+    if may_be_empty and index == 0 and not table:
+        return ""
+    if index >= len(table):
+        raise Refuse("TABLE")
+    return table[index]
+
+
+def unpack(batch, data):
+    """The rows of a batch, as the vectors write them."""
+    check_form(data, batch.count)
+    c = pb.Columns.FromString(data)
+    columns = {}
+    for name in DENSE:
+        values = list(getattr(c, name))
+        if values and len(values) != batch.count:
+            raise Refuse("COUNT")
+        columns[name] = values or [0] * batch.count
+    own = sparse(c.own_row, c.own_client_msg_id, batch.count)
+    cut = sparse(c.cut_row, c.cut_size, batch.count)
+    version, time, body_at = batch.prev_version, 0, 0
+    for i in range(batch.count):
+        row = {name: columns[name][i] for name in DENSE}
+        prev, version = version, version + 1 + row["version_gap"]
+        if version > batch.last_version:
+            raise Refuse("CHAIN")
+        line = {"version": version, "prev_version": prev,
+                "kind": row["kind"] & U32}
+        if row["kind"] == pb.NOOP:
+            if any(row[n] for n in DENSE[1:] if n != "kind") or i in own or \
+                    i in cut:
+                raise Refuse("ROW")
+            yield line
+            continue
+        time += row["time_delta"]
+        if not 0 <= time < 2**41 or row["id_rest"] >= 2**22:
+            raise Refuse("ROW")
+        message = row["kind"] == pb.MESSAGE
+        line["msg_id"] = time << 22 | row["id_rest"]
+        if message and line["msg_id"] == 0:
+            raise Refuse("ROW")
+        line["conversation"] = text_of(c.conversations, row["conversation"],
+                                       not message)
+        line["sender"] = text_of(c.senders, row["sender"], not message)
+        line["content_type"] = text_of(c.content_types, row["content_type"],
+                                       True)
+        body = c.bodies[body_at:body_at + row["body_length"]]
+        if len(body) != row["body_length"]:
+            raise Refuse("BODIES")
+        body_at += len(body)
+        line["cut_size"] = cut.get(i, 0)
+        if line["cut_size"] and body:
+            raise Refuse("ROW")
+        line["client_msg_id"] = own.get(i, 0)
+        line["body"] = body
+        yield line
+    if version != batch.last_version:
+        raise Refuse("CHAIN")
+    if body_at != len(c.bodies):
+        raise Refuse("BODIES")
+
+
+# ------------------------------------------------------------- the vectors
+
+def parse(path):
+    """Yields (name, {section: lines}) of each vector of a file."""
+    name, sections, section = None, {}, None
+    for line in path.read_text().splitlines():
+        if line.startswith("#") or not line.strip():
+            continue
+        if line.startswith("vector "):
+            if name:
+                yield name, sections
+            name, sections, section = line.split()[1], {}, None
+        elif not line.startswith(" "):
+            section, *rest = line.split(maxsplit=1)
+            assert section not in sections, f"{name}: {section} twice"
+            sections[section] = rest
+        else:
+            sections[section].append(line.strip())
+    yield name, sections
+
+
+def hex_of(lines):
+    return bytes.fromhex(" ".join(line.split("#")[0] for line in lines))
+
+
+def value_text(field, value):
+    if field.type == field.TYPE_STRING:
+        return f'"{value}"'
+    if field.type == field.TYPE_BYTES:
+        return value.hex()
+    return "true" if value is True else str(value)
+
+
+def field_lines(message, prefix=""):
+    for field, value in message.ListFields():
+        if field.message_type is not None:
+            yield field.name
+            yield from field_lines(value, f"{field.name}.")
+        else:
+            yield f"{prefix}{field.name} {value_text(field, value)}"
+
+
+def row_line(row):
+    words = []
+    for name, value in row.items():
+        if not value and name not in ("version", "prev_version", "kind"):
+            continue
+        if isinstance(value, str):
+            value = f'"{value}"'
+        elif isinstance(value, bytes):
+            value = value.hex()
+        words.append(f"{name} {value}")
+    return " ".join(words)
+
+
+def same(what, got, want):
+    assert got == want, f"{what}: {got} instead of {want}"
+
+
+def check(sections):
+    known = {"limit", "offer", "bytes", "columns", "fields", "rows", "error",
+             "skip", "refused"}
+    assert set(sections) <= known, f"unknown: {set(sections) - known}"
+    want = sections.get("error", [""])[0]
+    limit = int(sections.get("limit", [65536])[0])
+    try:
+        message = decode(hex_of(sections["bytes"]), limit)
+    except Refuse as refused:
+        same("error", refused.args[0], want)
+        return
+    same("error", "", want)
+    same("skip", message is None, "skip" in sections)
+    if message is None:
+        return
+    same("fields", list(field_lines(message)), sections["fields"])
+    if not isinstance(message, pb.Batch):
+        return
+    codecs, max_inflated = map(int, sections["offer"][0].split())
+    want = sections.get("refused", [""])[0]
+    try:
+        data = inflate(message, codecs, max_inflated)
+        rows = [row_line(row) for row in unpack(message, data)]
+    except Refuse as refused:
+        same("refused", refused.args[0], want)
+        return
+    same("refused", "", want)
+    same("columns", data, hex_of(sections["columns"]))
+    same("rows", rows, sections["rows"])
+
+
+def main():
+    passed = failed = 0
+    for name in FILES:
+        for vector, sections in parse(generated.HERE / name):
+            try:
+                check(sections)
+                passed += 1
+            except (AssertionError, KeyError) as error:
+                failed += 1
+                print(f"{name}: {vector}: {error}")
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
