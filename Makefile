@@ -114,7 +114,8 @@ C99 := -std=c99 -Wpedantic
 INC := -iquote proto -I$(GEN) $(NANOPB_INC)
 SERVER_INC := -Iserver/core -Iserver/store -Iserver/net -Iserver
 CLIENT_INC := -Iclient/include -Iclient/src
-ALL_INC := -Itests $(SERVER_INC) $(CLIENT_INC) -Iclient/posix -Iconformance
+ALL_INC := -Itests $(SERVER_INC) $(CLIENT_INC) -Iclient/posix -Iclient/cli \
+    -Iconformance
 
 # What a folder's sources are compiled with, in every variant.
 define part
@@ -136,7 +137,7 @@ MBEDTLS := -lmbedtls -lmbedx509 -lmbedcrypto
 # The judge must not depend on what is installed where it runs.
 CONFORM_LIB := -l:libprotobuf-c.a -l:libz.a
 SERVER_LIB := $(NANOPB_LIB) -luv $(MBEDTLS) -lsqlite3 -lz -lpthread
-CLIENT_LIB := $(NANOPB_LIB) $(MBEDTLS) -lsqlite3
+CLIENT_LIB := $(NANOPB_LIB) $(MBEDTLS) -lsqlite3 -lpthread
 
 # ------------------------------------------------------------ generated code
 
@@ -186,6 +187,7 @@ GEN_OBJ := $(call obj,$(GEN)/roam.pb.c)
 $(B)/libproto.a: $(call obj,$(PROTO_SRC)) $(GEN_OBJ)
 $(B)/libroam.a: $(call obj,$(CLIENT_SRC) $(PROTO_CLIENT_SRC)) $(GEN_OBJ)
 $(B)/libroam-posix.a: $(call obj,$(POSIX_SRC))
+$(B)/libcli.a: $(call obj,$(filter-out client/cli/main.c,$(CLI_SRC)))
 $(B)/libcore.a: $(call obj,$(CORE_SRC))
 $(B)/libstore.a: $(call obj,$(STORE_SRC))
 $(B)/libnet.a: $(call obj,$(NET_SRC))
@@ -201,7 +203,8 @@ $(B)/%.a:
 
 SERVER_A := $(addprefix $(B)/,libnet.a libstore.a libcore.a libproto.a)
 CLIENT_A := $(addprefix $(B)/,libroam-posix.a libroam.a)
-TEST_A := $(B)/libtesthelp.a $(SERVER_A) $(CLIENT_A) $(B)/libconform.a
+TEST_A := $(B)/libtesthelp.a $(SERVER_A) $(B)/libcli.a $(CLIENT_A) \
+    $(B)/libconform.a
 
 # ------------------------------------------------------------------ products
 

@@ -1,0 +1,303 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# Everything `make check` runs, one line with a count per step, and one line
+# `N passed, N failed` at the end that sums them. A step that fails does not
+# stop the others. What a step printed stands in build/check/log/, and is
+# shown when the step failed.
+#
+# usage: tests/check.sh (from the top folder, through make)
+set -u
+
+unset MAKEFLAGS MFLAGS
+make="${MAKE:-make} V=${V:-}"
+jobs=$(nproc 2>/dev/null || echo 2)
+top=build/check
+gcc_dir=$top/gcc
+asan_dir=$top/asan
+log=$top/log
+passed=0
+failed=0
+seeds=${SEEDS:-1000}
+
+export ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1
+export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+
+# result NAME PASSED FAILED [LOG...]: one step has ended.
+result()
+{
+    name=$1 good=$2 bad=$3
+    shift 3
+    passed=$((passed + good))
+    failed=$((failed + bad))
+    if [ "$good" -eq 0 ] && [ "$bad" -eq 0 ]; then
+        bad=1
+        failed=$((failed + 1))
+        echo "check: '$name' checked nothing"
+    fi
+    if [ "$bad" -ne 0 ]; then
+        for file in "$@"; do
+            printf '%s\n' "--- $file"
+            tail -n 60 "$file"
+        done
+    fi
+    printf '%-44s %6d passed, %d failed\n' "$name" "$good" "$bad"
+}
+
+# one NAME COMMAND...: a step that is a single check.
+one()
+{
+    name=$1
+    file=$log/$(echo "$1" | tr -cs 'A-Za-z0-9\n' '-').log
+    shift
+    if ("$@") >"$file" 2>&1; then
+        result "$name" 1 0
+    else
+        result "$name" 0 1 "$file"
+    fi
+}
+
+# counted NAME COMMAND...: a step whose last line is its own count. A command
+# that fails without a failure in its count is one.
+counted()
+{
+    name=$1
+    file=$log/$(echo "$1" | tr -cs 'A-Za-z0-9\n' '-').log
+    shift
+    ("$@") >"$file" 2>&1
+    status=$?
+    line=$(grep -E '^[0-9]+ passed, [0-9]+ failed' "$file" | tail -n 1)
+    good=${line%% *}
+    bad=${line#*, }
+    bad=${bad%% *}
+    if [ -z "$line" ] || { [ $status -ne 0 ] && [ "$bad" -eq 0 ]; }; then
+        echo "exit status $status" >>"$file"
+        good=${good:-0}
+        bad=1
+    fi
+    result "$name" "$good" "$bad" "$file"
+}
+
+# ------------------------------------------------------------------- steps
+
+build_gcc()
+{
+    $make -k -j"$jobs" B=$gcc_dir CC=gcc WERROR=1 all tests sim \
+        faulty
+}
+
+# One build serves two ends: clang's warnings, and the sanitizers.
+build_asan()
+{
+    $make -k -j"$jobs" B=$asan_dir CC=clang SANITIZE=address,undefined \
+        CFLAGS='-O1 -g' WERROR=1 all tests sim replay
+}
+
+# A device's program brings memory and four functions of string.h; the
+# library has no state of its own.
+library_needs_nothing()
+{
+    library=$gcc_dir/libroam.a
+    nm -u $library | sed -n 's/^ *U //p' | sort -u >"$log/wanted"
+    nm --defined-only $library | sed -n 's/^[0-9a-f]* [A-Z] //p' |
+        sort -u >"$log/given"
+    others=$(comm -23 "$log/wanted" "$log/given" |
+        grep -vE '^(pb_.*|mem(cpy|move|set|cmp|chr)|strlen|strnlen)$' |
+        grep -vE '^(__stack_chk_fail|__mem(cpy|move|set)_chk|_GLOBAL_OFFSET_TABLE_)$')
+    state=$(size -A $library |
+        awk '$1 == ".data" || $1 == ".bss" { sum += $2 } END { print +sum }')
+    printf '%s\n' "wants: $others" "keeps: $state bytes of .data and .bss"
+    [ -z "$others" ] && [ "$state" -eq 0 ]
+}
+
+# The one public header, by itself, for a C++ program.
+header_in_cpp()
+{
+    echo '#include "roam.h"' >"$log/header.cc"
+    clang++ -Wall -Wextra -Werror -fsyntax-only -Iclient/include -Iclient/src \
+        -Iproto -Ibuild/gen $(sed -n 's/^NANOPB_INC := //p' build/config.mk) \
+        "$log/header.cc"
+}
+
+sources()
+{
+    find proto server client conformance fuzz tests -name '*.[ch]' | sort
+}
+
+format()
+{
+    good=0 bad=0
+    for file in $(sources); do
+        if clang-format --dry-run -Werror "$file" 2>"$log/format.one"; then
+            good=$((good + 1))
+        else
+            head -n 3 "$log/format.one"
+            bad=$((bad + 1))
+        fi
+    done
+    echo "$good passed, $bad failed"
+    [ $bad -eq 0 ]
+}
+
+# Runs one test program; its count goes to stdout.
+unit_test()
+{
+    timeout 300 "$1" >"$2" 2>&1
+    status=$?
+    good=$(grep -c '^ok ' "$2")
+    bad=$(grep -c '^not ok ' "$2")
+    if [ $status -ne 0 ] && [ "$bad" -eq 0 ]; then
+        bad=1
+        echo "exit status $status" >>"$2"
+    fi
+    if [ "$good" -eq 0 ] && [ "$bad" -eq 0 ]; then
+        bad=1
+        echo 'no test ran' >>"$2"
+    fi
+    echo "$good $bad $1" >"$2.count"
+}
+
+# Two at a time or as many as there are processors; each counts for itself.
+unit_tests()
+{
+    export CMOCKA_MESSAGE_OUTPUT=TAP
+    running=0
+    for source in tests/test_*.c; do
+        unit=$(basename "$source" .c)
+        unit_test $asan_dir/tests/"$unit" "$log/$unit.tap" &
+        running=$((running + 1))
+        if [ $running -ge "$jobs" ]; then
+            wait
+            running=0
+        fi
+    done
+    wait
+    cat "$log"/test_*.tap.count | awk '{
+        good += $1; bad += $2
+        if ($2 > 0) { print "failed: " $3 }
+    } END { printf "%d passed, %d failed\n", good, bad }' >"$log/units"
+    cat "$log/units"
+    grep -lE '^not ok |^exit status|^no test ran' "$log"/test_*.tap |
+        while read -r file; do
+            printf '%s\n' "--- $file"
+            grep -vE '^ok ' "$file" | head -n 80
+        done
+    tail -n 1 "$log/units"
+    grep -q ', 0 failed$' "$log/units"
+}
+
+# Each example ends by itself and exits 0.
+examples()
+{
+    for source in client/examples/*.c; do
+        timeout 60 $asan_dir/examples/"$(basename "$source" .c)" || return 1
+    done
+}
+
+replay()
+{
+    good=0 bad=0
+    for source in fuzz/fuzz_*.c; do
+        target=$(basename "$source" .c)
+        target=${target#fuzz_}
+        set -- fuzz/corpus/"$target"/*
+        if [ -f "$1" ] && $asan_dir/fuzz-replay/"$target" "$@"; then
+            good=$((good + $#))
+        else
+            echo "failed: $target"
+            bad=$((bad + 1))
+        fi
+    done
+    echo "$good passed, $bad failed"
+    [ $bad -eq 0 ]
+}
+
+# The server that is judged was built with the sanitizers. What they find is
+# a failure even when every case passed.
+conform()
+{
+    export ASAN_OPTIONS="$ASAN_OPTIONS:log_path=$PWD/$log/roamd-asan"
+    export UBSAN_OPTIONS="$UBSAN_OPTIONS:log_path=$PWD/$log/roamd-ubsan"
+    timeout 600 $gcc_dir/roam-conform server --roamd $asan_dir/roamd
+    status=$?
+    for report in "$log"/roamd-*san.*; do
+        [ ! -f "$report" ] || { cat "$report" && status=1; }
+    done
+    return $status
+}
+
+# A program against what `install` left, as a packager would build it.
+installed()
+{
+    root=$PWD/$top/root
+    rm -rf "$root"
+    $make B=$gcc_dir CC=gcc WERROR=1 DESTDIR="$root" PREFIX=/usr install ||
+        return 1
+    for file in bin/roamd bin/roam bin/roam-conform lib/libroam.a; do
+        [ -f "$root/usr/$file" ] || return 1
+    done
+    export PKG_CONFIG_PATH="$root/usr/lib/pkgconfig"
+    flags=$(pkg-config --define-variable=prefix="$root/usr" --cflags --libs \
+        libroam) || return 1
+    gcc -std=c99 -Wall -Wextra -Werror -o "$root/embed" \
+        tests/install/embed.c $flags &&
+        "$root/embed" "$(pkg-config --modversion libroam)"
+}
+
+# --------------------------------------------------------------------- run
+
+rm -rf "$log"
+mkdir -p "$log"
+if [ $# -gt 0 ]; then
+    steps=$*
+else
+    steps='build rules format units sim replay conform install'
+fi
+
+wanted()
+{
+    case " $steps " in
+    *" $1 "*) return 0 ;;
+    esac
+    return 1
+}
+
+if wanted build; then
+    one 'build: gcc, warnings are errors' build_gcc
+    one 'build: clang, warnings are errors, ASan+UBSan' build_asan
+    one 'library: no libc, no state' library_needs_nothing
+    one 'header: roam.h in C++' header_in_cpp
+fi
+if wanted rules; then
+    counted 'spec: rules' /usr/bin/python3 spec/check_rules.py
+    counted 'spec: vectors, by another decoder' \
+        /usr/bin/python3 spec/vectors/check.py
+fi
+if wanted format; then
+    counted 'format: clang-format' format
+fi
+if wanted units; then
+    counted 'unit tests, ASan+UBSan' unit_tests
+    one 'examples, ASan+UBSan' examples
+fi
+if wanted sim; then
+    counted 'simulator' timeout 600 $gcc_dir/roam-sim --seeds "$seeds"
+    counted 'simulator, ASan+UBSan' timeout 600 \
+        $asan_dir/roam-sim --seeds 50
+fi
+if wanted replay; then
+    counted 'fuzz corpora, ASan+UBSan' replay
+fi
+if wanted conform; then
+    counted 'conformance: the harness itself' timeout 300 \
+        $gcc_dir/roam-conform selftest
+    counted 'conformance: roamd, ASan+UBSan' conform
+    counted 'conformance: broken servers are caught' timeout 600 \
+        $gcc_dir/roam-conform broken --roamd $gcc_dir/roamd-faulty
+fi
+if wanted install; then
+    one 'install: embedding by pkg-config' installed
+fi
+
+echo "$passed passed, $failed failed"
+[ $failed -eq 0 ]
