@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The server without I/O: sessions, slots, delivery. Takes bytes and time,
+ * gives bytes and a deadline. The loop in server/net/, the simulator and the
+ * fuzzers run the same code.
+ *
+ * Seams: transport (feed/pending/sent), clock (struct roam_now), random
+ * (config), store (store.h), log (config). Nothing else reaches outside.
+ *
+ * One thread. A session is one connection, logged in or not. After any call
+ * that may produce output, drain roam_core_next_ready(). Spec: sections 3
+ * to 9. */
+#ifndef ROAM_CORE_H
+#define ROAM_CORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "slice.h"
+#include "store.h"
+
+struct roam_now {
+    uint64_t mono_ms; /* monotonic; only for deadlines */
+    uint64_t wall_ms; /* Unix time in ms; only for msg_id and `since` */
+};
+
+/* A log line: event name and key=value pairs, already formatted; never a
+ * token, never a body. level: 0 error, 1 warning, 2 info, 3 debug. */
+typedef void (*roam_log_fn)(void *ctx, int level, const char *line);
+/* Fills out with len random bytes. */
+typedef void (*roam_random_fn)(void *ctx, uint8_t *out, size_t len);
+
+struct roam_core_config {
+    struct roam_store *store; /* kept; closed by its owner, after the core */
+    roam_random_fn random;
+    void *random_ctx;
+    roam_log_fn log; /* may be NULL */
+    void *log_ctx;
+    uint32_t max_frame;           /* bytes accepted from a logged-in client */
+    uint32_t max_body;            /* bytes of a SEND's body */
+    uint32_t max_commands;        /* unanswered commands a session may have */
+    uint32_t max_unacked;         /* cap on what a SYNC asks for, entries */
+    uint32_t max_inflated;        /* cap on what a SYNC asks for, bytes */
+    uint32_t heartbeat_ms;        /* told to clients; idle end after 2.5 x */
+    uint32_t login_timeout_ms;    /* from connect to a good credential */
+    uint32_t decision_timeout_ms; /* from then to LOGIN_OK (a person thinks) */
+    uint32_t write_timeout_ms;    /* output stuck this long: TOO_SLOW */
+    uint32_t drain_ms;            /* GOING_AWAY: time to flush */
+    uint32_t retry_window_ms; /* GOING_AWAY, OVERLOADED: spread of returns */
+    size_t output_max_bytes;  /* per session; delivery stops above it */
+    uint32_t max_sessions;    /* connections; above: KICK OVERLOADED */
+    uint64_t dedup_ms;        /* told to clients */
+};
+/* The defaults, each with its reason in core.c. */
+void roam_core_config_default(struct roam_core_config *config);
+
+struct roam_core;
+struct roam_session;
+
+/* NULL without memory. config copied; what is below the protocol's least
+ * values, or too small for max_body, is raised. */
+struct roam_core *roam_core_new(const struct roam_core_config *config);
+void roam_core_free(struct roam_core *core);
+
+/* A connection arrived. `peer` (copied, at most 63 bytes) is for the log.
+ * NULL without memory: close the connection. */
+struct roam_session *roam_core_accept(struct roam_core *core, const char *peer,
+                                      struct roam_now now);
+
+/* Bytes from the peer; all are taken, at any split. data borrowed. */
+void roam_session_feed(struct roam_session *s, const uint8_t *data, size_t len,
+                       struct roam_now now);
+/* The bytes to be sent next; len 0: none. Borrowed until the next call. */
+struct roam_slice roam_session_pending(struct roam_session *s);
+/* The transport took the first n of them. */
+void roam_session_sent(struct roam_session *s, size_t n, struct roam_now now);
+/* True once the session is over and its output sent (or given up): the
+ * transport must be closed, then roam_session_closed() called. */
+bool roam_session_finished(const struct roam_session *s);
+/* The transport is gone. Frees s (after its store requests, if any). */
+void roam_session_closed(struct roam_session *s, struct roam_now now);
+/* The loop's own pointer to its connection. */
+void roam_session_set_owner(struct roam_session *s, void *owner);
+void *roam_session_owner(const struct roam_session *s);
+
+/* The next session that has new output or is finished; NULL when all were
+ * told. Each is told once until it changes again. */
+struct roam_session *roam_core_next_ready(struct roam_core *core);
+
+/* Handles finished store requests. ROAM_STORE_FAILED: end the process. */
+enum roam_store_status roam_core_poll(struct roam_core *core,
+                                      struct roam_now now);
+/* Time passed; call at or after the deadline. */
+void roam_core_tick(struct roam_core *core, struct roam_now now);
+/* Earliest mono_ms at which tick() has work; UINT64_MAX: none. */
+uint64_t roam_core_deadline(const struct roam_core *core);
+
+/* SIGTERM: KICK GOING_AWAY to all, refuse newcomers; what is already in the
+ * store's queue is committed and answered first. */
+void roam_core_drain(struct roam_core *core, struct roam_now now);
+/* True when the last session is gone after a drain. */
+bool roam_core_drained(const struct roam_core *core);
+
+struct roam_core_stats {
+    uint32_t connections;
+    uint32_t sessions; /* logged in */
+    uint64_t logins, refusals, kicks, sends, duplicates, pushes, batches,
+        protocol_errors;
+};
+void roam_core_get_stats(const struct roam_core *core,
+                         struct roam_core_stats *out);
+
+#endif

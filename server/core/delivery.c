@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Delivery: entries of a timeline to a session, in the order of the chain.
+ *
+ * All that the core knows of a delivery is `sent`, the version of the last
+ * entry sent, and what is in flight. A session whose `sent` is the head gets
+ * the next entry live, from memory. Any other is behind, because its window
+ * or its output was full or because it just came: it reads the store, from
+ * `sent` up to the core's head, whenever there is room. So memory is
+ * constant for a device however slow, and nothing is lost in between
+ * [ACK-6]. Nothing above the core's head is ever sent: it moves only when
+ * the store has answered the SEND. Spec: section 6. */
+#include "session.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "alloc.h"
+#include "fault.h"
+
+/* Entries in one read of the log: more would keep the loop from others. */
+#define READ_MAX_ENTRIES 1024u
+
+static uint32_t smaller(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+/* ------------------------------------------------------------ one entry */
+
+static void put_text(char *out, size_t cap, struct roam_slice text)
+{
+    size_t len = text.len < cap ? text.len : cap - 1;
+    memcpy(out, text.data, len);
+    out[len] = '\0';
+}
+
+static void make_push(struct roam_message *m, const struct roam_entry *e)
+{
+    roam_message_init(m, ROAM_PUSH);
+    roam_v1_Push *push = &m->u.push;
+    push->version = e->version;
+    push->prev_version = e->prev_version;
+    if (ROAM_FAULT("prev-wrong") && e->prev_version > 0) {
+        push->prev_version--;
+    }
+    push->kind = (roam_v1_Kind)e->kind;
+    if (e->kind == roam_v1_Kind_NOOP) {
+        return;
+    }
+    push->msg_id = e->msg_id;
+    push->client_msg_id = e->client_msg_id;
+    push->cut_size = e->cut_size;
+    put_text(push->conversation, sizeof push->conversation, e->conversation);
+    put_text(push->sender, sizeof push->sender, e->sender);
+    put_text(push->content_type, sizeof push->content_type, e->content_type);
+    m->body = e->body;
+}
+
+/* The entry with this version is in the output: it is in flight now. */
+static void note_sent(struct roam_session *s, uint64_t version)
+{
+    roam__window_add(&s->window, version);
+    s->sent = version;
+}
+
+/* ----------------------------------------------------------------- backlog */
+
+static void push_one(struct roam_session *s, const struct roam_entry *e)
+{
+    struct roam_message m;
+    make_push(&m, e);
+    if (roam__session_queue(s, &m)) {
+        s->core->stats.pushes++;
+        note_sent(s, e->version);
+    }
+}
+
+/* Leaves the second entry out and mends the chain over it. */
+static size_t lose_one(struct roam_entry *entries, size_t count)
+{
+    if (count < 3) {
+        return count;
+    }
+    entries[2].prev_version = entries[0].version;
+    memmove(&entries[1], &entries[2], (count - 2) * sizeof *entries);
+    return count - 1;
+}
+
+/* Sends the first entries as one frame. Returns how many; 0: s has ended. */
+static size_t send_some(struct roam_session *s, struct roam_entry *entries,
+                        size_t count)
+{
+    struct roam_core *core = s->core;
+    if (ROAM_FAULT("lost-in-batch")) {
+        count = lose_one(entries, count);
+    }
+    size_t half = core->config.output_max_bytes / 2 - ROAM_FRAME_HEADER_BYTES;
+    struct roam_pack_limits limits = {
+        half < s->peer_max_frame ? (uint32_t)half : s->peer_max_frame,
+        s->sync.max_inflated, s->sync.codecs};
+    /* A body may be longer than today's settings say; it goes alone. */
+    size_t first = entries[0].body.len + ROAM_ENTRY_OVERHEAD;
+    bool fits = first <= limits.max_frame && first <= limits.max_inflated;
+    size_t packed = 1;
+    struct roam_message m;
+    if (count > 1 && fits) { /* [BATCH-6] */
+        packed = roam_batch_pack(core->packer, entries, count, &limits, &m);
+    }
+    if (packed == 0) {
+        roam__session_no_memory(s);
+        return 0;
+    }
+    if (packed == 1) {
+        push_one(s, &entries[0]);
+        return s->state == ROAM__DELIVERING ? 1 : 0;
+    }
+    if (!roam__session_queue(s, &m)) {
+        return 0;
+    }
+    core->stats.batches++;
+    for (size_t i = 0; i < packed; i++) {
+        note_sent(s, entries[i].version);
+    }
+    return packed;
+}
+
+static void send_backlog(struct roam_session *s, struct roam_entry *entries,
+                         size_t count)
+{
+    while (count > 0 && roam__session_has_room(s)) {
+        uint32_t room = roam__window_room(&s->window);
+        size_t some = count < room ? count : room;
+        if (some == 0) {
+            return;
+        }
+        if (!roam__window_reserve(&s->window, (uint32_t)some)) {
+            roam__session_no_memory(s);
+            return;
+        }
+        size_t gone = send_some(s, entries, some);
+        if (gone == 0) {
+            return;
+        }
+        entries += gone;
+        count -= gone;
+    }
+}
+
+static void read_more(struct roam_session *s, uint32_t room)
+{
+    struct roam_store_request *req = roam__request_new(s, ROAM_STORE_READ, 0);
+    if (req == NULL) {
+        return;
+    }
+    struct roam_store_read *read = &req->u.read;
+    req->tag = s->delivery;
+    read->user = s->identity.user;
+    read->device = s->identity.device;
+    read->generation = s->identity.generation;
+    read->attempt = s->identity.attempt;
+    read->after = s->sent;
+    read->upto = s->user->head;
+    read->max_count = smaller(room, READ_MAX_ENTRIES);
+    read->max_bytes = s->sync.max_inflated;
+    read->body_limit = s->body_limit;
+    s->reading = true;
+    roam__request_submit(s, req);
+}
+
+void roam__delivery_pump(struct roam_session *s)
+{
+    if (s->state != ROAM__DELIVERING || s->deaf || s->reading ||
+        s->sent >= s->user->head || !roam__session_has_room(s)) {
+        return;
+    }
+    uint32_t room = roam__window_room(&s->window);
+    if (room > 0) {
+        read_more(s, room);
+    }
+}
+
+void roam__read_done(struct roam_session *s, struct roam_store_request *req)
+{
+    struct roam_store_read *read = &req->u.read;
+    if (s->closed || s->state != ROAM__DELIVERING || s->deaf ||
+        req->tag != s->delivery) {
+        return;
+    }
+    s->reading = false;
+    if (!read->is_link) {
+        /* The log was trimmed under the reader: it fell behind what is
+         * kept. It comes back and is told RESET. */
+        roam__session_end(s, roam_v1_KickReason_TOO_SLOW);
+        return;
+    }
+    if (read->count == 0 || read->entries[0].prev_version != s->sent) {
+        roam__session_no_memory(s);
+        return;
+    }
+    send_backlog(s, read->entries, read->count);
+    roam__delivery_pump(s);
+}
+
+void roam__delivery_start(struct roam_session *s, uint64_t cursor)
+{
+    s->sent = cursor;
+    roam__delivery_pump(s);
+}
+
+void roam__delivery_stop(struct roam_session *s)
+{
+    roam__window_clear(&s->window);
+    s->delivery++; /* what the store still answers is late */
+    s->reading = false;
+}
+
+/* -------------------------------------------------------------------- live */
+
+/* An entry as one session sees it. */
+static void adapt(struct roam_entry *e, const struct roam_session *s,
+                  const struct roam_store_send *send)
+{
+    bool same_device = s->identity.device == send->identity.device;
+    if (same_device && s->identity.generation == send->identity.generation &&
+        s->identity.attempt == send->identity.attempt &&
+        !ROAM_FAULT("echo-to-sender")) {
+        struct roam_entry noop = {0}; /* [PUSH-2] */
+        noop.version = e->version;
+        noop.prev_version = e->prev_version;
+        noop.kind = roam_v1_Kind_NOOP;
+        *e = noop;
+        return;
+    }
+    if (same_device || ROAM_FAULT("client-msg-id-leaked")) { /* [PUSH-4] */
+        e->client_msg_id = send->client_msg_id;
+    }
+    if (e->body.len > s->body_limit) { /* [BATCH-4] */
+        e->cut_size = (uint32_t)e->body.len;
+        e->body.len = 0;
+    }
+}
+
+/* The plain form of an entry, encoded once into core->scratch for all
+ * sessions that get it. Returns its bytes; 0 without memory. */
+static size_t encode_shared(struct roam_core *core, const struct roam_entry *e)
+{
+    struct roam_message m;
+    make_push(&m, e);
+    size_t size = roam_message_size(&m);
+    if (core->scratch_room < size) {
+        uint8_t *scratch = roam__resize(core->scratch, size);
+        if (scratch == NULL) {
+            return 0;
+        }
+        core->scratch = scratch;
+        core->scratch_room = size;
+    }
+    return roam_message_encode(&m, core->scratch, core->scratch_room);
+}
+
+/* Gives one stored entry to one session, or leaves it to the log. */
+static void deliver_live(struct roam_session *s, const struct roam_entry *plain,
+                         const struct roam_store_send *send, size_t *shared)
+{
+    if (s->state != ROAM__DELIVERING || s->deaf) {
+        return;
+    }
+    if (plain->prev_version != s->sent || !roam__session_has_room(s) ||
+        roam__window_room(&s->window) == 0) {
+        roam__delivery_pump(s);
+        return;
+    }
+    if (!roam__window_reserve(&s->window, 1)) {
+        roam__session_no_memory(s);
+        return;
+    }
+    struct roam_entry e = *plain;
+    adapt(&e, s, send);
+    if (e.kind == roam_v1_Kind_NOOP && ROAM_FAULT("noop-forgotten")) {
+        note_sent(s, e.version);
+        return;
+    }
+    if (e.kind != plain->kind || e.client_msg_id != 0 || e.cut_size != 0) {
+        push_one(s, &e);
+        return;
+    }
+    if (*shared == 0) {
+        *shared = encode_shared(s->core, plain);
+    }
+    if (*shared == 0) {
+        roam__session_no_memory(s);
+        return;
+    }
+    if (roam__session_queue_bytes(s, s->core->scratch, *shared)) {
+        s->core->stats.pushes++;
+        note_sent(s, e.version);
+    }
+}
+
+void roam__delivery_fan_out(struct roam_core *core,
+                            const struct roam_store_send *send)
+{
+    for (size_t i = 0; i < send->delivery_count; i++) {
+        const struct roam_delivery *d = &send->deliveries[i];
+        struct roam__user *user = roam__users_find(core, d->user);
+        if (user == NULL) {
+            continue;
+        }
+        struct roam_entry plain = {0};
+        plain.version = d->version;
+        plain.prev_version = d->prev_version;
+        plain.msg_id = send->msg_id;
+        plain.kind = send->kind;
+        plain.conversation = d->conversation;
+        plain.sender = send->sender;
+        plain.content_type = send->content_type;
+        plain.body = send->body;
+        user->head = d->version;
+        /* By type, not by pointer: a session may end in this loop, and with
+         * the last one the user goes. */
+        struct roam_session *live[ROAM__DEVICE_TYPES];
+        memcpy(live, user->live, sizeof live);
+        size_t shared = 0;
+        for (size_t type = 1; type < ROAM__DEVICE_TYPES; type++) {
+            if (live[type] != NULL) {
+                deliver_live(live[type], &plain, send, &shared);
+            }
+        }
+    }
+}

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* LOGIN: the store decides on the slot, in one transaction; the core then
+ * ends whom the decision displaced, before it tells the winner. Spec: 5.1. */
+#include "session.h"
+
+#include <string.h>
+
+#include "fault.h"
+
+static roam_v1_Retry retry_of(uint32_t reason)
+{
+    switch (reason) { /* the table of section 12.2 */
+    case roam_v1_RefusedReason_STALE:
+        return roam_v1_Retry_NOW;
+    case roam_v1_RefusedReason_CREDENTIAL:
+    case roam_v1_RefusedReason_TOKEN_EXPIRED:
+    case roam_v1_RefusedReason_TYPE_FORBIDDEN:
+        return roam_v1_Retry_REAUTHENTICATE;
+    default:
+        return roam_v1_Retry_NEVER;
+    }
+}
+
+static bool credential_was_good(uint32_t reason)
+{
+    return reason == roam_v1_RefusedReason_OCCUPIED ||
+           reason == roam_v1_RefusedReason_KICKED ||
+           reason == roam_v1_RefusedReason_FREE ||
+           reason == roam_v1_RefusedReason_STALE;
+}
+
+/* ---------------------------------------------------------------- request */
+
+/* [LOGIN-7] needs no store: a LOGIN of another version may mean anything. */
+static void refuse_protocol(struct roam_session *s)
+{
+    if (roam__session_is_full(s)) { /* thousands, and it reads none */
+        roam__session_end(s, roam_v1_KickReason_TOO_SLOW);
+        return;
+    }
+    struct roam_message m;
+    roam_message_init(&m, ROAM_REFUSED);
+    m.u.refused.reason = roam_v1_RefusedReason_PROTOCOL_VERSION;
+    m.u.refused.retry = retry_of(roam_v1_RefusedReason_PROTOCOL_VERSION);
+    s->core->stats.refusals++;
+    s->may_drop_sync = true;
+    roam__session_event(s, ROAM__ON_REFUSED, NULL);
+    roam__session_queue(s, &m);
+}
+
+static void fill(struct roam_store_login *out, const roam_v1_Login *in,
+                 uint64_t now_ms)
+{
+    memcpy(out->user, in->user, sizeof out->user);
+    memcpy(out->token, in->token, sizeof out->token);
+    memcpy(out->device_id, in->device_id.bytes, sizeof out->device_id);
+    memcpy(out->device_name, in->device_name, sizeof out->device_name);
+    out->device_type = (uint32_t)in->device_type;
+    out->attempt = in->attempt;
+    out->take_over = in->take_over;
+    out->now_ms = now_ms;
+}
+
+void roam__handle_login(struct roam_session *s, const struct roam_message *m)
+{
+    const roam_v1_Login *login = &m->u.login;
+    s->has_sync = false;
+    s->may_drop_sync = false;
+    s->peer_max_frame = login->max_frame;
+    if (login->protocol != ROAM_PROTOCOL_VERSION) {
+        refuse_protocol(s);
+        return;
+    }
+    struct roam_store_request *req = roam__request_new(s, ROAM_STORE_LOGIN, 0);
+    if (req == NULL) {
+        return;
+    }
+    fill(&req->u.login, login, roam__stored_now(s->core));
+    memcpy(s->user_name, login->user, sizeof s->user_name);
+    roam__request_submit_or_hold(s, req);
+}
+
+/* ---------------------------------------------------------------- refused */
+
+static void refuse(struct roam_session *s, const struct roam_store_login *l)
+{
+    struct roam_message m;
+    roam_message_init(&m, ROAM_REFUSED);
+    roam_v1_Refused *refused = &m.u.refused;
+    refused->reason = (roam_v1_RefusedReason)l->refused;
+    refused->retry = retry_of(l->refused);
+    if (credential_was_good(l->refused)) { /* [LOGIN-14] */
+        refused->generation = l->generation;
+        refused->has_holder = l->has_holder;
+        refused->holder.device_type = (roam_v1_DeviceType)l->holder_type;
+        memcpy(refused->holder.device_name, l->holder_name,
+               sizeof refused->holder.device_name);
+        refused->holder.since = l->holder_since_ms;
+        if (!s->credential_seen) { /* [TIME-4]: the person may think now */
+            s->credential_seen = true;
+            s->login_by_ms =
+                s->core->now.mono_ms + s->core->config.decision_timeout_ms;
+        }
+    }
+    s->core->stats.refusals++;
+    s->may_drop_sync = !s->has_sync; /* [LOGIN-6] */
+    s->has_sync = false;
+    roam__session_event(s, ROAM__ON_REFUSED, NULL);
+    roam__session_queue(s, &m);
+}
+
+/* ---------------------------------------------------------------- granted */
+
+/* Ends the session that the grant displaced, if it is here. */
+static void kick_displaced(struct roam_core *core,
+                           const struct roam_store_login *l)
+{
+    struct roam__user *user = roam__users_find(core, l->identity.user);
+    uint32_t type = l->identity.device_type;
+    if (ROAM_FAULT("kick-wrong-type")) {
+        type = type % (ROAM__DEVICE_TYPES - 1) + 1;
+    }
+    if (user == NULL || user->live[type] == NULL || ROAM_FAULT("no-kick")) {
+        return;
+    }
+    struct roam_session *old = user->live[type];
+    if (old->identity.device == l->identity.device) { /* [KICK-2] */
+        roam__session_end(old, roam_v1_KickReason_SUPERSEDED);
+        return;
+    }
+    roam_v1_Kick kick = roam_v1_Kick_init_zero; /* [KICK-1] */
+    kick.reason = roam_v1_KickReason_TAKEN_OVER;
+    kick.generation = l->identity.generation;
+    kick.has_holder = true;
+    kick.holder.device_type = (roam_v1_DeviceType)l->identity.device_type;
+    memcpy(kick.holder.device_name, l->device_name,
+           sizeof kick.holder.device_name);
+    kick.holder.since = l->now_ms;
+    roam__session_kick(old, &kick);
+}
+
+static bool queue_login_ok(struct roam_session *s,
+                           const struct roam_store_login *l)
+{
+    const struct roam_core_config *config = &s->core->config;
+    struct roam_message m;
+    roam_message_init(&m, ROAM_LOGIN_OK);
+    m.u.login_ok.generation = l->identity.generation;
+    m.u.login_ok.head = l->head;
+    m.u.login_ok.floor = l->floor;
+    m.u.login_ok.max_frame = config->max_frame;
+    m.u.login_ok.max_body = config->max_body;
+    m.u.login_ok.max_commands = config->max_commands;
+    m.u.login_ok.heartbeat_ms = config->heartbeat_ms;
+    m.u.login_ok.dedup_ms = config->dedup_ms;
+    return roam__session_queue(s, &m);
+}
+
+static void log_login(struct roam_session *s)
+{
+    char user[ROAM__LOG_TEXT_MAX];
+    roam__log(s->core, ROAM__INFO,
+              "login peer=%s user=%s type=%u generation=%llu attempt=%llu",
+              s->peer, roam__log_text(user, s->user_name),
+              (unsigned)s->identity.device_type,
+              (unsigned long long)s->identity.generation,
+              (unsigned long long)s->identity.attempt);
+}
+
+static void grant(struct roam_session *s, const struct roam_store_login *l)
+{
+    s->identity = l->identity;
+    if (!roam__users_join(s, l->head)) {
+        roam__session_no_memory(s);
+        return;
+    }
+    s->core->stats.logins++;
+    if (!ROAM_FAULT("frame-limit-ignored")) {
+        s->reader.max = s->core->config.max_frame; /* [FRAME-3] */
+    }
+    roam__session_event(s, ROAM__ON_GRANTED, NULL);
+    log_login(s);
+    if (!queue_login_ok(s, l) || !s->has_sync || s->deaf) {
+        return;
+    }
+    struct roam_message sync;
+    roam_message_init(&sync, ROAM_SYNC);
+    sync.u.sync = s->sync;
+    s->has_sync = false;
+    roam__session_event(s, ROAM__ON_SYNC, &sync);
+}
+
+void roam__login_done(struct roam_session *s, struct roam_store_request *req)
+{
+    const struct roam_store_login *l = &req->u.login;
+    if (l->refused == 0) {
+        /* Also when the winner is gone: the slot is no longer theirs. */
+        kick_displaced(s->core, l);
+    }
+    if (s->closed || s->state != ROAM__DECIDING) {
+        return;
+    }
+    if (l->refused == 0) {
+        grant(s, l);
+    } else {
+        refuse(s, l);
+    }
+}

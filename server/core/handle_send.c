@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SEND: what can be refused here is; the rest is the store's, in one
+ * transaction. SEND_OK goes out before the message goes to anybody.
+ * Spec: section 7. */
+#include "session.h"
+
+#include <string.h>
+
+#include "fault.h"
+
+static void answer_error(struct roam_session *s, uint64_t client_msg_id,
+                         roam_v1_ErrorCode code)
+{
+    struct roam_message m;
+    roam_message_init(&m, ROAM_ERROR);
+    m.u.error.code = code;
+    m.u.error.retry = roam_v1_Retry_NEVER; /* all of section 12.1 */
+    m.u.error.ref = client_msg_id;
+    roam__session_queue(s, &m);
+}
+
+/* Copies the texts and the body behind each other into the request. */
+static void fill(struct roam_store_request *req, const struct roam_message *m,
+                 size_t conversation_len, size_t content_type_len)
+{
+    struct roam_store_send *send = &req->u.send;
+    uint8_t *at = req->memory;
+    memcpy(at, m->u.send.conversation, conversation_len);
+    send->conversation = (struct roam_slice){at, conversation_len};
+    at += conversation_len;
+    memcpy(at, m->u.send.content_type, content_type_len);
+    send->content_type = (struct roam_slice){at, content_type_len};
+    at += content_type_len;
+    if (m->body.len > 0) {
+        memcpy(at, m->body.data, m->body.len);
+    }
+    send->body = (struct roam_slice){at, m->body.len};
+    send->client_msg_id = m->u.send.client_msg_id;
+    send->kind = (uint32_t)m->u.send.kind;
+}
+
+void roam__handle_send(struct roam_session *s, const struct roam_message *m)
+{
+    const roam_v1_Send *send = &m->u.send;
+    if (s->commands >= s->core->config.max_commands) { /* [SEND-11] */
+        roam__session_protocol_error(s, roam_v1_ErrorCode_TOO_MANY_COMMANDS,
+                                     "");
+        return;
+    }
+    s->commands++;
+    if (send->kind != roam_v1_Kind_MESSAGE) { /* [SEND-9] */
+        answer_error(s, send->client_msg_id, roam_v1_ErrorCode_KIND_UNKNOWN);
+        return;
+    }
+    if (m->body.len > s->core->config.max_body) { /* [SEND-8] */
+        answer_error(s, send->client_msg_id, roam_v1_ErrorCode_BODY_TOO_LONG);
+        return;
+    }
+    size_t conversation_len = strlen(send->conversation);
+    size_t content_type_len = strlen(send->content_type);
+    struct roam_store_request *req = roam__request_new(
+        s, ROAM_STORE_SEND, conversation_len + content_type_len + m->body.len);
+    if (req == NULL) {
+        return;
+    }
+    fill(req, m, conversation_len, content_type_len);
+    req->u.send.identity = s->identity;
+    req->u.send.now_ms = roam__stored_now(s->core);
+    roam__request_submit(s, req);
+}
+
+/* ------------------------------------------------------------------ answer */
+
+static void answer_ok(struct roam_session *s,
+                      const struct roam_store_send *send)
+{
+    struct roam_message m;
+    roam_message_init(&m, ROAM_SEND_OK);
+    m.u.send_ok.client_msg_id = send->client_msg_id;
+    m.u.send_ok.msg_id = send->msg_id;
+    m.u.send_ok.duplicate = send->result == ROAM_SEND_DUPLICATE;
+    roam__session_queue(s, &m);
+}
+
+static void answer(struct roam_session *s, const struct roam_store_send *send)
+{
+    switch (send->result) {
+    case ROAM_SEND_STORED:
+    case ROAM_SEND_DUPLICATE:
+        answer_ok(s, send);
+        break;
+    case ROAM_SEND_NO_CONVERSATION:
+        answer_error(s, send->client_msg_id,
+                     roam_v1_ErrorCode_NO_SUCH_CONVERSATION);
+        break;
+    case ROAM_SEND_ID_REUSED:
+        answer_error(s, send->client_msg_id, roam_v1_ErrorCode_ID_REUSED);
+        break;
+    case ROAM_SEND_FENCED: /* [KICK-5]; by somebody that this core did not
+                              see log in, so the winner has no name here */
+        roam__session_end(s, roam_v1_KickReason_TAKEN_OVER);
+        break;
+    }
+}
+
+void roam__send_done(struct roam_session *s, struct roam_store_request *req)
+{
+    const struct roam_store_send *send = &req->u.send;
+    struct roam_core_stats *stats = &s->core->stats;
+    stats->sends += send->result == ROAM_SEND_STORED ? 1 : 0;
+    stats->duplicates += send->result == ROAM_SEND_DUPLICATE ? 1 : 0;
+    if (!s->closed && roam__session_is_live(s)) {
+        answer(s, send);
+    }
+    roam__delivery_fan_out(s->core, send);
+}

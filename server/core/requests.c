@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a session has in the store. A session counts its requests, so that
+ * it stays until the last is done: done() always has a session to look at,
+ * be it dead. */
+#include "session.h"
+
+#include <stddef.h>
+
+typedef void (*done_fn)(struct roam_session *s, struct roam_store_request *req);
+
+static const done_fn done_fns[] = {
+    [ROAM_STORE_LOGIN] = roam__login_done,
+    [ROAM_STORE_LOGOUT] = roam__logout_done,
+    [ROAM_STORE_SEND] = roam__send_done,
+    [ROAM_STORE_SYNC] = roam__sync_done,
+    [ROAM_STORE_READ] = roam__read_done,
+};
+
+static bool is_write(const struct roam_store_request *req)
+{
+    return req->kind == ROAM_STORE_LOGIN || req->kind == ROAM_STORE_LOGOUT ||
+           req->kind == ROAM_STORE_SEND;
+}
+
+static void done(struct roam_store_request *req)
+{
+    struct roam_session *s = req->owner;
+    s->requests--;
+    s->writes -= is_write(req) ? 1 : 0;
+    done_fns[req->kind](s, req);
+    roam_store_request_free(req);
+    if (s->deaf && s->writes == 0) { /* [KICK-10] */
+        roam__session_end(s, roam_v1_KickReason_GOING_AWAY);
+    }
+    if (s->closed && s->requests == 0) {
+        roam__session_free(s);
+    }
+}
+
+struct roam_store_request *roam__request_new(struct roam_session *s,
+                                             enum roam_store_kind kind,
+                                             size_t extra)
+{
+    struct roam_store_request *req = roam_store_request_new(kind, extra);
+    if (req == NULL) {
+        roam__session_no_memory(s);
+        return NULL;
+    }
+    req->done = done;
+    req->owner = s;
+    return req;
+}
+
+void roam__request_submit(struct roam_session *s,
+                          struct roam_store_request *req)
+{
+    struct roam_store *store = s->core->config.store;
+    s->requests++;
+    s->writes += is_write(req) ? 1 : 0;
+    store->ops->submit(store, req);
+}
+
+void roam__request_submit_or_hold(struct roam_session *s,
+                                  struct roam_store_request *req)
+{
+    if (roam__session_is_full(s)) {
+        s->held = req;
+        roam__timers_update(s);
+        return;
+    }
+    roam__request_submit(s, req);
+}
+
+void roam__request_release_held(struct roam_session *s)
+{
+    struct roam_store_request *req = s->held;
+    if (req != NULL && !roam__session_is_full(s)) {
+        s->held = NULL;
+        roam__request_submit(s, req);
+    }
+}

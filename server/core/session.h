@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The inside of the server core, shared by its files and its tests.
+ *
+ * Words: a *session* here is one connection, logged in or not; it is *live*
+ * from LOGIN_OK until KICK or the loss of the connection. A *user* is kept
+ * while it has live sessions. *head* is the newest version of a user's
+ * timeline that the core has been told of by the store; nothing above it is
+ * ever sent. A session is *behind* while `sent` is below the head.
+ *
+ * Invariants:
+ * - only roam__session_event() writes `state`;
+ * - a session is in user->live[] exactly while it is live;
+ * - struct roam_session stays until its last store request is done, also
+ *   when the connection is long gone (`closed`);
+ * - after state ENDING nothing is appended to the output. */
+#ifndef ROAM_SESSION_H
+#define ROAM_SESSION_H
+
+#include "core.h"
+#include "frame.h"
+#include "output.h"
+#include "window.h"
+
+enum roam__state {
+    ROAM__OPEN,       /* no session; LOGIN expected */
+    ROAM__DECIDING,   /* a LOGIN is before the store */
+    ROAM__IDLE,       /* live, without a delivery */
+    ROAM__SYNCING,    /* live, a SYNC is before the store */
+    ROAM__DELIVERING, /* live, entries flow */
+    ROAM__LEAVING,    /* live, a LOGOUT is before the store */
+    ROAM__ENDING      /* KICK is the last frame, nothing is read */
+};
+
+enum roam__event {
+    /* Frames. The values are those of enum roam_frame_type. */
+    ROAM__ON_LOGIN = ROAM_LOGIN,
+    ROAM__ON_LOGOUT = ROAM_LOGOUT,
+    ROAM__ON_SYNC = ROAM_SYNC,
+    ROAM__ON_ACK = ROAM_ACK,
+    ROAM__ON_SEND = ROAM_SEND,
+    ROAM__ON_PING = ROAM_PING,
+    /* From inside. */
+    ROAM__ON_REFUSED = 0x100, /* the LOGIN was refused */
+    ROAM__ON_GRANTED,         /* ... or granted */
+    ROAM__ON_SYNCED,          /* the store knows where the cursor is */
+    ROAM__ON_KICK             /* KICK was queued */
+};
+
+struct roam__user;
+struct roam_session;
+
+/* What a row of the state table does with the frame. */
+typedef void (*roam__action_fn)(struct roam_session *s,
+                                const struct roam_message *m);
+
+/* Most device types, plus one: they count from 1. */
+#define ROAM__DEVICE_TYPES 7u
+
+/* A user with at least one live session. */
+struct roam__user {
+    int64_t id;
+    uint64_t head;
+    uint32_t live_count;
+    struct roam_session *live[ROAM__DEVICE_TYPES]; /* by device type */
+    struct roam__user *next;                       /* same hash bucket */
+};
+
+struct roam_session {
+    struct roam_core *core;
+    void *owner;                      /* the loop's */
+    struct roam_session *prev, *next; /* all of the core */
+    struct roam_session *ready_prev, *ready_next;
+    bool is_ready; /* in the ready list */
+
+    enum roam__state state;
+    bool deaf;         /* the server drains: input is dropped, KICK follows */
+    bool given_up;     /* ENDING, and the output will not be sent */
+    bool closed;       /* the connection is gone, only requests are left */
+    uint32_t requests; /* in the store */
+    uint32_t writes;   /* of these, the ones that change something */
+    struct roam_store_request *held; /* waits for output to leave, because
+                                        its answer would only add to it */
+
+    uint32_t timer_index; /* place in the heap */
+    uint64_t timer_ms;    /* key there: at or before the true deadline */
+    uint64_t login_by_ms; /* OPEN: LOGIN_TIMEOUT */
+    uint64_t heard_ms;    /* last bytes received */
+    uint64_t moved_ms;    /* last bytes taken by the transport, or the first
+                             to wait for it */
+    uint64_t end_by_ms;   /* ENDING or deaf: give up */
+
+    struct roam_reader reader;
+    size_t reader_room; /* bytes really at reader.buf */
+    struct roam__output out;
+
+    bool has_sync;        /* a SYNC came behind the LOGIN being decided */
+    bool may_drop_sync;   /* [LOGIN-6] */
+    bool credential_seen; /* a good one: the person may take time now */
+    uint32_t peer_max_frame;
+    roam_v1_Sync sync; /* kept while has_sync; then of the delivery */
+
+    struct roam_identity identity; /* valid while live */
+    struct roam__user *user;       /* NULL unless live */
+
+    uint32_t commands; /* SENDs whose answer has not left */
+    bool has_ping;     /* one waits behind stuck output */
+    uint64_t ping_id;
+
+    uint64_t delivery;   /* number of the delivery; late answers to an
+                            older one are dropped */
+    uint64_t sent;       /* version of the last entry sent */
+    bool reading;        /* a READ is in the store */
+    uint32_t body_limit; /* longer bodies are cut */
+    struct roam__window window;
+
+    char user_name[ROAM_USER_MAX + 1]; /* for the log */
+    char peer[64];
+};
+
+struct roam_core {
+    struct roam_core_config config;
+    struct roam_now now; /* of the call under way */
+    struct roam_session *sessions, *ready_first, *ready_last;
+
+    struct roam_session **timers; /* binary heap, least timer_ms first */
+    uint32_t timer_count, timer_room;
+
+    struct roam__user **users; /* hash table, chained */
+    size_t user_buckets;       /* a power of two */
+    size_t user_count;
+
+    struct roam_packer *packer;
+    uint8_t *scratch; /* one encoded PUSH, shared by its receivers */
+    size_t scratch_room;
+
+    bool draining;
+    uint64_t drain_by_ms;
+    struct roam_core_stats stats;
+};
+
+/* ------------------------------------------------------------ states.c */
+
+/* Takes the step of the row for (state, event) and runs its action with m.
+ * There must be one: ask roam__session_expects() about frames. */
+void roam__session_event(struct roam_session *s, enum roam__event on,
+                         const struct roam_message *m);
+/* True when there is a row for a frame of that type. */
+bool roam__session_expects(const struct roam_session *s, uint8_t type);
+bool roam__session_is_live(const struct roam_session *s);
+
+/* ----------------------------------------------------------- session.c */
+
+/* Queues a frame. False: the session was ended for lack of memory. */
+bool roam__session_queue(struct roam_session *s, const struct roam_message *m);
+/* The same for a frame that is encoded already. data borrowed. */
+bool roam__session_queue_bytes(struct roam_session *s, const uint8_t *data,
+                               size_t len);
+/* Tells the loop that s has output or is finished. */
+void roam__session_ready(struct roam_session *s);
+/* True when delivery may add to the output. */
+bool roam__session_has_room(const struct roam_session *s);
+/* True when the output is above its bound: only what cannot wait is added. */
+bool roam__session_is_full(const struct roam_session *s);
+void roam__session_answer_ping(struct roam_session *s, uint64_t id);
+/* The connection is closed and the last request done. */
+void roam__session_free(struct roam_session *s);
+
+/* ---------------------------------------------------------------- end.c */
+
+/* Ends s with KICK; nothing when it is ending already. The retry class is
+ * filled in, the other fields are the caller's. kick borrowed. */
+void roam__session_kick(struct roam_session *s, const roam_v1_Kick *kick);
+void roam__session_end(struct roam_session *s, roam_v1_KickReason reason);
+void roam__session_protocol_error(struct roam_session *s,
+                                  roam_v1_ErrorCode code, const char *detail);
+/* No memory for what s needs: it alone ends, its device comes back later. */
+void roam__session_no_memory(struct roam_session *s);
+/* Leaves the user, stops delivery, frees what a dead session needs not. */
+void roam__session_release(struct roam_session *s);
+
+/* ----------------------------------------------------------- requests.c */
+
+/* A new request of s; NULL: s was ended for lack of memory. */
+struct roam_store_request *roam__request_new(struct roam_session *s,
+                                             enum roam_store_kind kind,
+                                             size_t extra);
+void roam__request_submit(struct roam_session *s,
+                          struct roam_store_request *req);
+/* The same for a request whose answer nothing else bounds: while the output
+ * is above its bound, it is held. At most one is, because the state allows
+ * no second one. */
+void roam__request_submit_or_hold(struct roam_session *s,
+                                  struct roam_store_request *req);
+/* Output has left: submits what was held, if there is room now. */
+void roam__request_release_held(struct roam_session *s);
+
+/* ------------------------------------------------- handle_<message>.c */
+
+void roam__handle_login(struct roam_session *s, const struct roam_message *m);
+void roam__handle_logout(struct roam_session *s, const struct roam_message *m);
+void roam__handle_sync(struct roam_session *s, const struct roam_message *m);
+void roam__handle_ack(struct roam_session *s, const struct roam_message *m);
+void roam__handle_send(struct roam_session *s, const struct roam_message *m);
+void roam__handle_ping(struct roam_session *s, const struct roam_message *m);
+/* Their answers from the store. s may have ended or be closed meanwhile. */
+void roam__login_done(struct roam_session *s, struct roam_store_request *req);
+void roam__logout_done(struct roam_session *s, struct roam_store_request *req);
+void roam__sync_done(struct roam_session *s, struct roam_store_request *req);
+void roam__send_done(struct roam_session *s, struct roam_store_request *req);
+void roam__read_done(struct roam_session *s, struct roam_store_request *req);
+
+/* ----------------------------------------------------------- delivery.c */
+
+/* Starts delivery behind `cursor`, with the limits in s->sync. */
+void roam__delivery_start(struct roam_session *s, uint64_t cursor);
+/* Forgets the delivery and what is in flight. */
+void roam__delivery_stop(struct roam_session *s);
+/* Goes on when s is behind and there is room. */
+void roam__delivery_pump(struct roam_session *s);
+/* A SEND is stored: its entries go to the live sessions of their users. */
+void roam__delivery_fan_out(struct roam_core *core,
+                            const struct roam_store_send *send);
+
+/* -------------------------------------------------------------- users.c */
+
+/* NULL: not known, nobody of this user is live. */
+struct roam__user *roam__users_find(const struct roam_core *core, int64_t id);
+/* Puts s into its user's live[] (its place must be free); creates the user
+ * with this head if need be. False without memory. */
+bool roam__users_join(struct roam_session *s, uint64_t head);
+void roam__users_leave(struct roam_session *s);
+void roam__users_close(struct roam_core *core);
+
+/* ------------------------------------------------------------- timers.c */
+
+/* False without memory. */
+bool roam__timers_add(struct roam_session *s);
+void roam__timers_remove(struct roam_session *s);
+/* The deadline of s may have become earlier. (When it becomes later, the
+ * heap finds out by itself.) */
+void roam__timers_update(struct roam_session *s);
+/* Ends the sessions whose time is over. */
+void roam__timers_run(struct roam_core *core);
+
+/* ---------------------------------------------------------------- log.c */
+
+enum roam__log_level {
+    ROAM__ERROR,
+    ROAM__WARNING,
+    ROAM__INFO,
+    ROAM__DEBUG
+};
+
+/* One line: the printf-formatted text, "event key=value key=value". Text
+ * that came from a peer must go through roam__log_text() first. */
+void roam__log(struct roam_core *core, enum roam__log_level level,
+               const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* Room for a text of 64 bytes, all of them escaped, and the NUL. */
+#define ROAM__LOG_TEXT_MAX 257u
+/* Copies text to out with everything but graphic ASCII as \xNN. */
+const char *roam__log_text(char out[ROAM__LOG_TEXT_MAX], const char *text);
+
+/* Milliseconds since 2020-01-01 UTC, the time that is stored. */
+uint64_t roam__stored_now(const struct roam_core *core);
+
+#endif

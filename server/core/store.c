@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What all stores share: the life of a request. */
+#include "store.h"
+
+#include <stdlib.h>
+
+#include "alloc.h"
+
+struct roam_store_request *roam_store_request_new(enum roam_store_kind kind,
+                                                  size_t extra)
+{
+    struct roam_store_request *req = roam__alloc(sizeof *req);
+    if (req == NULL) {
+        return NULL;
+    }
+    req->kind = kind;
+    if (extra > 0) {
+        req->memory = roam__alloc(extra);
+        if (req->memory == NULL) {
+            free(req);
+            return NULL;
+        }
+    }
+    return req;
+}
+
+void roam_store_request_free(struct roam_store_request *req)
+{
+    if (req == NULL) {
+        return;
+    }
+    if (req->kind == ROAM_STORE_SEND) {
+        free(req->u.send.deliveries);
+    } else if (req->kind == ROAM_STORE_READ) {
+        free(req->u.read.entries);
+    }
+    free(req->results);
+    free(req->memory);
+    free(req);
+}

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The store seam: everything that must survive, behind asynchronous
+ * requests. Two implementations: SQLite with a writer and a reader thread
+ * (server/store/), and memory (store_mem.c) for tests and the simulator.
+ *
+ * Words: a *write* request (LOGIN, LOGOUT, SEND) changes the store in a
+ * transaction; several may share one commit, and each is answered only after
+ * that commit is durable, in the order of submission. A *read* request (SYNC,
+ * READ) sees committed data only and may overtake writes.
+ *
+ * Invariants: a request is answered exactly once, from within poll(), on the
+ * thread that calls poll(). The decision whether a session may still write
+ * (fencing) is taken inside the transaction, by roam_slot_*() of
+ * arbitration.h, never from memory of the caller. A commit that failed has
+ * an unknown outcome: the store answers nothing any more and poll() returns
+ * ROAM_STORE_FAILED; the process must end.
+ *
+ * Left out: who is connected; that is the core's. */
+#ifndef ROAM_STORE_H
+#define ROAM_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "batch.h"
+#include "limits.h"
+#include "slice.h"
+
+/* Who writes: fixed at login, checked in every transaction. */
+struct roam_identity {
+    int64_t user;         /* the store's number for the user */
+    int64_t device;       /* the store's number for the device row */
+    uint32_t device_type; /* roam_v1_DeviceType */
+    uint64_t generation;
+    uint64_t attempt;
+};
+
+enum roam_store_kind {
+    ROAM_STORE_LOGIN,
+    ROAM_STORE_LOGOUT,
+    ROAM_STORE_SEND,
+    ROAM_STORE_SYNC,
+    ROAM_STORE_READ
+};
+
+struct roam_store_login {
+    /* in; copied by the submitter into the request */
+    char user[ROAM_USER_MAX + 1];
+    char token[ROAM_TOKEN_MAX + 1];
+    uint8_t device_id[ROAM_DEVICE_ID_BYTES];
+    char device_name[ROAM_DEVICE_NAME_MAX + 1];
+    uint32_t device_type;
+    uint64_t attempt;
+    uint64_t take_over;
+    uint64_t now_ms; /* wall clock, since 2020-01-01 UTC */
+    /* out */
+    uint32_t refused; /* roam_v1_RefusedReason; 0: granted */
+    struct roam_identity identity;
+    uint64_t head;
+    uint64_t floor;
+    uint64_t generation; /* of the slot, also when refused for its state */
+    bool has_holder;     /* the fields below describe who holds the slot */
+    uint32_t holder_type;
+    char holder_name[ROAM_DEVICE_NAME_MAX + 1];
+    uint64_t holder_since_ms; /* since 2020-01-01 UTC */
+};
+
+struct roam_store_logout {
+    struct roam_identity identity; /* in */
+    bool fenced;                   /* out: the slot is no longer theirs */
+    uint64_t generation;           /* out */
+};
+
+/* One entry that a SEND put on a user's timeline. */
+struct roam_delivery {
+    int64_t user;
+    uint64_t version;
+    uint64_t prev_version;
+    struct roam_slice conversation; /* as that user sees it; lives as long as
+                                       the request */
+};
+
+enum roam_send_result {
+    ROAM_SEND_STORED,
+    ROAM_SEND_DUPLICATE, /* msg_id is the first one's, nothing was written */
+    ROAM_SEND_FENCED,    /* the identity no longer holds its slot */
+    ROAM_SEND_NO_CONVERSATION,
+    ROAM_SEND_ID_REUSED
+};
+
+struct roam_store_send {
+    /* in; the slices point into memory that the request owns */
+    struct roam_identity identity;
+    uint64_t client_msg_id;
+    uint32_t kind;
+    struct roam_slice conversation;
+    struct roam_slice content_type;
+    struct roam_slice body;
+    uint64_t now_ms; /* wall clock, since 2020-01-01 UTC */
+    /* out */
+    enum roam_send_result result;
+    uint64_t msg_id;
+    struct roam_slice sender;         /* the sender's user id */
+    struct roam_delivery *deliveries; /* a malloc() of its own, freed
+                                         with the request */
+    size_t delivery_count;            /* 0 unless STORED */
+};
+
+/* Is this cursor a link, and how much lies behind it? */
+struct roam_store_sync {
+    /* in */
+    int64_t user;
+    uint64_t cursor;
+    uint64_t head; /* the core's head: nothing above it counts */
+    uint32_t max_entries;
+    /* out */
+    bool is_link;
+    bool too_many; /* more than max_entries in (cursor, head] */
+    uint64_t floor;
+};
+
+/* Retained entries in (after, upto], in order. */
+struct roam_store_read {
+    /* in */
+    int64_t user;
+    int64_t device;      /* for client_msg_id: this device's own entries */
+    uint64_t generation; /* with device and attempt: entries of this very */
+    uint64_t attempt;    /* session come as NOOP */
+    uint64_t after;
+    uint64_t upto;
+    uint32_t max_count;
+    size_t max_bytes;    /* of bodies; the first entry comes in any case */
+    uint32_t body_limit; /* longer bodies are cut (cut_size set) */
+    /* out */
+    bool is_link;               /* false: `after` has been trimmed away */
+    struct roam_entry *entries; /* a malloc() of its own, freed with the
+                                   request; its slices point into results */
+    size_t count;               /* 0 although the log has more: the store
+                                   had no memory */
+};
+
+struct roam_store_request;
+typedef void (*roam_store_done_fn)(struct roam_store_request *req);
+
+/* A request belongs to the store from submit() until done() is called, and
+ * then to done(), which frees it with roam_store_request_free(). */
+struct roam_store_request {
+    enum roam_store_kind kind;
+    roam_store_done_fn done;
+    void *owner;      /* the core's; kept, not used by the store */
+    uint64_t tag;     /* likewise */
+    uint8_t *memory;  /* what the in-slices point into; freed with req */
+    uint8_t *results; /* what the out-slices point into; freed with req */
+    struct roam_store_request *next; /* the store's queue link */
+    union {
+        struct roam_store_login login;
+        struct roam_store_logout logout;
+        struct roam_store_send send;
+        struct roam_store_sync sync;
+        struct roam_store_read read;
+    } u;
+};
+
+/* Zeroed request; NULL without memory. `extra` bytes are put at ->memory. */
+struct roam_store_request *roam_store_request_new(enum roam_store_kind kind,
+                                                  size_t extra);
+void roam_store_request_free(struct roam_store_request *req);
+
+enum roam_store_status {
+    ROAM_STORE_OK = 0,
+    ROAM_STORE_FAILED = -1 /* a commit's outcome is unknown: end the process */
+};
+
+struct roam_store;
+struct roam_store_ops {
+    /* Takes ownership of req. Never blocks, never calls done(). */
+    void (*submit)(struct roam_store *self, struct roam_store_request *req);
+    /* Calls done() of everything that is finished. Never blocks. */
+    enum roam_store_status (*poll)(struct roam_store *self);
+    /* Waits for what is queued, then frees the store. Requests that were not
+     * polled are freed without done(). */
+    void (*close)(struct roam_store *self);
+};
+/* First member of each implementation. */
+struct roam_store {
+    const struct roam_store_ops *ops;
+};
+
+#endif

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* roamd: a Roam server for one machine. Here is only which command runs. */
+#include "commands.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DEFAULT_DIR "/var/lib/roamd"
+
+static const char help[] =
+    "usage: roamd [-d DIR] COMMAND\n"
+    "\n"
+    "DIR holds settings, certificate and store; the default is $ROAMD_DIR,\n"
+    "or " DEFAULT_DIR ".\n"
+    "\n"
+    "  init                    makes DIR, with a certificate for localhost\n"
+    "  user add NAME           a new user; UTF-8, 1 to 64 bytes\n"
+    "  token issue NAME        prints a new token, the only time it is shown\n"
+    "    --type TYPE           good for phone, tablet, desktop, web, watch or\n"
+    "                          embedded only\n"
+    "    --expires WHEN        90s, 15m, 12h, 30d, 2027-01-31T12:00:00Z or\n"
+    "                          never (default)\n"
+    "  token revoke TOKEN      no login with it any more; - reads it from\n"
+    "                          the input, where ps does not show it\n"
+    "  config [OPTIONS]        prints the settings that `run` would have\n"
+    "  run [OPTIONS]           serves until SIGTERM or SIGINT\n"
+    "    --port N              port for TLS (7626); 0: any free one\n"
+    "    --listen ADDRESS      address for TLS (0.0.0.0)\n"
+    "    --plain-port N        port for TCP without TLS (off). With --port or\n"
+    "                          --plain-port, only the ports named are open\n"
+    "    --plain-listen ADDR   address for TCP without TLS (127.0.0.1)\n"
+    "    --allow-plaintext     that address may be other than loopback\n"
+    "    --log-level LEVEL     error, warn, info or debug\n"
+    "    --port-file FILE      writes `PORT tls|plain ADDRESS` for each port\n"
+    "                          once it is open\n"
+    "    --set NAME=VALUE      any setting of DIR/roamd.conf\n"
+    "\n"
+    "Users and tokens can be changed while the server runs.\n"
+    "\n"
+    "exit status: 0 done; 1 refused or not possible; 2 usage; 3 the store\n"
+    "failed, and what was not answered may or may not be stored: start\n"
+    "again, clients find out by themselves.\n";
+
+static const struct {
+    const char *name;
+    int (*run)(const char *dir, int argc, char **argv);
+} commands[] = {{"init", roamd_init},
+                {"user", roamd_user},
+                {"token", roamd_token},
+                {"config", roamd_config_command},
+                {"run", roamd_run}};
+
+static int run_command(const char *dir, int argc, char **argv)
+{
+    if (argc == 0) {
+        return roamd_misused("a command is missing");
+    }
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        if (strcmp(commands[i].name, argv[0]) == 0) {
+            return commands[i].run(dir, argc, argv);
+        }
+    }
+    return roamd_misused("there is no command \"%s\"", argv[0]);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = {{"help", no_argument, NULL, 'h'},
+                                            {"version", no_argument, NULL, 'v'},
+                                            {NULL, 0, NULL, 0}};
+    const char *dir = getenv("ROAMD_DIR");
+    int c;
+
+    if (dir == NULL || dir[0] == '\0') {
+        dir = DEFAULT_DIR;
+    }
+    opterr = 0;
+    /* +: the command's own options are not for here. */
+    while ((c = getopt_long(argc, argv, "+d:h", options, NULL)) != -1) {
+        switch (c) {
+        case 'd':
+            dir = optarg;
+            break;
+        case 'h':
+            fputs(help, stdout);
+            return ROAMD_OK;
+        case 'v':
+            printf("roamd %s\n", roamd_version);
+            return ROAMD_OK;
+        default:
+            return roamd_misused("\"%s\" is not understood", argv[optind - 1]);
+        }
+    }
+    return run_command(dir, argc - optind, argv + optind);
+}

@@ -1,0 +1,480 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Listening, time, signals, and the turn of the loop. See net.h.
+ *
+ * There is one timer: before each wait it is set to the earliest deadline of
+ * the core, of the two queues of connections and of the listeners' pause. */
+#include "conn.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../core/alloc.h"
+
+/* New connections taken before the others get their turn. */
+#define ACCEPTS_PER_TURN 64
+/* Out of descriptors or memory: the listeners rest this long, since a
+ * connection that cannot be accepted stays readable. */
+#define ACCEPT_PAUSE_MS 100
+#define PEER_MAX (INET6_ADDRSTRLEN + 8)
+#define LOG_LINE_MAX 512
+
+union address {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+};
+
+struct roam_now roam_net_now(void)
+{
+    struct timespec t;
+    struct roam_now now;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    now.mono_ms = (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+    clock_gettime(CLOCK_REALTIME, &t);
+    now.wall_ms = (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+    return now;
+}
+
+void roam_net_log(struct roam_net *net, int level, const char *format, ...)
+{
+    char line[LOG_LINE_MAX];
+    va_list args;
+
+    if (net->config.log != NULL) {
+        va_start(args, format);
+        vsnprintf(line, sizeof(line), format, args);
+        va_end(args);
+        net->config.log(net->config.log_ctx, level, line);
+    }
+}
+
+/* -------------------------------------------------------------- addresses */
+
+static bool parse_address(const char *text, uint16_t port, union address *a,
+                          socklen_t *len)
+{
+    memset(a, 0, sizeof(*a));
+    if (inet_pton(AF_INET, text, &a->v4.sin_addr) == 1) {
+        a->v4.sin_family = AF_INET;
+        a->v4.sin_port = htons(port);
+        *len = sizeof(a->v4);
+        return true;
+    }
+    if (inet_pton(AF_INET6, text, &a->v6.sin6_addr) == 1) {
+        a->v6.sin6_family = AF_INET6;
+        a->v6.sin6_port = htons(port);
+        *len = sizeof(a->v6);
+        return true;
+    }
+    return false;
+}
+
+bool roam_net_is_address(const char *text)
+{
+    union address a;
+    socklen_t len;
+
+    return parse_address(text, 0, &a, &len);
+}
+
+bool roam_net_is_loopback(const char *address)
+{
+    union address a;
+    socklen_t len;
+
+    if (!parse_address(address, 0, &a, &len)) {
+        return false;
+    }
+    if (a.any.sa_family == AF_INET) {
+        return ntohl(a.v4.sin_addr.s_addr) >> 24 == 127;
+    }
+    return IN6_IS_ADDR_LOOPBACK(&a.v6.sin6_addr);
+}
+
+static void print_peer(const union address *a, char *out, size_t cap)
+{
+    char text[INET6_ADDRSTRLEN] = "?";
+    unsigned port;
+
+    if (a->any.sa_family == AF_INET) {
+        inet_ntop(AF_INET, &a->v4.sin_addr, text, sizeof(text));
+        port = ntohs(a->v4.sin_port);
+        snprintf(out, cap, "%s:%u", text, port);
+    } else {
+        inet_ntop(AF_INET6, &a->v6.sin6_addr, text, sizeof(text));
+        port = ntohs(a->v6.sin6_port);
+        snprintf(out, cap, "[%s]:%u", text, port);
+    }
+}
+
+/* -------------------------------------------------------------- accepting */
+
+static void on_connection(uv_poll_t *handle, int status, int events);
+
+static void poll_listeners(struct roam_net *net, bool on)
+{
+    for (struct roam_listener *l = net->listeners; l != NULL; l = l->next) {
+        if (on) {
+            uv_poll_start(&l->poll, UV_READABLE, on_connection);
+        } else {
+            uv_poll_stop(&l->poll);
+        }
+    }
+}
+
+static void pause_listeners(struct roam_net *net, int error)
+{
+    roam_net_log(net, 1, "accept-paused ms=%d reason=\"%s\"", ACCEPT_PAUSE_MS,
+                 strerror(error));
+    net->accept_again_ms = roam_net_now().mono_ms + ACCEPT_PAUSE_MS;
+    poll_listeners(net, false);
+}
+
+static bool is_shortage(int error)
+{
+    return error == EMFILE || error == ENFILE || error == ENOBUFS ||
+           error == ENOMEM;
+}
+
+/* False: nobody waits any more, or nobody can be taken now. */
+static bool accept_one(struct roam_listener *l)
+{
+    union address a;
+    socklen_t len = sizeof(a);
+    char peer[PEER_MAX];
+    int one = 1;
+    int fd = accept4(l->fd, &a.any, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+    if (fd < 0) {
+        if (is_shortage(errno)) {
+            pause_listeners(l->net, errno);
+            return false;
+        }
+        /* Somebody who waited has left: look at the next one. */
+        return errno == EINTR || errno == ECONNABORTED || errno == EPROTO;
+    }
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    print_peer(&a, peer, sizeof(peer));
+    roam_conn_open(l->net, fd, l->tls, peer);
+    return true;
+}
+
+static void on_connection(uv_poll_t *handle, int status, int events)
+{
+    struct roam_listener *l = handle->data;
+
+    (void)events;
+    if (status != 0) {
+        return;
+    }
+    for (int i = 0; i < ACCEPTS_PER_TURN && accept_one(l); i++) {
+    }
+    roam_conn_flush_ready(l->net);
+}
+
+/* A listening socket, or -1 with errno. */
+static int open_socket(struct roam_net *net, const union address *a,
+                       socklen_t len)
+{
+    int one = 1;
+    int fd =
+        socket(a->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    if (fd < 0) {
+        return -1;
+    }
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+    if (bind(fd, &a->any, len) != 0 ||
+        listen(fd, (int)net->config.backlog) != 0) {
+        int error = errno;
+        close(fd);
+        errno = error;
+        return -1;
+    }
+    return fd;
+}
+
+static uint16_t port_of(int fd)
+{
+    union address a;
+    socklen_t len = sizeof(a);
+
+    if (getsockname(fd, &a.any, &len) != 0) {
+        return 0;
+    }
+    return ntohs(a.any.sa_family == AF_INET ? a.v4.sin_port : a.v6.sin6_port);
+}
+
+bool roam_net_listen(struct roam_net *net, const char *address, uint16_t port,
+                     bool tls, uint16_t *actual_port, char *error, size_t cap)
+{
+    union address a;
+    socklen_t len;
+
+    if (!parse_address(address, port, &a, &len)) {
+        snprintf(error, cap, "%s: not an IPv4 or IPv6 address", address);
+        return false;
+    }
+    struct roam_listener *l = roam__alloc(sizeof(*l));
+    if (l == NULL) {
+        snprintf(error, cap, "out of memory");
+        return false;
+    }
+    l->fd = open_socket(net, &a, len);
+    if (l->fd < 0) {
+        snprintf(error, cap, "cannot listen on %s port %u: %s", address, port,
+                 strerror(errno));
+        free(l);
+        return false;
+    }
+    uv_poll_init(&net->loop, &l->poll, l->fd);
+    l->poll.data = l;
+    l->net = net;
+    l->tls = tls;
+    l->next = net->listeners;
+    net->listeners = l;
+    *actual_port = port_of(l->fd);
+    return true;
+}
+
+static void on_listener_closed(uv_handle_t *handle)
+{
+    struct roam_listener *l = handle->data;
+
+    close(l->fd);
+    free(l);
+}
+
+static void close_listeners(struct roam_net *net)
+{
+    while (net->listeners != NULL) {
+        struct roam_listener *l = net->listeners;
+        net->listeners = l->next;
+        uv_close((uv_handle_t *)&l->poll, on_listener_closed);
+    }
+    net->accept_again_ms = 0;
+}
+
+/* ---------------------------------------------------- the turn of the loop */
+
+static void end_run(struct roam_net *net, enum roam_net_end end)
+{
+    if (!net->ended) {
+        net->ended = true;
+        net->end = end;
+    }
+    uv_stop(&net->loop);
+}
+
+static void on_wake(uv_async_t *handle)
+{
+    struct roam_net *net = handle->data;
+
+    if (net->core == NULL || net->ended) {
+        return;
+    }
+    if (roam_core_poll(net->core, roam_net_now()) != ROAM_STORE_OK) {
+        end_run(net, ROAM_NET_STORE_FAILED);
+        return;
+    }
+    roam_conn_flush_ready(net);
+}
+
+void roam_net_wake(void *ctx)
+{
+    struct roam_net *net = ctx;
+
+    uv_async_send(&net->async);
+}
+
+static void on_timer(uv_timer_t *handle)
+{
+    struct roam_net *net = handle->data;
+    struct roam_now now = roam_net_now();
+
+    net->armed_ms = UINT64_MAX;
+    if (net->accept_again_ms != 0 && net->accept_again_ms <= now.mono_ms) {
+        net->accept_again_ms = 0;
+        poll_listeners(net, true);
+    }
+    roam_conn_expire(&net->handshakes, now.mono_ms);
+    roam_conn_expire(&net->lingering, now.mono_ms);
+    roam_core_tick(net->core, now);
+    roam_conn_flush_ready(net);
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint64_t first_deadline(const struct roam_net *net)
+{
+    uint64_t at = roam_core_deadline(net->core);
+
+    if (net->handshakes.first != NULL) {
+        at = earlier(at, net->handshakes.first->deadline_ms);
+    }
+    if (net->lingering.first != NULL) {
+        at = earlier(at, net->lingering.first->deadline_ms);
+    }
+    if (net->accept_again_ms != 0) {
+        at = earlier(at, net->accept_again_ms);
+    }
+    return at;
+}
+
+/* Before each wait: is it over, and how long may the wait be? */
+static void on_prepare(uv_prepare_t *handle)
+{
+    struct roam_net *net = handle->data;
+
+    if (net->draining && net->conns == NULL && roam_core_drained(net->core)) {
+        end_run(net, ROAM_NET_DRAINED);
+        return;
+    }
+    uint64_t at = first_deadline(net);
+    if (at == net->armed_ms) {
+        return;
+    }
+    net->armed_ms = at;
+    if (at == UINT64_MAX) {
+        uv_timer_stop(&net->timer);
+        return;
+    }
+    uint64_t now = roam_net_now().mono_ms;
+    uv_update_time(&net->loop);
+    uv_timer_start(&net->timer, on_timer, at > now ? at - now : 0, 0);
+}
+
+static void on_check(uv_check_t *handle)
+{
+    struct roam_net *net = handle->data;
+
+    net->handshakes_now = 0;
+}
+
+/* Nobody in the middle of a handshake can be told anything. */
+static void close_handshakes(struct roam_net *net)
+{
+    while (net->handshakes.first != NULL) {
+        roam_conn_close(net->handshakes.first);
+    }
+}
+
+static void on_signal(uv_signal_t *handle, int signum)
+{
+    struct roam_net *net = handle->data;
+
+    if (net->draining) {
+        end_run(net, ROAM_NET_INTERRUPTED);
+        return;
+    }
+    roam_net_log(net, 2, "signal number=%d", signum);
+    net->draining = true;
+    close_listeners(net);
+    close_handshakes(net);
+    roam_core_drain(net->core, roam_net_now());
+    roam_conn_flush_ready(net);
+}
+
+/* ------------------------------------------------------------ life and end */
+
+/* The loop is told of itself; handles that keep nothing alive but the run. */
+static bool init_handles(struct roam_net *net)
+{
+    bool ok = uv_async_init(&net->loop, &net->async, on_wake) == 0;
+
+    ok = ok && uv_timer_init(&net->loop, &net->timer) == 0;
+    ok = ok && uv_prepare_init(&net->loop, &net->prepare) == 0;
+    ok = ok && uv_check_init(&net->loop, &net->check) == 0;
+    ok = ok && uv_signal_init(&net->loop, &net->sigterm) == 0;
+    ok = ok && uv_signal_init(&net->loop, &net->sigint) == 0;
+    net->async.data = net;
+    net->timer.data = net;
+    net->prepare.data = net;
+    net->check.data = net;
+    net->sigterm.data = net;
+    net->sigint.data = net;
+    return ok;
+}
+
+struct roam_net *roam_net_new(const struct roam_net_config *config, char *error,
+                              size_t cap)
+{
+    struct roam_net *net = roam__alloc(sizeof(*net));
+
+    if (net == NULL) {
+        snprintf(error, cap, "out of memory");
+        return NULL;
+    }
+    net->config = *config;
+    net->handshakes.span_ms = config->handshake_ms;
+    net->lingering.span_ms = config->linger_ms;
+    net->armed_ms = UINT64_MAX;
+    if (uv_loop_init(&net->loop) != 0) {
+        snprintf(error, cap, "cannot make an event loop: %s", strerror(errno));
+        free(net);
+        return NULL;
+    }
+    if (!init_handles(net)) {
+        snprintf(error, cap, "cannot set up the event loop");
+        roam_net_free(net);
+        return NULL;
+    }
+    return net;
+}
+
+static void close_handle(uv_handle_t *handle, void *arg)
+{
+    (void)arg;
+    if (!uv_is_closing(handle)) {
+        uv_close(handle, NULL);
+    }
+}
+
+void roam_net_free(struct roam_net *net)
+{
+    if (net == NULL) {
+        return;
+    }
+    close_listeners(net);
+    uv_walk(&net->loop, close_handle, NULL);
+    uv_run(&net->loop, UV_RUN_DEFAULT);
+    uv_loop_close(&net->loop);
+    free(net);
+}
+
+static void start_handles(struct roam_net *net)
+{
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* the store is told by an error code */
+    uv_prepare_start(&net->prepare, on_prepare);
+    uv_check_start(&net->check, on_check);
+    uv_signal_start(&net->sigterm, on_signal, SIGTERM);
+    uv_signal_start(&net->sigint, on_signal, SIGINT);
+    poll_listeners(net, true);
+}
+
+enum roam_net_end roam_net_run(struct roam_net *net, struct roam_core *core)
+{
+    net->core = core;
+    start_handles(net);
+    uv_run(&net->loop, UV_RUN_DEFAULT);
+    while (net->conns != NULL) {
+        roam_conn_close(net->conns);
+    }
+    net->core = NULL;
+    return net->end;
+}

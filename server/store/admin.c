@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Provisioning: users and tokens, by a connection of its own. A server that
+ * runs on the same file is only waited for. */
+#include "store_sqlite.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../core/alloc.h"
+#include "db.h"
+#include "token_hash.h"
+#include "utf8.h"
+
+enum statement {
+    ADD_USER,
+    FIND_USER,
+    ADD_TOKEN,
+    REVOKE,
+    STATEMENT_COUNT
+};
+
+static const char *const sql[STATEMENT_COUNT] = {
+    [ADD_USER] = "INSERT INTO user(name) VALUES(?1)"
+                 " ON CONFLICT(name) DO NOTHING",
+    [FIND_USER] = "SELECT id FROM user WHERE name = ?1",
+    [ADD_TOKEN] = "INSERT INTO token(hash, user, device_type, expires_ms)"
+                  " VALUES(?1, ?2, ?3, ?4) ON CONFLICT(hash) DO NOTHING",
+    [REVOKE] = "UPDATE token SET revoked = 1 WHERE hash = ?1"};
+
+struct roam_admin {
+    sqlite3 *db;
+    sqlite3_stmt *stmt[STATEMENT_COUNT];
+};
+
+struct roam_admin *roam_admin_open(const char *path, bool create, char *error,
+                                   size_t cap)
+{
+    struct roam_admin *admin = roam__alloc(sizeof(*admin));
+
+    if (admin == NULL) {
+        snprintf(error, cap, "out of memory");
+        return NULL;
+    }
+    admin->db = roam_db_open(path, create, error, cap);
+    if (admin->db == NULL || !roam_db_prepare(admin->db, sql, STATEMENT_COUNT,
+                                              admin->stmt, error, cap)) {
+        roam_admin_close(admin);
+        return NULL;
+    }
+    return admin;
+}
+
+void roam_admin_close(struct roam_admin *admin)
+{
+    if (admin != NULL) {
+        roam_db_close(admin->db);
+        free(admin);
+    }
+}
+
+/* One row must change; `otherwise` says what it means when none does. */
+static bool change_one(struct roam_admin *admin, sqlite3_stmt *stmt,
+                       const char *otherwise, char *error, size_t cap)
+{
+    if (roam_db_run(stmt) != SQLITE_OK) {
+        snprintf(error, cap, "%s", sqlite3_errmsg(admin->db));
+        return false;
+    }
+    if (sqlite3_changes(admin->db) != 1) {
+        snprintf(error, cap, "%s", otherwise);
+        return false;
+    }
+    return true;
+}
+
+static struct roam_slice text_of(const char *s)
+{
+    return (struct roam_slice){(const uint8_t *)s, strlen(s)};
+}
+
+bool roam_admin_add_user(struct roam_admin *admin, const char *user,
+                         char *error, size_t cap)
+{
+    size_t len = strlen(user);
+
+    if (len == 0 || len > ROAM_USER_MAX || !roam_utf8_valid(user, len)) {
+        snprintf(error, cap, "a user name is UTF-8 text of 1 to %u bytes",
+                 ROAM_USER_MAX);
+        return false;
+    }
+    roam_db_bind_text(admin->stmt[ADD_USER], 1, text_of(user));
+    return change_one(admin, admin->stmt[ADD_USER],
+                      "there is a user of that name already", error, cap);
+}
+
+static bool find_user(struct roam_admin *admin, const char *user,
+                      int64_t *number, char *error, size_t cap)
+{
+    sqlite3_stmt *stmt = admin->stmt[FIND_USER];
+
+    roam_db_bind_text(stmt, 1, text_of(user));
+    int rc = sqlite3_step(stmt);
+    if (rc == SQLITE_ROW) {
+        *number = sqlite3_column_int64(stmt, 0);
+    } else {
+        snprintf(error, cap, "%s",
+                 rc == SQLITE_DONE ? "there is no user of that name"
+                                   : sqlite3_errmsg(admin->db));
+    }
+    sqlite3_reset(stmt);
+    return rc == SQLITE_ROW;
+}
+
+/* Binds the token's hash; bad tokens have none. */
+static bool bind_hash(sqlite3_stmt *stmt, const char *token, char *error,
+                      size_t cap)
+{
+    uint8_t hash[ROAM_TOKEN_HASH_BYTES];
+    size_t len = strlen(token);
+
+    if (len == 0 || len > ROAM_TOKEN_MAX || !roam_utf8_valid(token, len)) {
+        snprintf(error, cap, "a token is UTF-8 text of 1 to %u bytes",
+                 ROAM_TOKEN_MAX);
+        return false;
+    }
+    if (!roam_token_hash(token, hash) ||
+        sqlite3_bind_blob(stmt, 1, hash, sizeof(hash), SQLITE_TRANSIENT) !=
+            SQLITE_OK) {
+        snprintf(error, cap, "out of memory");
+        return false;
+    }
+    return true;
+}
+
+bool roam_admin_add_token(struct roam_admin *admin, const char *user,
+                          const char *token, uint32_t device_type,
+                          uint64_t expires_ms, char *error, size_t cap)
+{
+    sqlite3_stmt *stmt = admin->stmt[ADD_TOKEN];
+    int64_t number;
+
+    if (expires_ms > ROAM_VERSION_MAX) {
+        snprintf(error, cap, "the expiry is out of range");
+        return false;
+    }
+    if (!find_user(admin, user, &number, error, cap) ||
+        !bind_hash(stmt, token, error, cap)) {
+        return false;
+    }
+    sqlite3_bind_int64(stmt, 2, number);
+    sqlite3_bind_int64(stmt, 3, device_type);
+    roam_db_bind_u64(stmt, 4, expires_ms);
+    return change_one(admin, stmt, "that token was issued before", error, cap);
+}
+
+bool roam_admin_revoke_token(struct roam_admin *admin, const char *token,
+                             char *error, size_t cap)
+{
+    sqlite3_stmt *stmt = admin->stmt[REVOKE];
+
+    return bind_hash(stmt, token, error, cap) &&
+           change_one(admin, stmt, "there is no such token", error, cap);
+}

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The store's file. Its tables:
+ *
+ *   user      who there is
+ *   token     SHA-256 of a bearer token, and what it is good for
+ *   device    installations that were ever granted a slot; `held` while the
+ *             device has not logged out since, for KICKED. Rows stay for
+ *             ever: messages name their device by this number. [PUSH-4]
+ *   slot      who holds (user, device type); see arbitration.h
+ *   message   what was sent, once, in the order of commits. `id` is the
+ *             place in that order and never leaves the store, so that new
+ *             rows go to the end of the table, whoever sends to whom
+ *   timeline  the logs of all users. `gap` is version minus prev_version,
+ *             almost always 1, which SQLite stores in no bytes
+ *   clock     one row: the highest msg_id known when the wall clock went
+ *             back; see msg_ids.h
+ *
+ * The index message_client is the memory of client_msg_ids: a repetition
+ * conflicts with it. It is kept as long as the message, so dedup_ms is a
+ * lower bound. [SEND-4] */
+#include "db.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define TEXT(x) TEXT_(x)
+#define TEXT_(x) #x
+
+/* "Roam" */
+#define APPLICATION_ID 1383031149
+#define SCHEMA_VERSION 1
+
+static const char schema[] =
+    "CREATE TABLE user(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);"
+    "CREATE TABLE token(hash BLOB PRIMARY KEY, user INTEGER NOT NULL,"
+    " device_type INTEGER NOT NULL, expires_ms INTEGER NOT NULL,"
+    " revoked INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;"
+    "CREATE TABLE device(id INTEGER PRIMARY KEY, user INTEGER NOT NULL,"
+    " type INTEGER NOT NULL, device_id BLOB NOT NULL, name TEXT NOT NULL,"
+    " held INTEGER NOT NULL, UNIQUE(user, type, device_id));"
+    "CREATE TABLE slot(user INTEGER NOT NULL, type INTEGER NOT NULL,"
+    " device INTEGER NOT NULL, generation INTEGER NOT NULL,"
+    " attempt INTEGER NOT NULL, since_ms INTEGER NOT NULL,"
+    " PRIMARY KEY(user, type)) WITHOUT ROWID;"
+    "CREATE TABLE message(id INTEGER PRIMARY KEY, msg_id INTEGER NOT NULL,"
+    " sender INTEGER NOT NULL, receiver INTEGER NOT NULL,"
+    " device INTEGER NOT NULL, generation INTEGER NOT NULL,"
+    " attempt INTEGER NOT NULL,"
+    " client_msg_id INTEGER NOT NULL, kind INTEGER NOT NULL,"
+    " content_type TEXT NOT NULL, body BLOB NOT NULL);"
+    "CREATE UNIQUE INDEX message_client ON message(sender, client_msg_id);"
+    "CREATE TABLE timeline(user INTEGER NOT NULL, version INTEGER NOT NULL,"
+    " gap INTEGER NOT NULL, message INTEGER NOT NULL,"
+    " PRIMARY KEY(user, version)) WITHOUT ROWID;"
+    "CREATE TABLE clock(id INTEGER PRIMARY KEY CHECK(id = 1),"
+    " high_msg_id INTEGER NOT NULL);"
+    "INSERT INTO clock VALUES(1, 0);"
+    "PRAGMA application_id=" TEXT(APPLICATION_ID) ";"
+                                                  "PRAGMA user_version=" TEXT(
+                                                      SCHEMA_VERSION) ";";
+
+/* Full sync: a commit has reached the disk when COMMIT returns. The log is
+ * checkpointed by the writer, after it has answered. No memory map: an I/O
+ * error must come as a result code, not as a signal. */
+static const char settings[] = "PRAGMA journal_mode=WAL;"
+                               "PRAGMA synchronous=FULL;"
+                               "PRAGMA wal_autocheckpoint=0;"
+                               "PRAGMA mmap_size=0;"
+                               "PRAGMA cache_size=-32768;"
+                               "PRAGMA trusted_schema=OFF;";
+
+int roam_db_exec(sqlite3 *db, const char *sql)
+{
+    return sqlite3_exec(db, sql, NULL, NULL, NULL);
+}
+
+int roam_db_run(sqlite3_stmt *stmt)
+{
+    int rc = sqlite3_step(stmt);
+
+    sqlite3_reset(stmt);
+    return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+void roam_db_bind_text(sqlite3_stmt *stmt, int at, struct roam_slice text)
+{
+    const char *data = text.len == 0 ? "" : (const char *)text.data;
+
+    sqlite3_bind_text(stmt, at, data, (int)text.len, SQLITE_STATIC);
+}
+
+void roam_db_bind_blob(sqlite3_stmt *stmt, int at, struct roam_slice blob)
+{
+    const void *data = blob.len == 0 ? "" : (const void *)blob.data;
+
+    sqlite3_bind_blob64(stmt, at, data, blob.len, SQLITE_STATIC);
+}
+
+struct roam_slice roam_db_column(sqlite3_stmt *stmt, int column)
+{
+    struct roam_slice s;
+
+    s.data = sqlite3_column_blob(stmt, column);
+    s.len = (size_t)sqlite3_column_bytes(stmt, column);
+    return s;
+}
+
+static bool read_number(sqlite3 *db, const char *sql, int64_t *out)
+{
+    sqlite3_stmt *stmt = NULL;
+    bool ok = sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) == SQLITE_OK &&
+              sqlite3_step(stmt) == SQLITE_ROW;
+
+    if (ok) {
+        *out = sqlite3_column_int64(stmt, 0);
+    }
+    sqlite3_finalize(stmt);
+    return ok;
+}
+
+/* Inside a write transaction, so that of two processes which find an empty
+ * file one makes the schema and the other one sees it. */
+static bool check_schema(sqlite3 *db, const char *path, char *error, size_t cap)
+{
+    int64_t application = 0;
+    int64_t version = 0;
+    int64_t objects = 0;
+
+    if (!read_number(db, "PRAGMA application_id", &application) ||
+        !read_number(db, "PRAGMA user_version", &version) ||
+        !read_number(db, "SELECT count(*) FROM sqlite_schema", &objects)) {
+        snprintf(error, cap, "%s: %s", path, sqlite3_errmsg(db));
+        return false;
+    }
+    if (application == 0 && version == 0 && objects == 0) {
+        if (roam_db_exec(db, schema) != SQLITE_OK) {
+            snprintf(error, cap, "%s: cannot create the schema: %s", path,
+                     sqlite3_errmsg(db));
+            return false;
+        }
+        return true;
+    }
+    if (application != APPLICATION_ID) {
+        snprintf(error, cap, "%s: not a Roam store", path);
+        return false;
+    }
+    if (version != SCHEMA_VERSION) {
+        snprintf(error, cap,
+                 "%s: schema version %lld, this program knows version %d", path,
+                 (long long)version, SCHEMA_VERSION);
+        return false;
+    }
+    return true;
+}
+
+/* SQLite stays with another journal where it finds no shared memory, and
+ * does not call that an error. */
+static bool is_wal(sqlite3 *db)
+{
+    sqlite3_stmt *stmt = NULL;
+    bool wal =
+        sqlite3_prepare_v2(db, "PRAGMA journal_mode", -1, &stmt, NULL) ==
+            SQLITE_OK &&
+        sqlite3_step(stmt) == SQLITE_ROW &&
+        sqlite3_stricmp((const char *)sqlite3_column_text(stmt, 0), "wal") == 0;
+
+    sqlite3_finalize(stmt);
+    return wal;
+}
+
+static bool prepare_file(sqlite3 *db, const char *path, char *error, size_t cap)
+{
+    sqlite3_busy_timeout(db, ROAM_DB_BUSY_MS);
+    if (sqlite3_db_readonly(db, "main") != 0) { /* opened, but not as asked */
+        snprintf(error, cap, "%s: cannot be written", path);
+        return false;
+    }
+    if (roam_db_exec(db, "BEGIN IMMEDIATE") != SQLITE_OK) {
+        snprintf(error, cap, "%s: %s", path, sqlite3_errmsg(db));
+        return false;
+    }
+    if (!check_schema(db, path, error, cap)) {
+        roam_db_exec(db, "ROLLBACK");
+        return false;
+    }
+    if (roam_db_exec(db, "COMMIT") != SQLITE_OK ||
+        roam_db_exec(db, settings) != SQLITE_OK) {
+        snprintf(error, cap, "%s: %s", path, sqlite3_errmsg(db));
+        return false;
+    }
+    if (!is_wal(db)) {
+        snprintf(error, cap,
+                 "%s: the file system cannot hold a store in WAL"
+                 " mode",
+                 path);
+        return false;
+    }
+    return true;
+}
+
+sqlite3 *roam_db_open(const char *path, bool create, char *error, size_t cap)
+{
+    const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX |
+                      SQLITE_OPEN_EXRESCODE | (create ? SQLITE_OPEN_CREATE : 0);
+    sqlite3 *db = NULL;
+
+    if (sqlite3_open_v2(path, &db, flags, NULL) != SQLITE_OK) {
+        snprintf(error, cap, "%s: %s", path,
+                 db == NULL ? "out of memory" : sqlite3_errmsg(db));
+        roam_db_close(db);
+        return NULL;
+    }
+    if (!prepare_file(db, path, error, cap)) {
+        roam_db_close(db);
+        return NULL;
+    }
+    return db;
+}
+
+void roam_db_close(sqlite3 *db)
+{
+    sqlite3_stmt *stmt;
+
+    if (db == NULL) {
+        return;
+    }
+    while ((stmt = sqlite3_next_stmt(db, NULL)) != NULL) {
+        sqlite3_finalize(stmt);
+    }
+    sqlite3_close(db);
+}
+
+bool roam_db_prepare(sqlite3 *db, const char *const *sql, size_t count,
+                     sqlite3_stmt **out, char *error, size_t cap)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (sqlite3_prepare_v3(db, sql[i], -1, SQLITE_PREPARE_PERSISTENT,
+                               &out[i], NULL) != SQLITE_OK) {
+            snprintf(error, cap, "%s", sqlite3_errmsg(db));
+            return false;
+        }
+    }
+    return true;
+}
+
+bool roam_db_checkpoint(sqlite3 *db, char *error, size_t cap)
+{
+    int rc = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_TRUNCATE,
+                                       NULL, NULL);
+
+    if (rc != SQLITE_OK) {
+        snprintf(error, cap, "cannot checkpoint the log: %s",
+                 sqlite3_errstr(rc));
+        return false;
+    }
+    return true;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The reading half of the store: a connection of its own, which sees what is
+ * committed. Used by one thread at a time. Inside server/store/ only. */
+#ifndef ROAM_STORE_READER_H
+#define ROAM_STORE_READER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <sqlite3.h>
+
+#include "../core/store.h"
+#include "user_names.h"
+
+enum roam_reader_statement {
+    ROAM_READER_BEGIN,
+    ROAM_READER_END,
+    ROAM_READER_FLOOR,
+    ROAM_READER_ENTRY,
+    ROAM_READER_NTH,
+    ROAM_READER_ENTRIES,
+    ROAM_READER_STATEMENTS
+};
+
+struct roam_store_reader {
+    sqlite3 *db;
+    sqlite3_stmt *stmt[ROAM_READER_STATEMENTS];
+    struct roam_user_names *names;
+};
+
+/* Opens a connection to a store that the writer has opened already. False
+ * with a reason in error; close in any case. */
+bool roam_store_reader_open(struct roam_store_reader *r, const char *path,
+                            char *error, size_t cap);
+void roam_store_reader_close(struct roam_store_reader *r);
+
+/* A group of requests sees one state of the store: begin, do..., end. False
+ * on an SQLite error, or without memory for the answer. */
+bool roam_store_reader_begin(struct roam_store_reader *r);
+bool roam_store_reader_do(struct roam_store_reader *r,
+                          struct roam_store_request *req);
+bool roam_store_reader_end(struct roam_store_reader *r);
+
+#endif

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The durable store: SQLite in WAL mode with synchronous=FULL, one writer
+ * thread that commits everything that queued up meanwhile in one
+ * transaction, one reader thread with its own connection.
+ *
+ * A failed commit is an unknown commit: nothing is answered any more. Before
+ * the first answer after an open, the log is checkpointed (TRUNCATE), so
+ * that nothing is answered from an unsynced page cache. */
+#ifndef ROAM_STORE_SQLITE_H
+#define ROAM_STORE_SQLITE_H
+
+#include "../core/core.h"
+
+/* Called on a store thread when poll() has work; must be thread-safe. */
+typedef void (*roam_store_wake_fn)(void *ctx);
+
+struct roam_store_sqlite_config {
+    const char *path;      /* borrowed */
+    roam_random_fn random; /* called on the writer thread; NULL: versions
+                              are never skipped */
+    void *random_ctx;
+    roam_store_wake_fn wake; /* may be NULL (tests that spin on poll) */
+    void *wake_ctx;
+};
+
+/* NULL on failure, with one line of reason in error (cap bytes). Creates the
+ * file and, in an empty file, the schema; refuses a schema of another
+ * version. A lock on PATH.lock keeps a second server out for as long as the
+ * store is open.
+ *
+ * A client_msg_id is remembered for as long as its message is stored, so any
+ * dedup_ms that clients are told is kept. */
+struct roam_store *roam_store_sqlite_open(
+    const struct roam_store_sqlite_config *config, char *error, size_t cap);
+
+/* Why the store failed, one line for the log; valid until close. Only after
+ * poll() returned ROAM_STORE_FAILED. */
+const char *roam_store_sqlite_error(const struct roam_store *store);
+
+/* Provisioning, from any process, while a server runs or not. All return
+ * false with one line of reason. */
+struct roam_admin;
+struct roam_admin *roam_admin_open(const char *path, bool create, char *error,
+                                   size_t cap);
+void roam_admin_close(struct roam_admin *admin);
+bool roam_admin_add_user(struct roam_admin *admin, const char *user,
+                         char *error, size_t cap);
+/* token: the secret, which the caller drew at random; its SHA-256 is kept.
+ * device_type 0: any. expires_ms since 2020-01-01 UTC, 0: never. */
+bool roam_admin_add_token(struct roam_admin *admin, const char *user,
+                          const char *token, uint32_t device_type,
+                          uint64_t expires_ms, char *error, size_t cap);
+bool roam_admin_revoke_token(struct roam_admin *admin, const char *token,
+                             char *error, size_t cap);
+
+#endif

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Users by name and by number, with a cache of constant size in front of the
+ * table: users are never renamed or removed, so what was read stays true.
+ * One per connection. Inside server/store/ only. */
+#ifndef ROAM_USER_NAMES_H
+#define ROAM_USER_NAMES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <sqlite3.h>
+
+#include "limits.h"
+#include "slice.h"
+
+struct roam_user_name {
+    int64_t user; /* 0: empty */
+    uint8_t len;
+    char text[ROAM_USER_MAX];
+};
+
+struct roam_user_names;
+
+/* db is kept. NULL with a reason in error. */
+struct roam_user_names *roam_user_names_new(sqlite3 *db, char *error,
+                                            size_t cap);
+/* Before the connection is closed. NULL is fine. */
+void roam_user_names_free(struct roam_user_names *names);
+
+/* The user's number, or 0 when there is none. name is borrowed. False on an
+ * SQLite error. */
+bool roam_user_names_find(struct roam_user_names *names, struct roam_slice name,
+                          int64_t *user);
+
+/* The name of an existing user, valid until the next call; len 0 on an
+ * SQLite error or a number that no user has. */
+struct roam_slice roam_user_names_get(struct roam_user_names *names,
+                                      int64_t user);
+
+#endif

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* LOGIN and LOGOUT inside the transaction. Who may have the slot is decided
+ * by arbitration.c; here is who asks, and what is kept. [LOGIN-8] to
+ * [LOGIN-16] */
+#include "writer.h"
+
+#include <string.h>
+
+#include "db.h"
+#include "roam.pb.h"
+#include "token_hash.h"
+
+/* The number of a device that was never granted anything; no row has it. */
+#define NO_DEVICE_YET INT64_C(-1)
+
+struct credential {
+    int64_t user;
+    uint32_t device_type; /* 0: any */
+    uint64_t expires_ms;  /* 0: never */
+};
+
+static struct roam_slice text_of(const char *s)
+{
+    return (struct roam_slice){(const uint8_t *)s, strlen(s)};
+}
+
+static bool find_user(struct roam_writer *w, const char *name, int64_t *user)
+{
+    sqlite3_stmt *stmt = w->stmt[ROAM_WRITER_USER];
+
+    roam_db_bind_text(stmt, 1, text_of(name));
+    int rc = sqlite3_step(stmt);
+    *user = rc == SQLITE_ROW ? sqlite3_column_int64(stmt, 0) : 0;
+    sqlite3_reset(stmt);
+    return rc == SQLITE_ROW || rc == SQLITE_DONE;
+}
+
+/* c->user is 0 when there is no such token, or when it was revoked. */
+static bool find_token(struct roam_writer *w, const char *token,
+                       struct credential *c)
+{
+    sqlite3_stmt *stmt = w->stmt[ROAM_WRITER_TOKEN];
+    uint8_t hash[ROAM_TOKEN_HASH_BYTES];
+
+    *c = (struct credential){0};
+    if (!roam_token_hash(token, hash)) {
+        return false;
+    }
+    sqlite3_bind_blob(stmt, 1, hash, sizeof(hash), SQLITE_STATIC);
+    int rc = sqlite3_step(stmt);
+    if (rc == SQLITE_ROW && sqlite3_column_int(stmt, 3) == 0) {
+        c->user = sqlite3_column_int64(stmt, 0);
+        c->device_type = (uint32_t)sqlite3_column_int64(stmt, 1);
+        c->expires_ms = roam_db_u64(stmt, 2);
+    }
+    sqlite3_reset(stmt);
+    sqlite3_clear_bindings(stmt);
+    return rc == SQLITE_ROW || rc == SQLITE_DONE;
+}
+
+/* Sets *user, or login->refused. User and token are looked up in any case:
+ * a stranger learns nothing from the time that it takes. */
+static bool check_credential(struct roam_writer *w,
+                             struct roam_store_login *login, int64_t *user)
+{
+    struct credential c;
+
+    if (!find_user(w, login->user, user) || !find_token(w, login->token, &c)) {
+        return false;
+    }
+    if (*user == 0 || c.user != *user) {
+        login->refused = roam_v1_RefusedReason_CREDENTIAL;
+    } else if (c.expires_ms != 0 && login->now_ms >= c.expires_ms) {
+        login->refused = roam_v1_RefusedReason_TOKEN_EXPIRED;
+    } else if (c.device_type != 0 && c.device_type != login->device_type) {
+        login->refused = roam_v1_RefusedReason_TYPE_FORBIDDEN;
+    }
+    return true;
+}
+
+static bool find_device(struct roam_writer *w, int64_t user,
+                        const struct roam_store_login *login, int64_t *device,
+                        bool *held)
+{
+    sqlite3_stmt *stmt = w->stmt[ROAM_WRITER_DEVICE];
+    struct roam_slice id = {login->device_id, sizeof(login->device_id)};
+
+    sqlite3_bind_int64(stmt, 1, user);
+    sqlite3_bind_int64(stmt, 2, login->device_type);
+    roam_db_bind_blob(stmt, 3, id);
+    int rc = sqlite3_step(stmt);
+    *device = rc == SQLITE_ROW ? sqlite3_column_int64(stmt, 0) : NO_DEVICE_YET;
+    *held = rc == SQLITE_ROW && sqlite3_column_int(stmt, 1) != 0;
+    sqlite3_reset(stmt);
+    return rc == SQLITE_ROW || rc == SQLITE_DONE;
+}
+
+/* Writes the device's row, and makes it if there is none: only a device
+ * that was granted a slot costs one. */
+static bool save_device(struct roam_writer *w, int64_t user,
+                        const struct roam_store_login *login, int64_t *device)
+{
+    struct roam_slice id = {login->device_id, sizeof(login->device_id)};
+    sqlite3_stmt *stmt = w->stmt[ROAM_WRITER_DEVICE_GRANT];
+
+    if (*device != NO_DEVICE_YET) {
+        sqlite3_bind_int64(stmt, 1, *device);
+        roam_db_bind_text(stmt, 2, text_of(login->device_name));
+        return roam_db_run(stmt) == SQLITE_OK;
+    }
+    stmt = w->stmt[ROAM_WRITER_DEVICE_ADD];
+    sqlite3_bind_int64(stmt, 1, user);
+    sqlite3_bind_int64(stmt, 2, login->device_type);
+    roam_db_bind_blob(stmt, 3, id);
+    roam_db_bind_text(stmt, 4, text_of(login->device_name));
+    if (roam_db_run(stmt) != SQLITE_OK) {
+        return false;
+    }
+    *device = sqlite3_last_insert_rowid(w->db);
+    return true;
+}
+
+static bool save_slot(struct roam_writer *w, int64_t user, uint32_t type,
+                      const struct roam_slot *slot)
+{
+    sqlite3_stmt *stmt = w->stmt[ROAM_WRITER_SLOT_SET];
+
+    sqlite3_bind_int64(stmt, 1, user);
+    sqlite3_bind_int64(stmt, 2, type);
+    sqlite3_bind_int64(stmt, 3, slot->device);
+    roam_db_bind_u64(stmt, 4, slot->generation);
+    roam_db_bind_u64(stmt, 5, slot->attempt);
+    roam_db_bind_u64(stmt, 6, slot->since_ms);
+    return roam_db_run(stmt) == SQLITE_OK;
+}
+
+/* The slot as it is after the decision, for LOGIN_OK, REFUSED and KICK. */
+static bool tell_holder(struct roam_writer *w, const struct roam_slot *slot,
+                        struct roam_store_login *login)
+{
+    sqlite3_stmt *stmt = w->stmt[ROAM_WRITER_DEVICE_NAME];
+
+    login->generation = slot->generation;
+    login->has_holder = slot->device != 0;
+    if (!login->has_holder) {
+        return true;
+    }
+    login->holder_type = login->device_type;
+    login->holder_since_ms = slot->since_ms;
+    sqlite3_bind_int64(stmt, 1, slot->device);
+    bool found = sqlite3_step(stmt) == SQLITE_ROW;
+    if (found) {
+        struct roam_slice name = roam_db_column(stmt, 0);
+        found = name.len < sizeof(login->holder_name);
+        if (found && name.len > 0) {
+            memcpy(login->holder_name, name.data, name.len);
+        }
+    }
+    sqlite3_reset(stmt);
+    return found;
+}
+
+static bool grant(struct roam_writer *w, int64_t user, int64_t device,
+                  struct roam_slot *slot, struct roam_store_login *login)
+{
+    if (!save_device(w, user, login, &device)) {
+        return false;
+    }
+    slot->device = device;
+    login->identity = (struct roam_identity){.user = user,
+                                             .device = device,
+                                             .device_type = login->device_type,
+                                             .generation = slot->generation,
+                                             .attempt = slot->attempt};
+    return save_slot(w, user, login->device_type, slot) &&
+           roam_timelines_head(&w->timelines, user, &login->head) &&
+           roam_timelines_floor(&w->timelines, user, &login->floor);
+}
+
+bool roam_write_login(struct roam_writer *w, struct roam_store_login *login)
+{
+    struct roam_slot slot;
+    int64_t user;
+    int64_t device;
+    bool held;
+
+    login->refused = 0;
+    if (!check_credential(w, login, &user)) {
+        return false;
+    }
+    if (login->refused != 0) {
+        return true;
+    }
+    if (!roam_writer_slot(w, user, login->device_type, &slot) ||
+        !find_device(w, user, login, &device, &held)) {
+        return false;
+    }
+    login->refused = roam_slot_login(&slot, device, login->attempt,
+                                     login->take_over, held, login->now_ms);
+    if (login->refused == 0 && !grant(w, user, device, &slot, login)) {
+        return false;
+    }
+    return tell_holder(w, &slot, login);
+}
+
+bool roam_write_logout(struct roam_writer *w, struct roam_store_logout *logout)
+{
+    const struct roam_identity *who = &logout->identity;
+    sqlite3_stmt *stmt = w->stmt[ROAM_WRITER_DEVICE_LEAVE];
+    struct roam_slot slot;
+
+    if (!roam_writer_slot(w, who->user, who->device_type, &slot)) {
+        return false;
+    }
+    logout->fenced = !roam_slot_logout(&slot, who);
+    logout->generation = slot.generation;
+    if (logout->fenced) {
+        return true;
+    }
+    sqlite3_bind_int64(stmt, 1, who->device);
+    return roam_db_run(stmt) == SQLITE_OK &&
+           save_slot(w, who->user, who->device_type, &slot);
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See writer.h. */
+#include "writer.h"
+
+#include <stdio.h>
+
+#include "../core/fault.h"
+#include "db.h"
+
+/* A log of 32 MiB: pages that many messages change are moved once. */
+#define LOG_PAGES_TIDY 8192
+/* Readers that never pause keep the log from starting over; from here on
+ * the writer waits for them. */
+#define LOG_PAGES_INSIST (8 * LOG_PAGES_TIDY)
+
+static const char *const sql[ROAM_WRITER_STATEMENTS] = {
+    [ROAM_WRITER_BEGIN] = "BEGIN IMMEDIATE",
+    [ROAM_WRITER_COMMIT] = "COMMIT",
+    [ROAM_WRITER_USER] = "SELECT id FROM user WHERE name = ?1",
+    [ROAM_WRITER_TOKEN] = "SELECT user, device_type, expires_ms, revoked"
+                          " FROM token WHERE hash = ?1",
+    [ROAM_WRITER_DEVICE] = "SELECT id, held FROM device"
+                           " WHERE user = ?1 AND type = ?2 AND device_id = ?3",
+    [ROAM_WRITER_DEVICE_ADD] =
+        "INSERT INTO device(user, type, device_id, name, held)"
+        " VALUES(?1, ?2, ?3, ?4, 1)",
+    [ROAM_WRITER_DEVICE_GRANT] = "UPDATE device SET name = ?2, held = 1"
+                                 " WHERE id = ?1 AND (name <> ?2 OR held = 0)",
+    [ROAM_WRITER_DEVICE_LEAVE] = "UPDATE device SET held = 0 WHERE id = ?1",
+    [ROAM_WRITER_DEVICE_NAME] = "SELECT name FROM device WHERE id = ?1",
+    [ROAM_WRITER_SLOT] = "SELECT device, generation, attempt, since_ms"
+                         " FROM slot WHERE user = ?1 AND type = ?2",
+    [ROAM_WRITER_SLOT_SET] =
+        "INSERT INTO slot(user, type, device, generation, attempt, since_ms)"
+        " VALUES(?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT(user, type) DO UPDATE"
+        " SET device = ?3, generation = ?4, attempt = ?5, since_ms = ?6",
+    [ROAM_WRITER_MESSAGE_ADD] =
+        "INSERT INTO message(msg_id, sender, receiver, device, generation,"
+        " attempt, client_msg_id, kind, content_type, body)"
+        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
+        " ON CONFLICT(sender, client_msg_id) DO NOTHING",
+    [ROAM_WRITER_MESSAGE_FIRST] =
+        "SELECT id, msg_id, receiver, kind, content_type, body FROM message"
+        " WHERE sender = ?1 AND client_msg_id = ?2"};
+
+static int note_log_pages(void *self, sqlite3 *db, const char *schema,
+                          int pages)
+{
+    struct roam_writer *w = self;
+
+    (void)db;
+    (void)schema;
+    w->log_pages = pages;
+    return SQLITE_OK;
+}
+
+bool roam_writer_open(struct roam_writer *w, const char *path,
+                      roam_random_fn random, void *random_ctx, char *error,
+                      size_t cap)
+{
+    w->db = roam_db_open(path, true, error, cap);
+    if (w->db == NULL || !roam_db_checkpoint(w->db, error, cap)) {
+        return false;
+    }
+    sqlite3_wal_hook(w->db, note_log_pages, w);
+    w->names = roam_user_names_new(w->db, error, cap);
+    return w->names != NULL &&
+           roam_db_prepare(w->db, sql, ROAM_WRITER_STATEMENTS, w->stmt, error,
+                           cap) &&
+           roam_timelines_open(&w->timelines, w->db, random, random_ctx, error,
+                               cap) &&
+           roam_msg_ids_open(&w->msg_ids, w->db, error, cap);
+}
+
+void roam_writer_close(struct roam_writer *w)
+{
+    roam_msg_ids_close(&w->msg_ids);
+    roam_timelines_close(&w->timelines);
+    roam_user_names_free(w->names);
+    roam_db_close(w->db);
+    w->names = NULL;
+    w->db = NULL;
+}
+
+bool roam_writer_begin(struct roam_writer *w)
+{
+    int rc;
+
+    if (ROAM_FAULT("answer-before-commit") &&
+        sqlite3_get_autocommit(w->db) == 0) {
+        return true; /* the transaction that commit() left open */
+    }
+    do { /* nothing is written yet, so waiting on is always right */
+        rc = roam_db_run(w->stmt[ROAM_WRITER_BEGIN]);
+    } while ((rc & 0xff) == SQLITE_BUSY);
+    return rc == SQLITE_OK;
+}
+
+bool roam_writer_commit(struct roam_writer *w)
+{
+    if (ROAM_FAULT("answer-before-commit")) {
+        return true; /* [SEND-3] broken: readers never see it */
+    }
+    return roam_db_run(w->stmt[ROAM_WRITER_COMMIT]) == SQLITE_OK;
+}
+
+bool roam_writer_do(struct roam_writer *w, struct roam_store_request *req)
+{
+    switch (req->kind) {
+    case ROAM_STORE_LOGIN:
+        return roam_write_login(w, &req->u.login);
+    case ROAM_STORE_LOGOUT:
+        return roam_write_logout(w, &req->u.logout);
+    case ROAM_STORE_SEND:
+        return roam_write_send(w, req);
+    case ROAM_STORE_SYNC:
+    case ROAM_STORE_READ:
+        break;
+    }
+    return false; /* the reader's */
+}
+
+bool roam_writer_tidy(struct roam_writer *w)
+{
+    if (w->log_pages < LOG_PAGES_TIDY) {
+        return true;
+    }
+    int mode = w->log_pages < LOG_PAGES_INSIST ? SQLITE_CHECKPOINT_PASSIVE
+                                               : SQLITE_CHECKPOINT_RESTART;
+    int rc = sqlite3_wal_checkpoint_v2(w->db, NULL, mode, NULL, NULL);
+    /* Somebody reads or copies the file: the next commit tries again. */
+    return rc == SQLITE_OK || (rc & 0xff) == SQLITE_BUSY;
+}
+
+bool roam_writer_slot(struct roam_writer *w, int64_t user, uint32_t type,
+                      struct roam_slot *slot)
+{
+    sqlite3_stmt *stmt = w->stmt[ROAM_WRITER_SLOT];
+
+    *slot = (struct roam_slot){0};
+    sqlite3_bind_int64(stmt, 1, user);
+    sqlite3_bind_int64(stmt, 2, type);
+    int rc = sqlite3_step(stmt);
+    if (rc == SQLITE_ROW) {
+        slot->device = sqlite3_column_int64(stmt, 0);
+        slot->generation = roam_db_u64(stmt, 1);
+        slot->attempt = roam_db_u64(stmt, 2);
+        slot->since_ms = roam_db_u64(stmt, 3);
+    }
+    sqlite3_reset(stmt);
+    return rc == SQLITE_ROW || rc == SQLITE_DONE;
+}

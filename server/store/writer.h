@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The writing half of the store: a connection, and what each write request
+ * does inside the transaction. Used by one thread at a time. Inside
+ * server/store/ only.
+ *
+ * A function here that returns false has met an SQLite error, or an empty
+ * heap, in the middle of a transaction: nothing of this writer can be
+ * trusted any more. Refusals are results, not failures. */
+#ifndef ROAM_STORE_WRITER_H
+#define ROAM_STORE_WRITER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <sqlite3.h>
+
+#include "../core/arbitration.h"
+#include "../core/store.h"
+#include "msg_ids.h"
+#include "timelines.h"
+#include "user_names.h"
+
+enum roam_writer_statement {
+    ROAM_WRITER_BEGIN,
+    ROAM_WRITER_COMMIT,
+    ROAM_WRITER_USER,
+    ROAM_WRITER_TOKEN,
+    ROAM_WRITER_DEVICE,
+    ROAM_WRITER_DEVICE_ADD,
+    ROAM_WRITER_DEVICE_GRANT,
+    ROAM_WRITER_DEVICE_LEAVE,
+    ROAM_WRITER_DEVICE_NAME,
+    ROAM_WRITER_SLOT,
+    ROAM_WRITER_SLOT_SET,
+    ROAM_WRITER_MESSAGE_ADD,
+    ROAM_WRITER_MESSAGE_FIRST,
+    ROAM_WRITER_STATEMENTS
+};
+
+struct roam_writer {
+    sqlite3 *db;
+    sqlite3_stmt *stmt[ROAM_WRITER_STATEMENTS];
+    struct roam_user_names *names;
+    struct roam_timelines timelines;
+    struct roam_msg_ids msg_ids;
+    int log_pages; /* of the write-ahead log, after the last commit */
+};
+
+/* Opens a connection and empties the log. False with a reason in error;
+ * close in any case. */
+bool roam_writer_open(struct roam_writer *w, const char *path,
+                      roam_random_fn random, void *random_ctx, char *error,
+                      size_t cap);
+void roam_writer_close(struct roam_writer *w);
+
+/* Begins the transaction of a group; waits while another process writes.
+ * False: an error, but nothing was written. */
+bool roam_writer_begin(struct roam_writer *w);
+/* Carries out one request inside the transaction. */
+bool roam_writer_do(struct roam_writer *w, struct roam_store_request *req);
+/* True: all since begin is durable. */
+bool roam_writer_commit(struct roam_writer *w);
+
+/* Moves the log into the file when it has grown long; for when the answers
+ * are out. */
+bool roam_writer_tidy(struct roam_writer *w);
+
+/* ---------------------------------------------- one for each kind, below */
+
+bool roam_write_login(struct roam_writer *w, struct roam_store_login *login);
+bool roam_write_logout(struct roam_writer *w, struct roam_store_logout *logout);
+bool roam_write_send(struct roam_writer *w, struct roam_store_request *req);
+
+/* The slot as stored; all zero when it was never used. */
+bool roam_writer_slot(struct roam_writer *w, int64_t user, uint32_t type,
+                      struct roam_slot *slot);
+
+#endif

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store_suite.h"
+
+#include "store_probe.h"
+
+int store_suite_run(struct store_suite *suite)
+{
+    probe_suite = suite;
+    return store_suite_login() + store_suite_send() + store_suite_read();
+}

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The memory store: the claims about all stores, and what is its own:
+ * trimming, dedup that ends, failures on demand. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "arbitration.h"
+#include "core_rig.h"
+#include "store_mem.h"
+#include "store_suite.h"
+
+#define PHONE roam_v1_DeviceType_PHONE
+
+/* Not random, but never 0. */
+static void fill(void *ctx, uint8_t *out, size_t len)
+{
+    unsigned *next = ctx;
+    for (size_t i = 0; i < len; i++) {
+        out[i] = (uint8_t)(*next = *next * 5 + 1);
+    }
+}
+
+static unsigned seed = 7;
+
+static void suite_open(struct store_suite *s)
+{
+    s->store = roam_store_mem_new(fill, &seed);
+    assert_non_null(s->store);
+}
+
+static void suite_reopen(struct store_suite *s)
+{
+    roam_store_mem_restart(s->store, false);
+}
+
+static void suite_close(struct store_suite *s)
+{
+    s->store->ops->close(s->store);
+    s->store = NULL;
+}
+
+static void suite_add_user(struct store_suite *s, const char *user)
+{
+    assert_true(roam_store_mem_add_user(s->store, user));
+}
+
+static void suite_add_token(struct store_suite *s, const char *user,
+                            const char *token, uint32_t device_type,
+                            uint64_t expires_ms)
+{
+    assert_true(roam_store_mem_add_token(s->store, user, token, device_type,
+                                         expires_ms));
+}
+
+static void suite_revoke_token(struct store_suite *s, const char *token)
+{
+    assert_true(roam_store_mem_revoke_token(s->store, token));
+}
+
+/* ------------------------------------------------------- what is its own */
+
+static void test_provisioning_refuses_what_makes_no_sense(void **state)
+{
+    (void)state;
+    struct roam_store *store = roam_store_mem_new(NULL, NULL);
+    char name[ROAM_USER_MAX + 2];
+    memset(name, 'u', sizeof name);
+    name[ROAM_USER_MAX + 1] = '\0';
+    assert_false(roam_store_mem_add_user(store, name));
+    name[ROAM_USER_MAX] = '\0';
+    assert_true(roam_store_mem_add_user(store, name));
+    assert_false(roam_store_mem_add_user(store, name)); /* exists */
+    assert_false(roam_store_mem_add_user(store, ""));
+    char token[ROAM_TOKEN_MAX + 2];
+    memset(token, 't', sizeof token);
+    token[ROAM_TOKEN_MAX + 1] = '\0';
+    assert_false(roam_store_mem_add_token(store, name, token, 0, 0));
+    token[ROAM_TOKEN_MAX] = '\0';
+    assert_true(roam_store_mem_add_token(store, name, token, 0, 0));
+    assert_false(roam_store_mem_add_token(store, "nobody", "t", 0, 0));
+    assert_false(roam_store_mem_add_token(store, name, "", 0, 0));
+    assert_false(roam_store_mem_revoke_token(store, "unknown"));
+    assert_true(roam_store_mem_revoke_token(store, token));
+    store->ops->close(store);
+}
+
+static void test_seventeenth_device_back_is_forgotten(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct peer p;
+    rig_init(&rig);
+    rig_start(&rig);
+    uint64_t generation = 0;
+    for (uint8_t device = 1; device <= ROAM_SLOT_DEVICES_MAX + 2; device++) {
+        generation =
+            peer_login(&rig, &p, "alice", device, PHONE, 1, generation);
+        peer_free(&p);
+    }
+    for (uint8_t device = 1; device <= 2; device++) {
+        peer_connect(&rig, &p);
+        peer_say(&p, say_login("alice", device, PHONE, 2, 0));
+        assert_int_equal(rig_take(&p, ROAM_REFUSED)->u.refused.reason,
+                         device == 1 ? roam_v1_RefusedReason_OCCUPIED
+                                     : roam_v1_RefusedReason_KICKED);
+        peer_free(&p);
+    }
+    rig_stop(&rig);
+}
+
+static void test_id_is_forgotten_after_dedup_ms(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct peer p;
+    rig_init(&rig);
+    rig_start(&rig);
+    roam_store_mem_set_dedup(rig.store, 1000);
+    peer_login(&rig, &p, "alice", 1, PHONE, 1, 0);
+    peer_send(&p, 1, "bob", "x");
+    rig.now.wall_ms += 999;
+    peer_say(&p, say_send(1, "bob", "x"));
+    assert_true(rig_take(&p, ROAM_SEND_OK)->u.send_ok.duplicate);
+    rig.now.wall_ms += 1; /* since the first one, not since the last */
+    peer_say(&p, say_send(1, "bob", "other"));
+    assert_false(rig_take(&p, ROAM_SEND_OK)->u.send_ok.duplicate);
+    peer_say(&p, say_send(1, "bob", "x"));
+    assert_int_equal(rig_take(&p, ROAM_ERROR)->u.error.code,
+                     roam_v1_ErrorCode_ID_REUSED);
+    peer_free(&p);
+    rig_stop(&rig);
+}
+
+struct walk {
+    uint64_t prev;
+    size_t count;
+};
+
+static void note(void *ctx, const struct roam_entry *e)
+{
+    struct walk *walk = ctx;
+    assert_int_equal(e->prev_version, walk->prev);
+    assert_int_equal(e->kind, roam_v1_Kind_MESSAGE);
+    walk->prev = e->version;
+    walk->count++;
+}
+
+static void test_trim_moves_the_floor_and_keeps_the_newest(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t upto, floor, count;
+    } cases[] = {{0, 0, 5}, {1, 1, 4}, {3, 3, 2},
+                 {4, 4, 1}, {5, 4, 1}, {99, 4, 1}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct rig rig;
+        struct peer p, bob;
+        rig_init(&rig);
+        rig_start(&rig);
+        peer_login(&rig, &p, "alice", 1, PHONE, 1, 0);
+        for (uint64_t id = 1; id <= 5; id++) {
+            peer_send(&p, id, "bob", "x");
+        }
+        roam_store_mem_trim(rig.store, "bob", cases[i].upto);
+        roam_store_mem_trim(rig.store, "nobody", 1);
+        struct walk walk = {cases[i].floor, 0};
+        roam_store_mem_walk(rig.store, "bob", note, &walk);
+        assert_int_equal(walk.count, cases[i].count);
+        assert_int_equal(walk.prev, 5);
+        peer_connect(&rig, &bob);
+        peer_say(&bob, say_login("bob", 1, PHONE, 1, 0));
+        const roam_v1_LoginOk *ok = &rig_take(&bob, ROAM_LOGIN_OK)->u.login_ok;
+        assert_int_equal(ok->head, 5);
+        assert_int_equal(ok->floor, cases[i].floor);
+        peer_free(&bob);
+        peer_free(&p);
+        rig_stop(&rig);
+    }
+}
+
+static void test_nothing_is_done_before_the_poll_behind_it(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct peer p;
+    rig_init(&rig);
+    rig_start(&rig);
+    peer_login(&rig, &p, "alice", 1, PHONE, 1, 0);
+    peer_put(&p, say_send(1, "bob", "x"));
+    struct walk walk = {0, 0};
+    roam_store_mem_walk(rig.store, "bob", note, &walk);
+    assert_int_equal(walk.count, 0);
+    rig_settle(&rig);
+    roam_store_mem_walk(rig.store, "bob", note, &walk);
+    assert_int_equal(walk.count, 1);
+    peer_free(&p);
+    rig_stop(&rig);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_provisioning_refuses_what_makes_no_sense),
+        cmocka_unit_test(test_seventeenth_device_back_is_forgotten),
+        cmocka_unit_test(test_id_is_forgotten_after_dedup_ms),
+        cmocka_unit_test(test_trim_moves_the_floor_and_keeps_the_newest),
+        cmocka_unit_test(test_nothing_is_done_before_the_poll_behind_it),
+    };
+    struct store_suite suite = {
+        .open = suite_open,
+        .reopen = suite_reopen,
+        .close = suite_close,
+        .add_user = suite_add_user,
+        .add_token = suite_add_token,
+        .revoke_token = suite_revoke_token,
+    };
+    int failed = store_suite_run(&suite);
+    return failed + cmocka_run_group_tests(tests, NULL, NULL);
+}
