@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* roam: the command line client. */
+#include <stdio.h>
+
+#include "commands.h"
+
+int main(int argc, char **argv)
+{
+    char error[ROAM_OPTIONS_ERROR_MAX];
+    struct roam_options o;
+    if (!roam_options_parse(&o, argc, argv, error)) {
+        fprintf(stderr, "roam: %s\n", error);
+        return ROAM_EXIT_USAGE;
+    }
+    if (o.help) {
+        roam_options_print_help();
+        return ROAM_EXIT_OK;
+    }
+    if (o.version) {
+        puts("roam " ROAM_VERSION_STRING);
+        return ROAM_EXIT_OK;
+    }
+    switch (o.command) {
+    case ROAM_COMMAND_LOGIN:
+        return (int)roam_command_login(&o);
+    case ROAM_COMMAND_LOGOUT:
+        return (int)roam_command_logout(&o);
+    case ROAM_COMMAND_CHAT:
+        return (int)roam_command_chat(&o);
+    case ROAM_COMMAND_SEND:
+        return (int)roam_command_send(&o);
+    case ROAM_COMMAND_TAIL:
+        return (int)roam_command_tail(&o);
+    case ROAM_COMMAND_HISTORY:
+        return (int)roam_command_history(&o);
+    case ROAM_COMMAND_STATUS:
+        return (int)roam_command_status(&o);
+    case ROAM_COMMAND_NONE:
+        break;
+    }
+    return ROAM_EXIT_USAGE;
+}

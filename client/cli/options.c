@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The command line as a table: which option, with a value or without, for
+ * which commands. */
+#include "options.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BIT(command) (1u << ROAM_COMMAND_##command)
+#define ONLINE (BIT(LOGIN) | BIT(LOGOUT) | BIT(CHAT) | BIT(SEND) | BIT(TAIL))
+#define ANY (ONLINE | BIT(HISTORY) | BIT(STATUS))
+
+#define OPTION_LIST(X)                                                         \
+    X(USER, "user", "NAME", ANY, "whose device this is (required)")            \
+    X(TYPE, "type", "TYPE", ANY,                                               \
+      "phone, tablet, desktop, web, watch, embedded (desktop)")                \
+    X(STATE, "state", "DIR", ANY,                                              \
+      "where the device keeps its messages\n"                                  \
+      "                     ($XDG_DATA_HOME/roam/NAME-TYPE)")                  \
+    X(SERVER, "server", "HOST:PORT", ONLINE, "remembered by login")            \
+    X(CA, "ca", "FILE", ONLINE,                                                \
+      "certificates to trust, PEM (the system's); remembered")                 \
+    X(PLAIN, "plain", NULL, ONLINE,                                            \
+      "TCP without TLS, to a loopback address only; remembered")               \
+    X(TOKEN_FILE, "token-file", "FILE", ONLINE,                                \
+      "holds the token; $ROAM_TOKEN works, too; remembered")                   \
+    X(DEVICE_NAME, "device-name", "TEXT", ONLINE,                              \
+      "shown to people (the host's name); remembered")                         \
+    X(TAKE_OVER, "take-over", NULL, ONLINE,                                    \
+      "use this device, even if another one is in use:\n"                      \
+      "                     that one is logged out")                           \
+    X(TIMEOUT, "timeout", "SECONDS", ONLINE,                                   \
+      "give up after this time (login, logout, send: 30;\n"                    \
+      "                     others: never)")                                   \
+    X(JSON, "json", NULL, ANY & ~(BIT(LOGIN) | BIT(LOGOUT)),                   \
+      "one JSON object a line")                                                \
+    X(STATS, "stats", NULL, BIT(CHAT) | BIT(TAIL),                             \
+      "at the end, an event with what was received")                           \
+    X(EXIT_WHEN_SYNCED, "exit-when-synced", NULL, BIT(TAIL),                   \
+      "end when all that was stored at login is here")                         \
+    X(EXIT_AT, "exit-at", "VERSION", BIT(TAIL),                                \
+      "end when the cursor is there")                                          \
+    X(UNTIL_COUNT, "until-count", "N", BIT(TAIL), "end after N messages")      \
+    X(HELP, "help", NULL, ANY, "this text")                                    \
+    X(VERSION, "version", NULL, ANY, "the version")
+
+enum option {
+#define OPTION_ENUM(id, name, value, commands, help) OPTION_##id,
+    OPTION_LIST(OPTION_ENUM)
+#undef OPTION_ENUM
+    OPTION_COUNT
+};
+
+static const struct option_rule {
+    const char *name;
+    const char *value; /* NULL: takes none */
+    unsigned commands;
+    const char *help;
+} rules[] = {
+#define OPTION_RULE(id, name, value, commands, help)                           \
+    {name, value, commands, help},
+    OPTION_LIST(OPTION_RULE)
+#undef OPTION_RULE
+};
+
+static const struct command_rule {
+    const char *name, *arguments, *help;
+} commands[] = {{"", "", ""},
+#define COMMAND_RULE(id, name, arguments, help) {name, arguments, help},
+                ROAM_COMMAND_LIST(COMMAND_RULE)
+#undef COMMAND_RULE
+};
+#define COMMAND_COUNT (sizeof commands / sizeof commands[0])
+
+static const char *const type_names[] = {NULL,  "phone", "tablet",  "desktop",
+                                         "web", "watch", "embedded"};
+
+const char *roam_device_type_name(enum roam_device_type type)
+{
+    return type >= ROAM_PHONE && type <= ROAM_EMBEDDED ? type_names[type]
+                                                       : NULL;
+}
+
+static bool complain(char *error, const char *what, const char *which)
+{
+    snprintf(error, ROAM_OPTIONS_ERROR_MAX, "%s: %.100s", what, which);
+    return false;
+}
+
+static bool parse_type(const char *text, enum roam_device_type *type)
+{
+    for (int t = ROAM_PHONE; t <= ROAM_EMBEDDED; t++) {
+        if (strcmp(text, type_names[t]) == 0) {
+            *type = (enum roam_device_type)t;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Decimal digits only, 1 to max. */
+static bool parse_number(const char *text, uint64_t max, uint64_t *number)
+{
+    uint64_t n = 0;
+    for (const char *c = text; *c; c++) {
+        if (*c < '0' || *c > '9' || n > (max - (uint64_t)(*c - '0')) / 10) {
+            return false;
+        }
+        n = n * 10 + (uint64_t)(*c - '0');
+    }
+    *number = n;
+    return n > 0;
+}
+
+static bool set_option(struct roam_options *o, enum option id,
+                       const char *value, char *error)
+{
+    bool good = true;
+    switch (id) {
+    case OPTION_USER:
+        o->user = value;
+        good = strlen(value) >= 1 && strlen(value) <= 64;
+        break;
+    case OPTION_TYPE:
+        good = parse_type(value, &o->device_type);
+        break;
+    case OPTION_STATE:
+        o->state = value;
+        break;
+    case OPTION_SERVER:
+        o->server = value;
+        break;
+    case OPTION_CA:
+        o->ca = value;
+        break;
+    case OPTION_PLAIN:
+        o->plain = true;
+        break;
+    case OPTION_TOKEN_FILE:
+        o->token_file = value;
+        break;
+    case OPTION_DEVICE_NAME:
+        o->device_name = value;
+        good = strlen(value) <= 64;
+        break;
+    case OPTION_TAKE_OVER:
+        o->take_over = true;
+        break;
+    case OPTION_TIMEOUT:
+        good = parse_number(value, 1000000, &o->timeout_s);
+        break;
+    case OPTION_JSON:
+        o->json = true;
+        break;
+    case OPTION_STATS:
+        o->stats = true;
+        break;
+    case OPTION_EXIT_WHEN_SYNCED:
+        o->exit_when_synced = true;
+        break;
+    case OPTION_EXIT_AT:
+        good = parse_number(value, INT64_MAX, &o->exit_at);
+        break;
+    case OPTION_UNTIL_COUNT:
+        good = parse_number(value, INT64_MAX, &o->until_count);
+        break;
+    case OPTION_HELP:
+        o->help = true;
+        break;
+    case OPTION_VERSION:
+        o->version = true;
+        break;
+    case OPTION_COUNT:
+        break;
+    }
+    if (!good) {
+        snprintf(error, ROAM_OPTIONS_ERROR_MAX, "--%s: bad value: %.80s",
+                 rules[id].name, value);
+    }
+    return good;
+}
+
+static enum option find_option(const char *name, size_t len)
+{
+    for (int i = 0; i < OPTION_COUNT; i++) {
+        if (strlen(rules[i].name) == len &&
+            memcmp(rules[i].name, name, len) == 0) {
+            return (enum option)i;
+        }
+    }
+    return OPTION_COUNT;
+}
+
+/* One option at argv[*at]; moves *at to its last word. */
+static bool parse_option(struct roam_options *o, int argc, char **argv, int *at,
+                         unsigned *given, char *error)
+{
+    const char *word = argv[*at] + 2;
+    const char *equals = strchr(word, '=');
+    size_t len = equals ? (size_t)(equals - word) : strlen(word);
+    enum option id = find_option(word, len);
+    if (id == OPTION_COUNT) {
+        return complain(error, "unknown option", argv[*at]);
+    }
+    *given |= 1u << id;
+    if (!rules[id].value) {
+        return equals ? complain(error, "option takes no value", argv[*at])
+                      : set_option(o, id, "", error);
+    }
+    if (equals) {
+        return set_option(o, id, equals + 1, error);
+    }
+    if (*at + 1 >= argc) {
+        return complain(error, "option needs a value", argv[*at]);
+    }
+    (*at)++;
+    return set_option(o, id, argv[*at], error);
+}
+
+static bool parse_command(struct roam_options *o, const char *word, char *error)
+{
+    for (size_t i = 1; i < COMMAND_COUNT; i++) {
+        if (strcmp(word, commands[i].name) == 0) {
+            o->command = (enum roam_command)i;
+            return true;
+        }
+    }
+    return complain(error, "unknown command", word);
+}
+
+/* What only makes sense together, or not at all. */
+static bool check(const struct roam_options *o, unsigned given, char *error)
+{
+    if (o->help || o->version) {
+        return true;
+    }
+    if (o->command == ROAM_COMMAND_NONE) {
+        return complain(error, "no command", "try roam --help");
+    }
+    for (int i = 0; i < OPTION_COUNT; i++) {
+        if (given & 1u << i && !(rules[i].commands & 1u << o->command)) {
+            return complain(error, "option is not for this command",
+                            rules[i].name);
+        }
+    }
+    if (!o->user) {
+        return complain(error, "option is missing", "--user");
+    }
+    if (o->plain && o->ca) {
+        return complain(error, "contradict each other", "--plain, --ca");
+    }
+    int least = o->command == ROAM_COMMAND_SEND ? 1 : 0;
+    int most =
+        o->command == ROAM_COMMAND_SEND ? 2
+        : o->command == ROAM_COMMAND_CHAT || o->command == ROAM_COMMAND_HISTORY
+            ? 1
+            : 0;
+    if (o->argument_count < least) {
+        return complain(error, "argument is missing",
+                        commands[o->command].arguments);
+    }
+    if (o->argument_count > most) {
+        return complain(error, "unexpected argument", o->arguments[most]);
+    }
+    return true;
+}
+
+bool roam_options_parse(struct roam_options *o, int argc, char **argv,
+                        char *error)
+{
+    bool only_words = false; /* behind -- */
+    unsigned given = 0;
+    memset(o, 0, sizeof *o);
+    o->device_type = ROAM_DESKTOP;
+    o->arguments = argv + 1;
+    for (int i = 1; i < argc; i++) {
+        if (!only_words && strcmp(argv[i], "--") == 0) {
+            only_words = true;
+        } else if (!only_words && strncmp(argv[i], "--", 2) == 0) {
+            if (!parse_option(o, argc, argv, &i, &given, error)) {
+                return false;
+            }
+        } else if (o->command == ROAM_COMMAND_NONE) {
+            if (!parse_command(o, argv[i], error)) {
+                return false;
+            }
+        } else {
+            o->arguments[o->argument_count++] = argv[i];
+        }
+    }
+    return check(o, given, error);
+}
+
+bool roam_options_split_server(char *server, char **host, char **port)
+{
+    char *colon = strrchr(server, ':');
+    if (!colon || colon == server || !colon[1]) {
+        return false;
+    }
+    char *end = colon;
+    *host = server;
+    if (server[0] == '[') {
+        if (colon[-1] != ']' || colon - server < 3) {
+            return false;
+        }
+        end = colon - 1;
+        *host = server + 1;
+    } else if (strchr(server, ':') != colon) {
+        return false; /* an IPv6 address needs its brackets */
+    }
+    *end = '\0';
+    *port = colon + 1;
+    return true;
+}
+
+void roam_options_print_help(void)
+{
+    puts("Usage: roam COMMAND --user NAME [OPTION]... [ARGUMENT]...\n\n"
+         "A client of the Roam messaging protocol. One user and device type"
+         "\nis one device; it keeps its messages in a directory of its own.\n"
+         "\nCommands:");
+    for (size_t i = 1; i < COMMAND_COUNT; i++) {
+        printf("  %-7s %-12s %s\n", commands[i].name, commands[i].arguments,
+               commands[i].help);
+    }
+    puts("\nOptions (--name VALUE or --name=VALUE):");
+    for (int i = 0; i < OPTION_COUNT; i++) {
+        char word[40];
+        snprintf(word, sizeof word, "--%s %s", rules[i].name,
+                 rules[i].value ? rules[i].value : "");
+        if (strlen(word) > 18) {
+            printf("  %s\n%21s%s\n", word, "", rules[i].help);
+        } else {
+            printf("  %-18s %s\n", word, rules[i].help);
+        }
+    }
+    puts("\nExit status:\n"
+         "  0  done\n"
+         "  1  failed: network, store, time limit, or message not taken\n"
+         "  2  the command line or the configuration is wrong\n"
+         "  3  the server refused the login\n"
+         "  4  another device has the slot now");
+}

@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* libroam: the client's half of Roam 1, as an engine without I/O.
+ *
+ * You own the socket, the clock, the disk and all memory; the engine owns
+ * the protocol. Bytes and time go in, bytes, events and a deadline come out:
+ *
+ *   roam_client_init()      once, with your buffers
+ *   roam_client_open()      a transport is up
+ *   roam_client_login()     you stored a fresh attempt: log in
+ *   roam_client_feed()      bytes came
+ *   roam_client_pending() / roam_client_sent()   bytes to be sent
+ *   roam_client_next_event()                     what happened
+ *   roam_client_stored()    you stored entries up to a version
+ *   roam_client_tick() / roam_client_deadline_ms()   time
+ *   roam_client_closed()    the transport is gone
+ *
+ * No callback, no heap, no global, no clock inside. A client is one thread's.
+ * After each call that takes the engine forward, drain next_event() until it
+ * is empty, then send what is pending.
+ *
+ * Words: an *entry* is one link of the user's timeline; the *cursor* is the
+ * version of the last entry that you have stored; the *attempt* counts this
+ * device's logins; a *generation* counts the changes of a slot's holder.
+ * Pointers are borrowed (until return), kept (until you say so) or copied.
+ *
+ * Spec: spec/roam-1.md, "client" rules of every section. */
+#ifndef ROAM_H
+#define ROAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define ROAM_VERSION_STRING "1.0.0"
+
+/* Every status, its text, and when it is returned. The first error of a
+ * connection sticks until roam_client_open().
+ * -1.. the caller's mistake; -20.. the peer's; -40.. resources. */
+#define ROAM_STATUS_LIST(X)                                                    \
+    X(OK, 0, "no error")                                                       \
+    X(BAD_STATE, -1, "call not allowed in this state")                         \
+    X(BAD_ARGUMENT, -2, "argument out of its range")                           \
+    X(BUFFER_SIZE, -3, "a buffer of the config is below its minimum")          \
+    X(FRAME, -20, "server sent a broken or over-long frame")                   \
+    X(UNEXPECTED, -21, "server sent a frame that this state does not allow")   \
+    X(CHAIN, -22, "server left a gap in the chain twice")                      \
+    X(BATCH, -23, "server sent a batch that lies about itself")                \
+    X(SILENT, -24, "server did not answer in time")                            \
+    X(NO_PROGRESS, -25, "server withholds entries that it told of")            \
+    X(OUTBOX_FULL, -40, "no free outbox item")                                 \
+    X(TX_FULL, -41, "send buffer too small for the frame")
+
+enum roam_status {
+#define ROAM_STATUS_ENUM(name, value, text) ROAM_STATUS_##name = value,
+    ROAM_STATUS_LIST(ROAM_STATUS_ENUM)
+#undef ROAM_STATUS_ENUM
+};
+const char *roam_status_text(enum roam_status status);
+
+/* Wire values, as in proto/roam.proto. */
+enum roam_device_type {
+    ROAM_PHONE = 1,
+    ROAM_TABLET,
+    ROAM_DESKTOP,
+    ROAM_WEB,
+    ROAM_WATCH,
+    ROAM_EMBEDDED
+};
+enum roam_refused {
+    ROAM_REFUSED_OCCUPIED = 1,
+    ROAM_REFUSED_KICKED,
+    ROAM_REFUSED_FREE,
+    ROAM_REFUSED_STALE,
+    ROAM_REFUSED_CREDENTIAL,
+    ROAM_REFUSED_TOKEN_EXPIRED,
+    ROAM_REFUSED_TYPE_FORBIDDEN,
+    ROAM_REFUSED_PROTOCOL_VERSION
+};
+enum roam_kick {
+    ROAM_KICK_TAKEN_OVER = 1,
+    ROAM_KICK_SUPERSEDED,
+    ROAM_KICK_LOGGED_OUT,
+    ROAM_KICK_GOING_AWAY,
+    ROAM_KICK_TOO_SLOW,
+    ROAM_KICK_PROTOCOL_ERROR,
+    ROAM_KICK_IDLE,
+    ROAM_KICK_LOGIN_TIMEOUT,
+    ROAM_KICK_OVERLOADED
+};
+enum roam_retry {
+    ROAM_RETRY_NOW = 1,
+    ROAM_RETRY_AFTER,
+    ROAM_RETRY_REAUTHENTICATE,
+    ROAM_RETRY_NEVER
+};
+enum roam_reset {
+    ROAM_RESET_NOT_A_LINK = 1,
+    ROAM_RESET_AHEAD,
+    ROAM_RESET_TOO_MANY
+};
+enum roam_kind {
+    ROAM_KIND_MESSAGE = 0,
+    ROAM_KIND_NOOP = 1 /* other values: kinds of later versions, kept raw */
+};
+
+struct roam_bytes {
+    const uint8_t *data;
+    size_t len; /* bytes */
+};
+
+/* --------------------------------------------------------------- outbox */
+
+enum roam_outbox_state {
+    ROAM_OUTBOX_EMPTY = 0,
+    ROAM_OUTBOX_QUEUED, /* to be sent, or sent on a lost connection */
+    ROAM_OUTBOX_SENT    /* sent on this connection, no answer yet */
+};
+/* One message under way; the array is the caller's, the engine fills it. */
+struct roam_outbox_item {
+    uint64_t client_msg_id;
+    /* When it was first sent, on the caller's clock; 0: never. Set by the
+     * engine. A program that sends a message of an earlier run again sets it
+     * after roam_client_send(), before the next login. */
+    uint64_t first_sent_ms;
+    struct roam_bytes conversation, content_type, body;
+    uint32_t payload_bytes; /* of its SEND */
+    uint32_t order;         /* rises with each roam_client_send() */
+    enum roam_outbox_state state;
+};
+
+/* --------------------------------------------------------------- config */
+
+#define ROAM_RX_BYTES_MIN (512u + 4u) /* smallest frame and its header */
+#define ROAM_TX_BYTES_MIN                                                      \
+    512u /* a LOGIN with every field at its bound                              \
+            and the SYNC behind it fit */
+#define ROAM_INFLATED_BYTES_MIN 1024u
+
+/* Copied by roam_client_init(); the pointers in it are kept. */
+struct roam_client_config {
+    const char *user;  /* UTF-8, 1..64 bytes */
+    const char *token; /* 1..128 bytes */
+    uint8_t device_id[16];
+    enum roam_device_type device_type;
+    const char *device_name; /* 0..64 bytes, for people; may be NULL */
+    const char *software;    /* 0..64 bytes; may be NULL */
+
+    uint64_t cursor;      /* as stored; 0: nothing yet */
+    uint32_t max_entries; /* prefer RESET above this many; 0: from now on */
+    uint32_t max_unacked; /* entries in flight, 4..100000 */
+    bool deflate;         /* offer the DEFLATE codec */
+
+    uint8_t *rx; /* frames from the server; rx_bytes - 4 is max_frame */
+    size_t rx_bytes;
+    uint8_t *tx; /* bytes to the server; the longest SEND plus 64 */
+    size_t tx_bytes;
+    uint8_t *inflated; /* an unpacked batch; its size is max_inflated */
+    size_t inflated_bytes;
+    struct roam_outbox_item *outbox;
+    size_t outbox_count; /* items */
+
+    uint64_t random_seed; /* for jitter only; differ between devices */
+    /* Time limits, ms; 0: the defaults in parentheses. */
+    uint32_t answer_timeout_ms; /* LOGIN, SYNC, PING unanswered (10,000) */
+    uint32_t backoff_first_ms;  /* bound of the first reconnect delay, at
+                                   most 500 (500) */
+    uint32_t backoff_max_ms;    /* bound of the longest, at least the first
+                                   and at most 60,000 (60,000) */
+};
+
+/* Stored entries are acked when half of max_unacked wait for it, together
+ * with the next frame, or this long after the first of them was stored,
+ * whichever comes first. */
+#define ROAM_ACK_DELAY_MS 1000u
+
+/* --------------------------------------------------------------- events */
+
+enum roam_event_type {
+    ROAM_EVENT_NONE = 0,
+    ROAM_EVENT_LOGGED_IN,   /* u.logged_in */
+    ROAM_EVENT_REFUSED,     /* u.refused; the connection stays open: a person
+                               may decide, then roam_client_login() again */
+    ROAM_EVENT_RESET,       /* u.reset: history before head is not delivered;
+                               store head as the cursor, then stored(head) */
+    ROAM_EVENT_ENTRY,       /* u.entry: store it, then stored(version) */
+    ROAM_EVENT_SYNCED,      /* u.synced: reached the head told by SYNC_OK */
+    ROAM_EVENT_SENT,        /* u.sent: the server has it for good; the outbox
+                               item is empty again */
+    ROAM_EVENT_SEND_FAILED, /* u.send_failed: the server said no, or it may
+                               not be sent (again); the outbox item is empty
+                               again */
+    ROAM_EVENT_KICKED,      /* u.kicked: the server ended the session */
+    ROAM_EVENT_CLOSE        /* u.close: close the transport now, then
+                               roam_client_closed() */
+};
+
+struct roam_holder {
+    enum roam_device_type device_type; /* 0: not told */
+    char device_name[65];
+    uint64_t since_ms; /* Unix time */
+};
+
+/* Slices live until the next call of next_event(), feed(), open(). */
+struct roam_entry_event {
+    uint64_t version;
+    uint64_t prev_version;
+    uint64_t msg_id;        /* 0 in a NOOP */
+    uint64_t time_ms;       /* Unix time, from msg_id */
+    uint64_t client_msg_id; /* of this device's own entry; else 0 */
+    uint32_t kind;          /* enum roam_kind */
+    uint32_t cut_size;      /* bytes of a body above this device's limits */
+    struct roam_bytes conversation, sender, content_type, body;
+    bool batched; /* came in a BATCH */
+};
+
+struct roam_event {
+    enum roam_event_type type;
+    union {
+        struct {
+            uint64_t generation, head, floor, dedup_ms;
+            uint32_t max_body;
+        } logged_in;
+        struct {
+            enum roam_refused reason;
+            enum roam_retry retry;
+            uint64_t generation; /* to be named in take_over */
+            struct roam_holder holder;
+        } refused;
+        struct {
+            enum roam_reset reason;
+            uint64_t head;
+        } reset;
+        struct roam_entry_event entry;
+        struct {
+            uint64_t version;
+        } synced;
+        struct {
+            uint64_t client_msg_id, msg_id;
+            bool duplicate; /* an earlier try had got through */
+        } sent;
+        struct {
+            uint64_t client_msg_id;
+            /* roam_v1_ErrorCode as the server told; without asking it:
+             * BODY_TOO_LONG when the SEND exceeds the server's max_frame, 0
+             * when it was first sent more than dedup_ms ago and all that
+             * was delivered since does not tell whether it got through. */
+            uint32_t code;
+            enum roam_retry retry;
+        } send_failed;
+        struct {
+            enum roam_kick reason;
+            enum roam_retry retry;
+            uint32_t error; /* roam_v1_ErrorCode with PROTOCOL_ERROR */
+            struct roam_holder holder;
+            char detail[129];
+        } kicked;
+        struct {
+            enum roam_status status; /* OK: kicked, asked for, or gone */
+            bool reconnect; /* may the client come back by itself? Never
+                               after roam_client_close(), LOGOUT, a refusal
+                               that a person must answer, or a KICK that
+                               forbids it */
+            uint64_t reconnect_at_ms; /* caller's clock; if reconnect */
+        } close;
+    } u;
+};
+
+/* ---------------------------------------------------------------- client */
+
+/* Complete, so that it can be static; the contents are private. The size
+ * grows with that of a pointer, and is 896 bytes on 32-bit targets. */
+#define ROAM_CLIENT_BYTES (784u + 28u * sizeof(void *))
+struct roam_client {
+    uint64_t private_storage[ROAM_CLIENT_BYTES / sizeof(uint64_t)];
+};
+
+/* Sets up *c, logged out. config and its strings: see there.
+ * BUFFER_SIZE, BAD_ARGUMENT: nothing was set up. */
+enum roam_status roam_client_init(struct roam_client *c,
+                                  const struct roam_client_config *config);
+
+/* A transport is up. Sends nothing by itself. Entries that were handed out
+ * and not told to be stored by now are handed out again.
+ * BAD_STATE: one is open, or events of the last one are not drained. */
+enum roam_status roam_client_open(struct roam_client *c, uint64_t now_ms);
+
+/* Queues LOGIN and, behind it, SYNC.
+ *
+ * attempt    above every one used by this device; stored durably before this
+ *            call.
+ * take_over  0; or, for a person's decision, the generation that REFUSED
+ *            told. Never stored, never used twice.
+ *
+ * BAD_STATE: not open, logged in, a login under way, or refused with STALE
+ * and no new device_id since.
+ * BAD_ARGUMENT: attempt or take_over out of range, or used before. */
+enum roam_status roam_client_login(struct roam_client *c, uint64_t attempt,
+                                   uint64_t take_over, uint64_t now_ms);
+
+/* The next LOGIN names this device_id (copied): needed after REFUSED STALE.
+ * Its attempts count anew. BAD_STATE: logged in, or a login under way. */
+enum roam_status roam_client_set_device_id(struct roam_client *c,
+                                           const uint8_t device_id[16]);
+
+/* The next LOGIN names this token (kept), 1..128 bytes.
+ * BAD_STATE: logged in, or a login under way. BAD_ARGUMENT: its length. */
+enum roam_status roam_client_set_token(struct roam_client *c,
+                                       const char *token);
+
+/* Queues LOGOUT; the server ends the session with KICKED LOGGED_OUT. Nothing
+ * is sent behind it. BAD_STATE: not logged in, or done before. */
+enum roam_status roam_client_logout(struct roam_client *c, uint64_t now_ms);
+
+/* Hands received bytes to the engine.
+ *
+ * data  borrowed; any split is legal, down to one byte a call.
+ *
+ * Returns the bytes taken; fewer than len: drain the events, call again. It
+ * takes nothing while events wait. After a KICK it takes and ignores all.
+ * Negative enum roam_status: the connection has failed, an event CLOSE waits;
+ * BAD_STATE: none is open. */
+ptrdiff_t roam_client_feed(struct roam_client *c, const uint8_t *data,
+                           size_t len, uint64_t now_ms);
+
+/* The next bytes to send (len 0: none); valid until the next call. */
+struct roam_bytes roam_client_pending(struct roam_client *c);
+/* The transport took the first n of them. */
+void roam_client_sent(struct roam_client *c, size_t n, uint64_t now_ms);
+
+/* The next event; type NONE: no more for now. */
+void roam_client_next_event(struct roam_client *c, struct roam_event *event,
+                            uint64_t now_ms);
+
+/* All entries up to `version` are stored, and so is the cursor: as durably
+ * as this device stores anything. The engine acks.
+ * After RESET the first call names its head, or an entry behind it.
+ * BAD_ARGUMENT, and nothing happened: above the last entry handed out since
+ * roam_client_open(), or below the cursor. */
+enum roam_status roam_client_stored(struct roam_client *c, uint64_t version,
+                                    uint64_t now_ms);
+
+/* Puts a message into the outbox; it is sent when a session is there, again
+ * after each reconnect under the same id, until SENT or SEND_FAILED.
+ *
+ * client_msg_id  random, not 0; stored by the caller with the message if the
+ *                message is to survive a restart of the program.
+ * The slices are kept until SENT or SEND_FAILED.
+ *
+ * OUTBOX_FULL; BAD_ARGUMENT (lengths, id 0 or in use); TX_FULL: the message
+ * can never fit the tx buffer. */
+enum roam_status roam_client_send(struct roam_client *c, uint64_t client_msg_id,
+                                  struct roam_bytes conversation,
+                                  struct roam_bytes content_type,
+                                  struct roam_bytes body, uint64_t now_ms);
+
+/* Ends the connection from this side; an event CLOSE follows. */
+void roam_client_close(struct roam_client *c, uint64_t now_ms);
+/* The transport is gone, whoever ended it, or could not be had at all. An
+ * event CLOSE follows unless this connection had one already; it tells
+ * whether and when to come back. */
+void roam_client_closed(struct roam_client *c, uint64_t now_ms);
+
+/* Time passed. */
+void roam_client_tick(struct roam_client *c, uint64_t now_ms);
+/* When tick() has work next; UINT64_MAX: never. */
+uint64_t roam_client_deadline_ms(const struct roam_client *c);
+
+/* The version of the last entry told to be stored. */
+uint64_t roam_client_cursor(const struct roam_client *c);
+bool roam_client_logged_in(const struct roam_client *c);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

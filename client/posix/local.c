@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The local store's calls: login, timeline, outbox and reading. */
+#include "local_sqlite.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char history_sql[] =
+    "SELECT 0 AS hole, msg_id, conversation, sender, content_type, body,"
+    " cut_size, 0 AS unix_ms FROM message"
+    " WHERE ?1 IS NULL OR conversation = ?1"
+    " UNION ALL SELECT 1, after_msg_id, '', '', '', '', 0, unix_ms FROM hole"
+    " ORDER BY msg_id, hole, conversation";
+
+/* Unix time of the moment from which a msg_id counts. */
+#define MSG_ID_EPOCH_MS 1577836800000ull
+#define MSG_ID_TIME_SHIFT 22
+
+struct roam_local_history {
+    struct roam_local *store;
+    sqlite3_stmt *statement;
+};
+
+/* ------------------------------------------------------------------ login */
+
+enum roam_posix_status roam_local_next_attempt(struct roam_local *l,
+                                               uint64_t *attempt)
+{
+    enum roam_posix_status status = roam__local_gather(l);
+    if (status == ROAM_POSIX_STATUS_OK) {
+        l->device.attempt++;
+    }
+    status = roam__local_settle(l, status);
+    *attempt = l->device.attempt;
+    return status;
+}
+
+enum roam_posix_status roam_local_new_device(struct roam_local *l)
+{
+    uint8_t id[ROAM_LOCAL_DEVICE_ID_BYTES];
+    if (getentropy(id, sizeof id) != 0) {
+        snprintf(l->error, sizeof l->error, "%s", strerror(errno));
+        return ROAM_POSIX_STATUS_RANDOM;
+    }
+    enum roam_posix_status status = roam__local_gather(l);
+    if (status == ROAM_POSIX_STATUS_OK) {
+        memcpy(l->device.device_id, id, sizeof id);
+    }
+    return roam__local_settle(l, status);
+}
+
+enum roam_posix_status roam_local_set_dedup(struct roam_local *l,
+                                            uint64_t dedup_ms)
+{
+    enum roam_posix_status status = roam__local_gather(l);
+    if (status == ROAM_POSIX_STATUS_OK) {
+        l->device.dedup_ms = dedup_ms;
+    }
+    return status;
+}
+
+/* --------------------------------------------------------------- timeline */
+
+static enum roam_posix_status insert_entry(struct roam_local *l,
+                                           const struct roam_entry_event *e,
+                                           enum roam__local_sql which)
+{
+    sqlite3_stmt *s = roam__local_statement(l, which);
+    if (!s) {
+        return ROAM_POSIX_STATUS_STORE;
+    }
+    roam__local_bind_text(s, 1, e->conversation);
+    roam__local_bind_u64(s, 2, e->msg_id);
+    roam__local_bind_u64(s, 3, e->version);
+    roam__local_bind_text(s, 4, e->sender);
+    roam__local_bind_text(s, 5, e->content_type);
+    roam__local_bind_blob(s, 6, e->body);
+    sqlite3_bind_int64(s, 7, e->cut_size);
+    if (which == SQL_UNKNOWN_ADD) {
+        sqlite3_bind_int64(s, 9, e->kind);
+    } else if (e->client_msg_id) {
+        roam__local_bind_u64(s, 8, e->client_msg_id);
+    }
+    return roam__local_finish(l, s);
+}
+
+enum roam_posix_status roam_local_add_entry(struct roam_local *l,
+                                            const struct roam_entry_event *e)
+{
+    if (e->prev_version != l->device.cursor || e->version <= l->device.cursor) {
+        snprintf(l->error, sizeof l->error,
+                 "entry does not continue the chain");
+        return ROAM_POSIX_STATUS_BAD_ARGUMENT;
+    }
+    enum roam_posix_status status = roam__local_gather(l);
+    if (status == ROAM_POSIX_STATUS_OK && e->kind == ROAM_KIND_MESSAGE) {
+        status = insert_entry(l, e, SQL_MESSAGE_ADD);
+    } else if (status == ROAM_POSIX_STATUS_OK && e->kind != ROAM_KIND_NOOP) {
+        status = insert_entry(l, e, SQL_UNKNOWN_ADD);
+    }
+    if (status == ROAM_POSIX_STATUS_OK && e->client_msg_id) {
+        status = roam_local_outbox_drop(l, e->client_msg_id);
+    }
+    if (status == ROAM_POSIX_STATUS_OK) {
+        l->device.cursor = e->version;
+    }
+    return status;
+}
+
+enum roam_posix_status roam_local_add_hole(struct roam_local *l,
+                                           enum roam_reset reason,
+                                           uint64_t head, uint64_t unix_ms)
+{
+    enum roam_posix_status status = roam__local_gather(l);
+    sqlite3_stmt *s = roam__local_statement(l, SQL_HOLE_ADD);
+    if (status != ROAM_POSIX_STATUS_OK || !s) {
+        return ROAM_POSIX_STATUS_STORE;
+    }
+    roam__local_bind_u64(s, 1, l->device.cursor);
+    roam__local_bind_u64(s, 2, head);
+    sqlite3_bind_int(s, 3, (int)reason);
+    roam__local_bind_u64(s, 4, unix_ms);
+    status = roam__local_finish(l, s);
+    if (status == ROAM_POSIX_STATUS_OK) {
+        l->device.cursor = head;
+    }
+    return status;
+}
+
+/* ----------------------------------------------------------------- outbox */
+
+enum roam_posix_status roam_local_outbox_add(struct roam_local *l,
+                                             struct roam_local_outgoing *m)
+{
+    enum roam_posix_status status = roam_local_commit(l);
+    if (status == ROAM_POSIX_STATUS_OK) {
+        status = roam__local_gather(l);
+    }
+    sqlite3_stmt *s = roam__local_statement(l, SQL_OUTBOX_ADD);
+    if (status != ROAM_POSIX_STATUS_OK || !s) {
+        return roam__local_settle(l, ROAM_POSIX_STATUS_STORE);
+    }
+    roam__local_bind_u64(s, 1, m->client_msg_id);
+    roam__local_bind_text(s, 2, m->conversation);
+    roam__local_bind_text(s, 3, m->content_type);
+    roam__local_bind_blob(s, 4, m->body);
+    roam__local_bind_u64(s, 5, m->queued_ms);
+    roam__local_bind_u64(s, 6, m->first_sent_ms);
+    status = roam__local_finish(l, s);
+    if (status != ROAM_POSIX_STATUS_OK &&
+        sqlite3_errcode(l->db) == SQLITE_CONSTRAINT) {
+        status = ROAM_POSIX_STATUS_BAD_ARGUMENT;
+    }
+    m->order = (uint64_t)sqlite3_last_insert_rowid(l->db);
+    return roam__local_settle(l, status);
+}
+
+enum roam_posix_status roam_local_outbox_next(struct roam_local *l,
+                                              uint64_t after,
+                                              struct roam_local_outgoing *m,
+                                              bool *found)
+{
+    *found = false;
+    sqlite3_stmt *s = roam__local_statement(l, SQL_OUTBOX_NEXT);
+    if (!s) {
+        return ROAM_POSIX_STATUS_STORE;
+    }
+    roam__local_bind_u64(s, 1, after);
+    int rc = sqlite3_step(s);
+    if (rc == SQLITE_DONE) {
+        sqlite3_reset(s);
+        return ROAM_POSIX_STATUS_OK;
+    }
+    if (rc != SQLITE_ROW) {
+        return roam__local_failed(l);
+    }
+    m->order = roam__local_u64(s, 0);
+    m->client_msg_id = roam__local_u64(s, 1);
+    m->conversation = roam__local_bytes(s, 2);
+    m->content_type = roam__local_bytes(s, 3);
+    m->body = roam__local_bytes(s, 4);
+    m->queued_ms = roam__local_u64(s, 5);
+    m->first_sent_ms = roam__local_u64(s, 6);
+    *found = true;
+    return ROAM_POSIX_STATUS_OK;
+}
+
+/* One outbox statement with an id and, in two of them, a number. */
+static enum roam_posix_status outbox_change(struct roam_local *l,
+                                            enum roam__local_sql which,
+                                            uint64_t client_msg_id,
+                                            uint64_t value)
+{
+    enum roam_posix_status status = roam__local_gather(l);
+    sqlite3_stmt *s = roam__local_statement(l, which);
+    if (status != ROAM_POSIX_STATUS_OK || !s) {
+        return ROAM_POSIX_STATUS_STORE;
+    }
+    roam__local_bind_u64(s, 1, client_msg_id);
+    if (which != SQL_OUTBOX_DROP) {
+        roam__local_bind_u64(s, 2, value);
+    }
+    return roam__local_finish(l, s);
+}
+
+enum roam_posix_status roam_local_outbox_mark(struct roam_local *l,
+                                              uint64_t client_msg_id,
+                                              uint64_t first_sent_ms)
+{
+    return outbox_change(l, SQL_OUTBOX_MARK, client_msg_id, first_sent_ms);
+}
+
+enum roam_posix_status roam_local_outbox_drop(struct roam_local *l,
+                                              uint64_t client_msg_id)
+{
+    return outbox_change(l, SQL_OUTBOX_DROP, client_msg_id, 0);
+}
+
+enum roam_posix_status roam_local_outbox_sent(struct roam_local *l,
+                                              uint64_t client_msg_id,
+                                              uint64_t msg_id)
+{
+    enum roam_posix_status status =
+        outbox_change(l, SQL_OUTBOX_TO_MESSAGE, client_msg_id, msg_id);
+    return status == ROAM_POSIX_STATUS_OK
+               ? roam_local_outbox_drop(l, client_msg_id)
+               : status;
+}
+
+/* ---------------------------------------------------------------- reading */
+
+enum roam_posix_status roam_local_count(struct roam_local *l,
+                                        struct roam_local_counts *counts)
+{
+    sqlite3_stmt *s = roam__local_statement(l, SQL_COUNT);
+    if (!s || sqlite3_step(s) != SQLITE_ROW) {
+        return roam__local_failed(l);
+    }
+    counts->messages = roam__local_u64(s, 0);
+    counts->outbox = roam__local_u64(s, 1);
+    counts->holes = roam__local_u64(s, 2);
+    counts->unknown = roam__local_u64(s, 3);
+    sqlite3_reset(s);
+    return ROAM_POSIX_STATUS_OK;
+}
+
+struct roam_local_history *roam_local_history_open(struct roam_local *l,
+                                                   const char *conversation)
+{
+    struct roam_local_history *h = calloc(1, sizeof *h);
+    if (!h) {
+        snprintf(l->error, sizeof l->error, "out of memory");
+        return NULL;
+    }
+    h->store = l;
+    if (sqlite3_prepare_v2(l->db, history_sql, -1, &h->statement, NULL) !=
+            SQLITE_OK ||
+        (conversation && sqlite3_bind_text(h->statement, 1, conversation, -1,
+                                           SQLITE_TRANSIENT) != SQLITE_OK)) {
+        roam__local_failed(l);
+        roam_local_history_close(h);
+        return NULL;
+    }
+    return h;
+}
+
+enum roam_posix_status roam_local_history_next(struct roam_local_history *h,
+                                               struct roam_local_row *row,
+                                               bool *found)
+{
+    int rc = sqlite3_step(h->statement);
+    *found = rc == SQLITE_ROW;
+    if (rc != SQLITE_ROW) {
+        return rc == SQLITE_DONE ? ROAM_POSIX_STATUS_OK
+                                 : roam__local_failed(h->store);
+    }
+    memset(row, 0, sizeof *row);
+    row->hole = sqlite3_column_int(h->statement, 0) != 0;
+    if (row->hole) {
+        row->time_ms = roam__local_u64(h->statement, 7);
+        return ROAM_POSIX_STATUS_OK;
+    }
+    row->msg_id = roam__local_u64(h->statement, 1);
+    row->time_ms = (row->msg_id >> MSG_ID_TIME_SHIFT) + MSG_ID_EPOCH_MS;
+    row->conversation = roam__local_bytes(h->statement, 2);
+    row->sender = roam__local_bytes(h->statement, 3);
+    row->content_type = roam__local_bytes(h->statement, 4);
+    row->body = roam__local_bytes(h->statement, 5);
+    row->cut_size = (uint32_t)sqlite3_column_int64(h->statement, 6);
+    return ROAM_POSIX_STATUS_OK;
+}
+
+void roam_local_history_close(struct roam_local_history *h)
+{
+    if (h) {
+        sqlite3_finalize(h->statement);
+        free(h);
+    }
+}

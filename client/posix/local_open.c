@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Opening and creating the local store.
+ *
+ * An advisory lock on a file beside the store keeps a second owner out; it
+ * goes with the process, however that ends. */
+#include "local_sqlite.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#define FORMAT_VERSION 1
+/* How long to wait for a reader that is just now checkpointing. */
+#define BUSY_TIMEOUT_MS 5000
+#define USER_MAX 64u
+
+static const char schema[] =
+    "CREATE TABLE device(id INTEGER PRIMARY KEY CHECK(id = 1),"
+    " user TEXT NOT NULL, type INTEGER NOT NULL, device_id BLOB NOT NULL,"
+    " attempt INTEGER NOT NULL, cursor INTEGER NOT NULL,"
+    " dedup_ms INTEGER NOT NULL);"
+    "CREATE TABLE message(conversation TEXT NOT NULL,"
+    " msg_id INTEGER NOT NULL, version INTEGER, sender TEXT NOT NULL,"
+    " content_type TEXT NOT NULL, body BLOB NOT NULL,"
+    " cut_size INTEGER NOT NULL, client_msg_id INTEGER,"
+    " PRIMARY KEY(conversation, msg_id)) WITHOUT ROWID;"
+    "CREATE INDEX message_order ON message(msg_id);"
+    "CREATE TABLE unknown_entry(version INTEGER PRIMARY KEY,"
+    " kind INTEGER NOT NULL, msg_id INTEGER NOT NULL,"
+    " conversation TEXT NOT NULL, sender TEXT NOT NULL,"
+    " content_type TEXT NOT NULL, body BLOB NOT NULL,"
+    " cut_size INTEGER NOT NULL);"
+    "CREATE TABLE outbox(id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " client_msg_id INTEGER NOT NULL UNIQUE, conversation TEXT NOT NULL,"
+    " content_type TEXT NOT NULL, body BLOB NOT NULL,"
+    " queued_ms INTEGER NOT NULL, first_sent_ms INTEGER NOT NULL);"
+    "CREATE TABLE hole(id INTEGER PRIMARY KEY, after_msg_id INTEGER NOT NULL,"
+    " cursor INTEGER NOT NULL, head INTEGER NOT NULL,"
+    " reason INTEGER NOT NULL, unix_ms INTEGER NOT NULL);";
+
+/* ---------------------------------------------------------------- opening */
+
+static enum roam_posix_status load_device(struct roam_local *l, bool *there)
+{
+    sqlite3_stmt *s = roam__local_statement(l, SQL_DEVICE_GET);
+    if (!s) {
+        return ROAM_POSIX_STATUS_STORE;
+    }
+    int rc = sqlite3_step(s);
+    *there = rc == SQLITE_ROW;
+    if (rc == SQLITE_ROW) {
+        struct roam_local_device *d = &l->device;
+        struct roam_bytes id = roam__local_bytes(s, 2);
+        snprintf(d->user, sizeof d->user, "%s",
+                 (const char *)sqlite3_column_text(s, 0));
+        d->device_type = (enum roam_device_type)sqlite3_column_int(s, 1);
+        memcpy(d->device_id, id.data,
+               id.len < ROAM_LOCAL_DEVICE_ID_BYTES
+                   ? id.len
+                   : ROAM_LOCAL_DEVICE_ID_BYTES);
+        d->attempt = roam__local_u64(s, 3);
+        d->cursor = roam__local_u64(s, 4);
+        d->dedup_ms = roam__local_u64(s, 5);
+        l->committed = l->device;
+    }
+    enum roam_posix_status status = rc == SQLITE_ROW || rc == SQLITE_DONE
+                                        ? ROAM_POSIX_STATUS_OK
+                                        : roam__local_failed(l);
+    sqlite3_reset(s);
+    return status;
+}
+
+static enum roam_posix_status execute(struct roam_local *l, const char *sql)
+{
+    return sqlite3_exec(l->db, sql, NULL, NULL, NULL) == SQLITE_OK
+               ? ROAM_POSIX_STATUS_OK
+               : roam__local_failed(l);
+}
+
+static enum roam_posix_status format_version(struct roam_local *l, int *version)
+{
+    sqlite3_stmt *s = NULL;
+    if (sqlite3_prepare_v2(l->db, "PRAGMA user_version", -1, &s, NULL) !=
+        SQLITE_OK) {
+        return roam__local_failed(l);
+    }
+    enum roam_posix_status status = sqlite3_step(s) == SQLITE_ROW
+                                        ? ROAM_POSIX_STATUS_OK
+                                        : roam__local_failed(l);
+    *version = sqlite3_column_int(s, 0);
+    sqlite3_finalize(s);
+    return status;
+}
+
+static enum roam_posix_status create(struct roam_local *l, const char *user,
+                                     enum roam_device_type device_type)
+{
+    snprintf(l->device.user, sizeof l->device.user, "%s", user);
+    l->device.device_type = device_type;
+    if (getentropy(l->device.device_id, ROAM_LOCAL_DEVICE_ID_BYTES) != 0) {
+        snprintf(l->error, sizeof l->error, "%s", strerror(errno));
+        return ROAM_POSIX_STATUS_RANDOM;
+    }
+    enum roam_posix_status status = roam__local_gather(l);
+    if (status == ROAM_POSIX_STATUS_OK) {
+        status = execute(l, schema);
+    }
+    if (status == ROAM_POSIX_STATUS_OK) {
+        char pragma[48];
+        snprintf(pragma, sizeof pragma, "PRAGMA user_version = %d",
+                 FORMAT_VERSION);
+        status = execute(l, pragma);
+    }
+    return roam__local_settle(l, status);
+}
+
+/* Reads what is there, or makes it; then checks whose it is. */
+static enum roam_posix_status adopt(struct roam_local *l, const char *user,
+                                    enum roam_device_type device_type,
+                                    enum roam_local_mode mode)
+{
+    int version = 0;
+    bool there = false;
+    enum roam_posix_status status = format_version(l, &version);
+    if (status == ROAM_POSIX_STATUS_OK && version == 0 &&
+        mode == ROAM_LOCAL_OWN) {
+        return create(l, user, device_type);
+    }
+    if (status == ROAM_POSIX_STATUS_OK && version != FORMAT_VERSION) {
+        snprintf(l->error, sizeof l->error, "format %d, this program reads %d",
+                 version, FORMAT_VERSION);
+        return version > FORMAT_VERSION ? ROAM_POSIX_STATUS_STORE_VERSION
+                                        : ROAM_POSIX_STATUS_STORE;
+    }
+    if (status == ROAM_POSIX_STATUS_OK) {
+        status = load_device(l, &there);
+    }
+    if (status == ROAM_POSIX_STATUS_OK &&
+        (!there || strcmp(l->device.user, user) != 0 ||
+         l->device.device_type != device_type)) {
+        snprintf(l->error, sizeof l->error, "it belongs to %s, type %d",
+                 there ? l->device.user : "nobody", (int)l->device.device_type);
+        return ROAM_POSIX_STATUS_STORE_OTHER;
+    }
+    return status;
+}
+
+static enum roam_posix_status take_lock(struct roam_local *l, const char *path)
+{
+    char lock_path[4096];
+    int n = snprintf(lock_path, sizeof lock_path, "%s.lock", path);
+    if (n < 0 || (size_t)n >= sizeof lock_path) {
+        snprintf(l->error, sizeof l->error, "path too long");
+        return ROAM_POSIX_STATUS_BAD_ARGUMENT;
+    }
+    l->lock_fd = open(lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (l->lock_fd < 0) {
+        snprintf(l->error, sizeof l->error, "%.180s: %s", lock_path,
+                 strerror(errno));
+        return ROAM_POSIX_STATUS_STORE;
+    }
+    if (flock(l->lock_fd, LOCK_EX | LOCK_NB) != 0) {
+        snprintf(l->error, sizeof l->error, "%.180s: %s", lock_path,
+                 strerror(errno));
+        return errno == EWOULDBLOCK ? ROAM_POSIX_STATUS_STORE_IN_USE
+                                    : ROAM_POSIX_STATUS_STORE;
+    }
+    return ROAM_POSIX_STATUS_OK;
+}
+
+/* SQLite would make the file readable by all whom the umask lets in. */
+static enum roam_posix_status make_private(struct roam_local *l,
+                                           const char *path)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        snprintf(l->error, sizeof l->error, "%.180s: %s", path,
+                 strerror(errno));
+        return ROAM_POSIX_STATUS_STORE;
+    }
+    close(fd);
+    return ROAM_POSIX_STATUS_OK;
+}
+
+static enum roam_posix_status open_database(struct roam_local *l,
+                                            const char *path,
+                                            enum roam_local_mode mode)
+{
+    enum roam_posix_status status = ROAM_POSIX_STATUS_OK;
+    if (mode == ROAM_LOCAL_OWN) {
+        status = take_lock(l, path);
+        if (status == ROAM_POSIX_STATUS_OK) {
+            status = make_private(l, path);
+        }
+    }
+    if (status != ROAM_POSIX_STATUS_OK) {
+        return status;
+    }
+    if (sqlite3_open_v2(path, &l->db, SQLITE_OPEN_READWRITE, NULL) !=
+        SQLITE_OK) {
+        snprintf(l->error, sizeof l->error, "%.180s: %s", path,
+                 l->db ? sqlite3_errmsg(l->db) : "out of memory");
+        return ROAM_POSIX_STATUS_STORE;
+    }
+    sqlite3_busy_timeout(l->db, BUSY_TIMEOUT_MS);
+    return mode == ROAM_LOCAL_OWN ? execute(l, "PRAGMA journal_mode = WAL;"
+                                               "PRAGMA synchronous = FULL")
+                                  : execute(l, "PRAGMA query_only = 1");
+}
+
+enum roam_posix_status roam_local_open(const char *path, const char *user,
+                                       enum roam_device_type device_type,
+                                       enum roam_local_mode mode,
+                                       struct roam_local **store, char *detail)
+{
+    *store = NULL;
+    size_t user_len = user ? strlen(user) : 0;
+    if (!path || user_len < 1 || user_len > USER_MAX ||
+        device_type < ROAM_PHONE || device_type > ROAM_EMBEDDED) {
+        snprintf(detail, ROAM_POSIX_DETAIL_MAX, "path, user or device type");
+        return ROAM_POSIX_STATUS_BAD_ARGUMENT;
+    }
+    struct roam_local *l = calloc(1, sizeof *l);
+    if (!l) {
+        snprintf(detail, ROAM_POSIX_DETAIL_MAX, "local store");
+        return ROAM_POSIX_STATUS_MEMORY;
+    }
+    l->lock_fd = -1;
+    enum roam_posix_status status = open_database(l, path, mode);
+    if (status == ROAM_POSIX_STATUS_OK) {
+        status = adopt(l, user, device_type, mode);
+    }
+    if (status != ROAM_POSIX_STATUS_OK) {
+        snprintf(detail, ROAM_POSIX_DETAIL_MAX, "%s", l->error);
+        roam_local_close(l);
+        return status;
+    }
+    *store = l;
+    return ROAM_POSIX_STATUS_OK;
+}
+
+void roam_local_close(struct roam_local *l)
+{
+    if (!l) {
+        return;
+    }
+    for (int i = 0; i < STATEMENT_COUNT; i++) {
+        sqlite3_finalize(l->statement[i]);
+    }
+    sqlite3_close(l->db); /* rolls back */
+    if (l->lock_fd >= 0) {
+        close(l->lock_fd);
+    }
+    free(l);
+}
+
+const char *roam_local_error(const struct roam_local *l)
+{
+    return l->error;
+}
+
+void roam_local_device(const struct roam_local *l,
+                       struct roam_local_device *device)
+{
+    *device = l->device;
+}

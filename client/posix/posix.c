@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The driver: engine, link and store under one loop. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "driver.h"
+
+#define CONNECT_TIMEOUT_MS 10000u
+#define NEVER UINT64_MAX
+/* The longest wait that poll() is asked for; run() is called once more. */
+#define WAIT_MAX_MS 3600000u
+
+/* ------------------------------------------------------------------- time */
+
+uint64_t roam__posix_clock_ms(clockid_t which)
+{
+    struct timespec t;
+    clock_gettime(which, &t);
+    return (uint64_t)t.tv_sec * 1000u + (uint64_t)t.tv_nsec / 1000000u;
+}
+
+uint64_t roam__posix_now_ms(const struct roam_posix *p)
+{
+    return roam__posix_clock_ms(CLOCK_MONOTONIC) + p->clock_offset_ms;
+}
+
+/* ------------------------------------------------------------- connection */
+
+static void start_link(struct roam_posix *p)
+{
+    p->phase = CONNECTING;
+    roam_link_start(&p->link, roam__posix_now_ms(p));
+}
+
+static enum roam_posix_status status_of_end(const struct roam_posix *p)
+{
+    if (p->failure != ROAM_POSIX_STATUS_OK) {
+        return p->failure;
+    }
+    switch ((int)p->close.status) {
+    case ROAM_STATUS_OK:
+        return p->link.status;
+    case ROAM_STATUS_SILENT:
+        return ROAM_POSIX_STATUS_LOST;
+    default:
+        return ROAM_POSIX_STATUS_PROTOCOL;
+    }
+}
+
+static const char *detail_of_end(const struct roam_posix *p)
+{
+    if (p->failure != ROAM_POSIX_STATUS_OK) {
+        return p->failure_detail;
+    }
+    return p->close.status != ROAM_STATUS_OK ? roam_status_text(p->close.status)
+                                             : p->link.detail;
+}
+
+/* Trying again does not help here: somebody must change something first. */
+static bool is_final(enum roam_posix_status status)
+{
+    return status == ROAM_POSIX_STATUS_UNTRUSTED ||
+           status == ROAM_POSIX_STATUS_ALPN ||
+           status == ROAM_POSIX_STATUS_PLAIN_REMOTE ||
+           status <= ROAM_POSIX_STATUS_MEMORY;
+}
+
+/* The link is gone, or has to go: tells the engine, and does what it says
+ * about coming back. */
+static void end_connection(struct roam_posix *p)
+{
+    struct roam_posix_event event;
+    roam_link_stop(&p->link);
+    roam_client_closed(&p->client, roam__posix_now_ms(p));
+    roam__posix_settle(p);
+    memset(&event, 0, sizeof event);
+    event.type = ROAM_POSIX_DISCONNECTED;
+    event.u.disconnected.status = status_of_end(p);
+    snprintf(event.u.disconnected.detail, sizeof event.u.disconnected.detail,
+             "%s", detail_of_end(p));
+    p->phase = IDLE;
+    if (p->close.reconnect && !p->closing &&
+        !is_final(event.u.disconnected.status)) {
+        uint64_t now = roam__posix_now_ms(p);
+        p->phase = WAITING;
+        p->reconnect_at_ms = p->close.reconnect_at_ms;
+        event.u.disconnected.reconnect = true;
+        event.u.disconnected.reconnect_in_ms =
+            p->reconnect_at_ms > now ? p->reconnect_at_ms - now : 0;
+    }
+    memset(&p->close, 0, sizeof p->close);
+    p->closing = false;
+    p->out_at = p->out_len = 0;
+    roam__posix_tell(p, &event, NULL);
+    roam_events_commit(&p->events);
+}
+
+static void begin_session(struct roam_posix *p)
+{
+    p->phase = OPEN;
+    p->out_at = p->out_len = 0;
+    roam_meter_start(&p->meter);
+    roam__posix_tell_simple(p, ROAM_POSIX_CONNECTED);
+    (void)roam_client_open(&p->client, roam__posix_now_ms(p));
+    roam__posix_log_in(p);
+}
+
+/* ------------------------------------------------------------ bytes in, out */
+
+static void feed(struct roam_posix *p, size_t len)
+{
+    size_t at = 0;
+    while (at < len) {
+        ptrdiff_t n = roam_client_feed(&p->client, p->in + at, len - at,
+                                       roam__posix_now_ms(p));
+        roam__posix_drain(p);
+        if (n < 0) {
+            return;
+        }
+        at += (size_t)n;
+    }
+}
+
+static void read_link(struct roam_posix *p)
+{
+    size_t total = 0;
+    p->more = false;
+    while (!p->close.wanted && p->failure == ROAM_POSIX_STATUS_OK) {
+        if (total >= ROUND_BYTES) {
+            p->more = true;
+            return;
+        }
+        ptrdiff_t n = roam_link_read(&p->link, p->in, sizeof p->in);
+        if (n <= 0) {
+            return;
+        }
+        total += (size_t)n;
+        roam_meter_bytes(&p->meter, p->in, (size_t)n);
+        feed(p, (size_t)n);
+    }
+}
+
+/* Takes the next bytes from the engine; false: none. TLS wants to be given
+ * the same bytes again after it could not take them, so they are copied. */
+static bool refill_out(struct roam_posix *p)
+{
+    struct roam_bytes pending = roam_client_pending(&p->client);
+    if (pending.len == 0 || !roam__posix_mark_sent(p)) {
+        return false;
+    }
+    p->out_len = pending.len < sizeof p->out ? pending.len : sizeof p->out;
+    p->out_at = 0;
+    memcpy(p->out, pending.data, p->out_len);
+    roam_client_sent(&p->client, p->out_len, roam__posix_now_ms(p));
+    return true;
+}
+
+void roam__posix_write(struct roam_posix *p)
+{
+    while (p->link.state == ROAM_LINK_UP &&
+           p->failure == ROAM_POSIX_STATUS_OK) {
+        if (p->out_at == p->out_len && !refill_out(p)) {
+            return;
+        }
+        ptrdiff_t n = roam_link_write(&p->link, p->out + p->out_at,
+                                      p->out_len - p->out_at);
+        if (n <= 0) {
+            return;
+        }
+        p->out_at += (size_t)n;
+    }
+}
+
+/* ------------------------------------------------------------------- loop */
+
+/* Ends what is not a connection yet. */
+static void call_off(struct roam_posix *p)
+{
+    roam_link_stop(&p->link);
+    p->link.status = ROAM_POSIX_STATUS_OK;
+    p->link.detail[0] = '\0';
+    end_connection(p);
+}
+
+void roam_posix_run(struct roam_posix *p)
+{
+    if (p->closing && p->phase != OPEN) {
+        call_off(p);
+    }
+    if (p->phase == WAITING && roam__posix_now_ms(p) >= p->reconnect_at_ms) {
+        start_link(p);
+    }
+    if (p->phase == CONNECTING) {
+        roam_link_step(&p->link, roam__posix_now_ms(p));
+        if (p->link.state == ROAM_LINK_UP) {
+            begin_session(p);
+        } else if (p->link.state == ROAM_LINK_DOWN) {
+            end_connection(p);
+        }
+    }
+    if (p->phase != OPEN) {
+        return;
+    }
+    if (p->link.state == ROAM_LINK_UP) {
+        read_link(p);
+    }
+    roam_client_tick(&p->client, roam__posix_now_ms(p));
+    roam__posix_settle(p);
+    if (p->failure == ROAM_POSIX_STATUS_OK) {
+        roam__posix_fill_outbox(p);
+    }
+    roam__posix_write(p);
+    roam__posix_settle(
+        p); /* writing may find a message that must not be sent */
+    if (p->close.wanted || p->link.state == ROAM_LINK_DOWN ||
+        p->failure != ROAM_POSIX_STATUS_OK) {
+        end_connection(p);
+    }
+}
+
+static uint64_t next_deadline(struct roam_posix *p)
+{
+    if (p->closing) {
+        return 0;
+    }
+    switch (p->phase) {
+    case IDLE:
+        return NEVER;
+    case WAITING:
+        return p->reconnect_at_ms;
+    case CONNECTING:
+        return p->link.state == ROAM_LINK_DOWN
+                   ? 0
+                   : roam_link_deadline_ms(&p->link);
+    case OPEN:
+        break;
+    }
+    return p->more || p->close.wanted || p->link.state == ROAM_LINK_DOWN ||
+                   p->failure != ROAM_POSIX_STATUS_OK
+               ? 0
+               : roam_client_deadline_ms(&p->client);
+}
+
+int roam_posix_poll(struct roam_posix *p, struct pollfd *fd)
+{
+    bool writing =
+        p->phase == OPEN &&
+        (p->out_at < p->out_len || roam_client_pending(&p->client).len > 0);
+    roam_link_poll(&p->link, writing, fd);
+    uint64_t deadline = next_deadline(p);
+    if (deadline == NEVER) {
+        return -1;
+    }
+    uint64_t now = roam__posix_now_ms(p);
+    if (deadline <= now) {
+        return 0;
+    }
+    uint64_t wait = deadline - now;
+    return (int)(wait < WAIT_MAX_MS ? wait : WAIT_MAX_MS);
+}
+
+bool roam_posix_next_event(struct roam_posix *p, struct roam_posix_event *event)
+{
+    return roam_events_next(&p->events, event);
+}
+
+/* ---------------------------------------------------------------- session */
+
+void roam_posix_connect(struct roam_posix *p)
+{
+    if (p->failure == ROAM_POSIX_STATUS_OK &&
+        (p->phase == IDLE || p->phase == WAITING)) {
+        start_link(p);
+    }
+}
+
+enum roam_posix_status roam_posix_take_over(struct roam_posix *p,
+                                            uint64_t generation)
+{
+    if (generation > INT64_MAX) {
+        return ROAM_POSIX_STATUS_BAD_ARGUMENT;
+    }
+    if (roam_client_logged_in(&p->client)) {
+        return ROAM_POSIX_STATUS_BAD_STATE;
+    }
+    p->take_over = generation;
+    if (p->phase == OPEN && !p->close.wanted && p->link.state == ROAM_LINK_UP) {
+        roam__posix_log_in(p);
+        roam__posix_settle(p);
+        roam__posix_write(p);
+    } else {
+        roam_posix_connect(p);
+    }
+    return ROAM_POSIX_STATUS_OK;
+}
+
+enum roam_posix_status roam_posix_logout(struct roam_posix *p)
+{
+    if (roam_client_logout(&p->client, roam__posix_now_ms(p)) !=
+        ROAM_STATUS_OK) {
+        return ROAM_POSIX_STATUS_BAD_STATE;
+    }
+    roam__posix_write(p);
+    return ROAM_POSIX_STATUS_OK;
+}
+
+void roam_posix_close(struct roam_posix *p)
+{
+    if (p->phase == IDLE) {
+        return;
+    }
+    roam_client_close(&p->client, roam__posix_now_ms(p));
+    p->closing = true;
+}
+
+bool roam_posix_logged_in(const struct roam_posix *p)
+{
+    return roam_client_logged_in(&p->client);
+}
+
+/* ---------------------------------------------------------- new and free */
+
+static enum roam_status init_client(struct roam_posix *p)
+{
+    struct roam_local_device device;
+    struct roam_client_config c;
+    roam_local_device(p->store, &device);
+    memset(&c, 0, sizeof c);
+    c.user = p->config.user;
+    c.token = p->config.token;
+    memcpy(c.device_id, device.device_id, sizeof c.device_id);
+    c.device_type = p->config.device_type;
+    c.device_name = p->config.device_name;
+    c.software = p->config.software;
+    c.cursor = device.cursor;
+    c.max_entries = p->config.max_entries ? p->config.max_entries : UINT32_MAX;
+    c.max_unacked = MAX_UNACKED;
+    c.deflate = !p->config.no_deflate;
+    c.rx = p->rx;
+    c.rx_bytes = sizeof p->rx;
+    c.tx = p->tx;
+    c.tx_bytes = sizeof p->tx;
+    c.inflated = p->inflated;
+    c.inflated_bytes = sizeof p->inflated;
+    c.outbox = p->items;
+    c.outbox_count = SLOT_COUNT;
+    memcpy(&c.random_seed, device.device_id, sizeof c.random_seed);
+    c.random_seed ^= roam__posix_clock_ms(CLOCK_REALTIME);
+    return roam_client_init(&p->client, &c);
+}
+
+static enum roam_posix_status set_up(struct roam_posix *p, char *detail)
+{
+    const struct roam_posix_config *c = &p->config;
+    enum roam_posix_status status = ROAM_POSIX_STATUS_OK;
+    if (!c->host || !*c->host || !c->port || !*c->port || !c->token ||
+        !c->store_path) {
+        snprintf(detail, ROAM_POSIX_DETAIL_MAX,
+                 "host, port, token or store path");
+        return ROAM_POSIX_STATUS_BAD_ARGUMENT;
+    }
+    if (!c->plain) {
+        status = roam_link_tls_new(c->ca_file, c->host, &p->tls, detail);
+    }
+    if (status == ROAM_POSIX_STATUS_OK) {
+        status = roam_local_open(c->store_path, c->user, c->device_type,
+                                 ROAM_LOCAL_OWN, &p->store, detail);
+    }
+    if (status != ROAM_POSIX_STATUS_OK) {
+        return status;
+    }
+    if (init_client(p) != ROAM_STATUS_OK) {
+        snprintf(detail, ROAM_POSIX_DETAIL_MAX,
+                 "user, token, device or software name");
+        return ROAM_POSIX_STATUS_BAD_ARGUMENT;
+    }
+    roam__posix_fill_outbox(p);
+    if (p->failure != ROAM_POSIX_STATUS_OK) {
+        snprintf(detail, ROAM_POSIX_DETAIL_MAX, "%s", p->failure_detail);
+    }
+    return p->failure;
+}
+
+enum roam_posix_status roam_posix_new(const struct roam_posix_config *config,
+                                      struct roam_posix **out, char *detail)
+{
+    *out = NULL;
+    struct roam_posix *p = calloc(1, sizeof *p);
+    if (!p) {
+        snprintf(detail, ROAM_POSIX_DETAIL_MAX, "driver");
+        return ROAM_POSIX_STATUS_MEMORY;
+    }
+    p->config = *config;
+    p->clock_offset_ms = roam__posix_clock_ms(CLOCK_REALTIME) -
+                         roam__posix_clock_ms(CLOCK_MONOTONIC);
+    roam_events_init(&p->events);
+    roam_link_init(&p->link);
+    enum roam_posix_status status = set_up(p, detail);
+    if (status != ROAM_POSIX_STATUS_OK) {
+        roam_posix_free(p);
+        return status;
+    }
+    p->link.host = p->config.host;
+    p->link.port = p->config.port;
+    p->link.tls = p->tls;
+    p->link.connect_timeout_ms = p->config.connect_timeout_ms
+                                     ? p->config.connect_timeout_ms
+                                     : CONNECT_TIMEOUT_MS;
+    *out = p;
+    return ROAM_POSIX_STATUS_OK;
+}
+
+void roam_posix_free(struct roam_posix *p)
+{
+    if (!p) {
+        return;
+    }
+    roam_link_stop(&p->link);
+    roam_link_tls_free(p->tls);
+    roam_local_close(p->store);
+    roam_events_free(&p->events);
+    for (size_t i = 0; i < SLOT_COUNT; i++) {
+        free(p->slots[i].bytes);
+    }
+    free(p);
+}
+
+struct roam_local *roam_posix_store(struct roam_posix *p)
+{
+    return p->store;
+}
+
+void roam_posix_stats(const struct roam_posix *p,
+                      struct roam_posix_stats *stats)
+{
+    *stats = p->meter.stats;
+}

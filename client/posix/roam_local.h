@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The local store of one device: one SQLite file with its identity, its
+ * cursor, its messages and its outbox.
+ *
+ * What it guarantees, across crashes and power cuts:
+ *   - an attempt is on the disk before next_attempt() returns;
+ *   - the cursor moves in the transaction that holds the entries up to it;
+ *   - a message is there once, whichever way it came;
+ *   - a message in the outbox stays until it is known to be sent or refused.
+ *
+ * Changes marked *gathered* go into one transaction that lasts until
+ * roam_local_commit(); the others are durable when they return, and commit
+ * what was gathered before.
+ *
+ * One thread at a time. Slices handed out are *borrowed* until the next call
+ * with the same object. After a failure, roam_local_error() says more. */
+#ifndef ROAM_LOCAL_H
+#define ROAM_LOCAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "roam.h"
+#include "roam_posix_status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct roam_local;
+
+struct roam_local_device {
+    char user[65]; /* UTF-8 */
+    enum roam_device_type device_type;
+    uint8_t device_id[16];
+    uint64_t attempt; /* the last one used */
+    uint64_t cursor;
+    uint64_t dedup_ms; /* as the server told last; 0: not yet */
+};
+
+enum roam_local_mode {
+    ROAM_LOCAL_OWN, /* create if need be, keep all others out */
+    ROAM_LOCAL_READ /* look only, also while another process owns it */
+};
+
+/* Opens the store at `path` (borrowed), or creates it with a fresh random
+ * device_id. A new file is readable by its owner alone.
+ *
+ * user         borrowed, 1..64 bytes.
+ *
+ * *store       the store; to be closed by the caller. NULL on failure.
+ * detail       ROAM_POSIX_DETAIL_MAX bytes; the cause of a failure.
+ *
+ * STORE_IN_USE   another process owns it (mode OWN).
+ * STORE_OTHER    it belongs to another user or device type.
+ * STORE_VERSION  a later version of this program wrote it.
+ * STORE, MEMORY, RANDOM, BAD_ARGUMENT. */
+enum roam_posix_status roam_local_open(const char *path, const char *user,
+                                       enum roam_device_type device_type,
+                                       enum roam_local_mode mode,
+                                       struct roam_local **store, char *detail);
+
+/* What was gathered and not committed is gone. NULL is allowed. */
+void roam_local_close(struct roam_local *store);
+
+/* The cause of the last failure, for people. */
+const char *roam_local_error(const struct roam_local *store);
+
+/* Identity and counters, as of the last successful call. */
+void roam_local_device(const struct roam_local *store,
+                       struct roam_local_device *device);
+
+/* ------------------------------------------------------------------ login */
+
+/* Raises the attempt by one, durably. [LOGIN-2] STORE. */
+enum roam_posix_status roam_local_next_attempt(struct roam_local *store,
+                                               uint64_t *attempt);
+
+/* Draws a new device_id, durably: this store is a copy of another
+ * installation's. Messages, cursor and outbox stay. [LOGIN-17]
+ * STORE, RANDOM. */
+enum roam_posix_status roam_local_new_device(struct roam_local *store);
+
+/* Notes how long the server remembers a client_msg_id; gathered. STORE. */
+enum roam_posix_status roam_local_set_dedup(struct roam_local *store,
+                                            uint64_t dedup_ms);
+
+/* --------------------------------------------------------------- timeline */
+
+/* Adds one entry and moves the cursor to it; gathered. A message that is
+ * there already stays as it is. An entry with a client_msg_id of the outbox
+ * completes that item. Entries of unknown kinds are kept apart, raw.
+ *
+ * BAD_ARGUMENT: its prev_version is not the cursor; nothing was changed.
+ * STORE. */
+enum roam_posix_status roam_local_add_entry(
+    struct roam_local *store, const struct roam_entry_event *entry);
+
+/* Moves the cursor to head and notes that messages may be missing here;
+ * gathered. STORE. */
+enum roam_posix_status roam_local_add_hole(struct roam_local *store,
+                                           enum roam_reset reason,
+                                           uint64_t head, uint64_t unix_ms);
+
+/* Makes all that was gathered durable. On failure all of it is undone.
+ * STORE. */
+enum roam_posix_status roam_local_commit(struct roam_local *store);
+
+/* Undoes all that was gathered. */
+void roam_local_rollback(struct roam_local *store);
+
+/* ----------------------------------------------------------------- outbox */
+
+struct roam_local_outgoing {
+    uint64_t order; /* rises with each message added */
+    uint64_t client_msg_id;
+    struct roam_bytes conversation, content_type, body;
+    uint64_t queued_ms;     /* Unix time */
+    uint64_t first_sent_ms; /* Unix time; 0: never sent */
+};
+
+/* Adds a message, durably. `order` of *message is set; all else is
+ * borrowed. BAD_ARGUMENT: the client_msg_id is there already. STORE. */
+enum roam_posix_status roam_local_outbox_add(
+    struct roam_local *store, struct roam_local_outgoing *message);
+
+/* The first message whose order is above `after`.
+ *
+ * *found  false: there is none. STORE. */
+enum roam_posix_status roam_local_outbox_next(
+    struct roam_local *store, uint64_t after,
+    struct roam_local_outgoing *message, bool *found);
+
+/* Notes when a message is sent for the first time; gathered. STORE. */
+enum roam_posix_status roam_local_outbox_mark(struct roam_local *store,
+                                              uint64_t client_msg_id,
+                                              uint64_t first_sent_ms);
+
+/* The server has the message: it leaves the outbox and becomes part of the
+ * history under its msg_id; gathered. One that is not in the outbox any more
+ * changes nothing. STORE. */
+enum roam_posix_status roam_local_outbox_sent(struct roam_local *store,
+                                              uint64_t client_msg_id,
+                                              uint64_t msg_id);
+
+/* The message is given up; gathered. STORE. */
+enum roam_posix_status roam_local_outbox_drop(struct roam_local *store,
+                                              uint64_t client_msg_id);
+
+/* ---------------------------------------------------------------- reading */
+
+struct roam_local_counts {
+    uint64_t messages;
+    uint64_t outbox;
+    uint64_t holes;
+    uint64_t unknown; /* entries of kinds that this version does not know */
+};
+/* STORE. */
+enum roam_posix_status roam_local_count(struct roam_local *store,
+                                        struct roam_local_counts *counts);
+
+struct roam_local_row {
+    bool hole; /* messages may be missing here: only `time_ms` is set */
+    uint64_t msg_id;
+    uint64_t time_ms; /* Unix time */
+    struct roam_bytes conversation, sender, content_type, body;
+    uint32_t cut_size; /* bytes of a body that did not come along */
+};
+
+/* A walk over the history, in the order of msg_id. */
+struct roam_local_history;
+
+/* conversation  borrowed; NULL: all of them.
+ *
+ * NULL: out of memory, or the store cannot be read. */
+struct roam_local_history *roam_local_history_open(struct roam_local *store,
+                                                   const char *conversation);
+
+/* The next row; its slices are borrowed until the next call.
+ *
+ * *found  false: that was the last one. STORE. */
+enum roam_posix_status roam_local_history_next(
+    struct roam_local_history *history, struct roam_local_row *row,
+    bool *found);
+
+/* NULL is allowed. */
+void roam_local_history_close(struct roam_local_history *history);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

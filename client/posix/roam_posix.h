@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The Roam client for POSIX systems: the engine of roam.h with a socket, TLS
+ * and a message store. You own the loop:
+ *
+ *   roam_posix_new()          opens the store; nothing is sent yet
+ *   roam_posix_connect()      begins, and comes back by itself from then on
+ *   roam_posix_poll()         what to wait for, and how long
+ *   roam_posix_run()          does what can be done now; never blocks on the
+ *                             network (it does wait for the disk)
+ *   roam_posix_next_event()   what happened; drain it after each run
+ *   roam_posix_send()         a message, durable before it returns
+ *   roam_posix_free()
+ *
+ *   while (going) {
+ *       struct pollfd fd;
+ *       int timeout_ms = roam_posix_poll(p, &fd);
+ *       poll(&fd, 1, timeout_ms);
+ *       roam_posix_run(p);
+ *       while (roam_posix_next_event(p, &event)) { ... }
+ *   }
+ *
+ * What an event tells is on the disk already: an entry and the cursor behind
+ * it in one transaction, a sent message out of the outbox and in the history.
+ * The program may be killed at any moment; nothing is lost and nothing is
+ * there twice after it comes back. All entries that one run() reads go into
+ * one transaction, so catching up costs few syncs.
+ *
+ * A driver is one thread's. The messages themselves are read with
+ * roam_local.h, from this or another process. */
+#ifndef ROAM_POSIX_H
+#define ROAM_POSIX_H
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "roam.h"
+#include "roam_local.h"
+#include "roam_posix_status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Longest body that can be sent, bytes: what a server takes by default. */
+#define ROAM_POSIX_BODY_MAX 65536u
+
+/* The strings are kept until roam_posix_free(). */
+struct roam_posix_config {
+    const char *host;    /* name or address; the certificate must be for it */
+    const char *port;    /* number or service name */
+    const char *ca_file; /* PEM; NULL: the system's certificates */
+    bool plain;          /* TCP without TLS; refused unless host is loopback */
+
+    const char *user;  /* UTF-8, 1..64 bytes */
+    const char *token; /* 1..128 bytes */
+    enum roam_device_type device_type;
+    const char *device_name; /* 0..64 bytes, for people; may be NULL */
+    const char *software;    /* 0..64 bytes; may be NULL */
+    const char *store_path;  /* of this user and device type alone */
+
+    uint32_t max_entries;        /* prefer RESET above this many; 0: never */
+    bool no_deflate;             /* take batches, but not compressed ones */
+    uint32_t connect_timeout_ms; /* for each address; 0: 10,000 */
+};
+
+struct roam_posix; /* the heap's */
+
+/* Opens the store, reads the CA file and sets up the engine.
+ *
+ * config  borrowed, its strings kept.
+ *
+ * *out    the driver; NULL on failure.
+ * detail  ROAM_POSIX_DETAIL_MAX bytes; the cause of a failure.
+ *
+ * BAD_ARGUMENT, CA_FILE, MEMORY, RANDOM, STORE, STORE_IN_USE, STORE_OTHER,
+ * STORE_VERSION. */
+enum roam_posix_status roam_posix_new(const struct roam_posix_config *config,
+                                      struct roam_posix **out, char *detail);
+
+/* Drops the connection without a word and closes the store; the slot stays
+ * this device's. NULL is allowed. */
+void roam_posix_free(struct roam_posix *p);
+
+/* ----------------------------------------------------------------- events */
+
+enum roam_posix_event_type {
+    ROAM_POSIX_CONNECTED = 1, /* the transport is up, LOGIN is under way */
+    ROAM_POSIX_PROTOCOL,      /* u.engine, as roam.h tells; never CLOSE. With
+                                 SENT and SEND_FAILED: `message` as well */
+    ROAM_POSIX_NEW_DEVICE,    /* the store was a copy of another one's; it got
+                                 a device_id of its own */
+    ROAM_POSIX_DISCONNECTED   /* u.disconnected */
+};
+
+struct roam_posix_event {
+    enum roam_posix_event_type type;
+    union {
+        struct roam_event engine;
+        struct {
+            enum roam_posix_status status; /* OK: kicked, or asked for */
+            char detail[ROAM_POSIX_DETAIL_MAX];
+            bool reconnect; /* it will connect again by itself */
+            uint64_t reconnect_in_ms;
+        } disconnected;
+    } u;
+    struct {
+        uint64_t client_msg_id;
+        struct roam_bytes conversation, content_type, body;
+    } message;
+};
+
+/* The next event; its slices are borrowed until the next call with p.
+ * False: no more for now. */
+bool roam_posix_next_event(struct roam_posix *p,
+                           struct roam_posix_event *event);
+
+/* ------------------------------------------------------------------- loop */
+
+/* What to wait for: fills *fd (fd -1: nothing) and returns the time limit
+ * as poll() takes it. */
+int roam_posix_poll(struct roam_posix *p, struct pollfd *fd);
+
+/* Does all that can be done now; a call too many does no harm. Drain the
+ * events behind it. */
+void roam_posix_run(struct roam_posix *p);
+
+/* ---------------------------------------------------------------- session */
+
+/* Connects now and logs in without take_over; does nothing if that is under
+ * way. Legal again after DISCONNECTED, if a person wants so. */
+void roam_posix_connect(struct roam_posix *p);
+
+/* A person decided to use this device: logs in naming the generation that
+ * REFUSED told, once, on the same connection if it is still there.
+ * BAD_STATE: logged in. BAD_ARGUMENT: above 2^63-1. */
+enum roam_posix_status roam_posix_take_over(struct roam_posix *p,
+                                            uint64_t generation);
+
+/* Gives the slot up; KICKED with LOGGED_OUT follows. BAD_STATE: not logged
+ * in. */
+enum roam_posix_status roam_posix_logout(struct roam_posix *p);
+
+/* Ends the connection and stays away. DISCONNECTED follows at the next
+ * run(). */
+void roam_posix_close(struct roam_posix *p);
+
+bool roam_posix_logged_in(const struct roam_posix *p);
+
+/* ---------------------------------------------------------------- sending */
+
+/* Puts a message into the outbox. It is sent in its turn, and again after
+ * each reconnect and restart, until SENT or SEND_FAILED.
+ *
+ * conversation  1..64 bytes UTF-8; all slices are copied.
+ * content_type  0..64 bytes UTF-8; empty: text/plain.
+ * body          0..ROAM_POSIX_BODY_MAX bytes.
+ *
+ * *client_msg_id  names it in the events.
+ *
+ * BAD_ARGUMENT; RANDOM; STORE: the message was not taken. */
+enum roam_posix_status roam_posix_send(struct roam_posix *p,
+                                       struct roam_bytes conversation,
+                                       struct roam_bytes content_type,
+                                       struct roam_bytes body,
+                                       uint64_t *client_msg_id);
+
+/* ---------------------------------------------------------------- reading */
+
+/* The store, for reading; kept by the driver. */
+struct roam_local *roam_posix_store(struct roam_posix *p);
+
+/* Counted since roam_posix_new(). Bytes are those of frames, headers
+ * included, before TLS. */
+struct roam_posix_stats {
+    uint64_t connections; /* transports that came up */
+    uint64_t bytes_received;
+    uint64_t push_frames, push_bytes;
+    uint64_t batch_frames, batch_bytes;
+    uint64_t batch_entries;       /* entries that came in batches */
+    uint64_t batch_as_push_bytes; /* what PUSHes of the same would take */
+    uint64_t batch_body_bytes;    /* their bodies alone */
+};
+void roam_posix_stats(const struct roam_posix *p,
+                      struct roam_posix_stats *stats);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
