@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the engine tells its app, and what must be true of it. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "device.h"
+#include "roam.pb.h"
+
+/* No engine waits longer to come back: [TIME-6] and every window here. */
+#define RETURN_MS_MAX 60000u
+
+static const struct sim_message *mine(const struct sim_device *d,
+                                      const struct sim_message *m)
+{
+    for (size_t i = d->disk.mine_count; i-- > 0;) {
+        if (d->disk.mine[i] == m) {
+            return m;
+        }
+    }
+    return NULL;
+}
+
+/* ----------------------------------------------------------------- login */
+
+static void on_logged_in(struct sim_world *w, struct sim_device *d,
+                         const struct roam_event *ev)
+{
+    sim_step(w, SIM_STEP_LOGGED_IN, d->index, ev->u.logged_in.generation, 0);
+    d->logged_in = true;
+    d->manual = false;
+    d->disk.may_return = true;
+    d->link->watch.client_live = true;
+    d->link->watch.client_sent_ms = w->now_ms;
+    sim_device_fill_outbox(w, d);
+}
+
+static void ask_person(struct sim_world *w, struct sim_device *d,
+                       uint64_t generation)
+{
+    static const uint32_t patience[] = {500, 5000, 60000, 200000};
+    d->forbidden = true;
+    d->disk.may_return = false;
+    d->question_generation = generation;
+    d->question = w->step_count;
+    uint64_t in_ms = w->calm
+                         ? 100
+                         : sim_rng_between(&w->rng, 100,
+                                           patience[sim_rng_below(&w->rng, 4)]);
+    sim_queue_push(&w->queue, w->now_ms + in_ms, SIM_EV_DECIDES, d->index,
+                   d->question);
+}
+
+static void new_id(struct sim_world *w, struct sim_device *d)
+{
+    sim_step(w, SIM_STEP_NEW_ID, d->index, 0, 0);
+    w->stale++;
+    if (!d->copied) {
+        sim_fail(w, "LOGIN-2", "%s is no copy, and refused as one", d->name);
+    }
+    d->copied = false;
+    d->take_over = 0;
+    sim_rng_fill(&w->rng, d->disk.id.bytes, sizeof d->disk.id.bytes);
+    d->disk.attempt = 0;
+    if (roam_client_set_device_id(&d->client, d->disk.id.bytes) !=
+        ROAM_STATUS_OK) {
+        sim_fail(w, "client", "%s: set_device_id", d->name);
+        return;
+    }
+    uint64_t attempt = ++d->disk.attempt;
+    sim_step(w, SIM_STEP_LOGS_IN, d->index, attempt, 0);
+    if (roam_client_login(&d->client, attempt, 0, w->now_ms) !=
+        ROAM_STATUS_OK) {
+        sim_fail(w, "client", "%s: login with a new id", d->name);
+    }
+}
+
+static void on_refused(struct sim_world *w, struct sim_device *d,
+                       const struct roam_event *ev)
+{
+    sim_step(w, SIM_STEP_REFUSED, d->index, ev->u.refused.reason,
+             ev->u.refused.generation);
+    switch (ev->u.refused.reason) {
+    case ROAM_REFUSED_OCCUPIED:
+    case ROAM_REFUSED_KICKED:
+    case ROAM_REFUSED_FREE:
+        ask_person(w, d, ev->u.refused.generation);
+        return;
+    case ROAM_REFUSED_STALE:
+        new_id(w, d);
+        return;
+    default:
+        sim_fail(w, "LOGIN-8", "%s: refused %d", d->name, ev->u.refused.reason);
+    }
+}
+
+/* --------------------------------------------------------------- entries */
+
+static void unsaved_add(struct sim_world *w, struct sim_device *d,
+                        const struct sim_unsaved *u)
+{
+    d->unsaved = sim_grow(d->unsaved, &d->unsaved_cap, d->unsaved_count,
+                          sizeof *d->unsaved);
+    d->unsaved[d->unsaved_count++] = *u;
+    d->handed = u->entry.version;
+    sim_device_store_soon(w, d);
+}
+
+static void on_reset(struct sim_world *w, struct sim_device *d,
+                     const struct roam_event *ev)
+{
+    sim_step(w, SIM_STEP_RESET, d->index, ev->u.reset.head, ev->u.reset.reason);
+    w->resets++;
+    d->unsaved_at = d->unsaved_count; /* what lies before it is void */
+    struct sim_unsaved u = {.is_reset = true};
+    u.entry.version = ev->u.reset.head;
+    unsaved_add(w, d, &u);
+}
+
+static struct sim_stored stored_from(const struct roam_entry_event *e)
+{
+    struct sim_stored s = {e->version, e->prev_version, e->msg_id,
+                           e->kind,    e->cut_size,     0};
+    if (e->kind == ROAM_KIND_MESSAGE) {
+        s.content = sim_hash(0, e->conversation.data, e->conversation.len);
+        s.content = sim_hash(s.content, e->sender.data, e->sender.len);
+        s.content =
+            sim_hash(s.content, e->content_type.data, e->content_type.len);
+        s.content = sim_hash(s.content, e->body.data, e->body.len);
+    }
+    return s;
+}
+
+static void check_entry(struct sim_world *w, struct sim_device *d,
+                        const struct sim_stored *s, uint64_t client_msg_id)
+{
+    size_t number = 0;
+    if (!sim_oracle_find(w, d->user, s->version, &number) || number == 0) {
+        sim_fail(w, "PUSH-5", "%s gets entry %" PRIu64 " that is not stored",
+                 d->name, s->version);
+        return;
+    }
+    const struct sim_line *line = sim_oracle_line(w, d->user, number);
+    if (s->prev_version != d->handed || line->prev_version != d->handed) {
+        sim_fail(w, "CHAIN-4",
+                 "%s at %" PRIu64 " gets entry %" PRIu64 " behind %" PRIu64,
+                 d->name, d->handed, s->version, s->prev_version);
+    }
+    if (s->kind == ROAM_KIND_NOOP) {
+        if (mine(d, line->message) == NULL) {
+            sim_fail(w, "PUSH-2", "%s gets a NOOP for what it has not",
+                     d->name);
+        }
+        return;
+    }
+    struct sim_stored must = sim_stored_of(
+        line, d->user,
+        sim_body_limit(d->config.rx_bytes - ROAM_FRAME_HEADER_BYTES,
+                       d->config.inflated_bytes));
+    if (memcmp(&must, s, sizeof must) != 0) {
+        sim_fail(w, "PUSH-6", "%s: entry %" PRIu64 " is not what was sent",
+                 d->name, s->version);
+    }
+    if (client_msg_id != 0 && client_msg_id != line->message->client_msg_id) {
+        sim_fail(w, "PUSH-4", "%s: entry %" PRIu64 " has another's id", d->name,
+                 s->version);
+    }
+}
+
+static void on_entry(struct sim_world *w, struct sim_device *d,
+                     const struct roam_entry_event *e)
+{
+    sim_step(w, SIM_STEP_ENTRY, d->index, e->version, e->prev_version);
+    struct sim_unsaved u = {false, stored_from(e)};
+    check_entry(w, d, &u.entry, e->client_msg_id);
+    unsaved_add(w, d, &u);
+}
+
+/* ---------------------------------------------------------------- answers */
+
+static bool answered(struct sim_world *w, struct sim_device *d,
+                     uint64_t client_msg_id)
+{
+    struct sim_disk *disk = &d->disk;
+    for (size_t i = 0; i < disk->draft_count; i++) {
+        if (disk->drafts[i].message->client_msg_id == client_msg_id) {
+            disk->draft_count--;
+            memmove(&disk->drafts[i], &disk->drafts[i + 1],
+                    (disk->draft_count - i) * sizeof *disk->drafts);
+            return true;
+        }
+    }
+    sim_fail(w, "SEND-2", "%s: an answer to nothing: %" PRIx64, d->name,
+             client_msg_id);
+    return false;
+}
+
+static void on_sent(struct sim_world *w, struct sim_device *d,
+                    const struct roam_event *ev)
+{
+    uint64_t id = ev->u.sent.client_msg_id;
+    sim_step(w, SIM_STEP_SENT, d->index, id, ev->u.sent.msg_id);
+    const struct sim_message *m = sim_oracle_message(w, id);
+    if (!answered(w, d, id)) {
+        return;
+    }
+    if (m == NULL || !m->stored || m->msg_id != ev->u.sent.msg_id) {
+        sim_fail(w, "SEND-3", "%s is told that %" PRIx64 " is stored", d->name,
+                 id);
+    }
+}
+
+static void on_send_failed(struct sim_world *w, struct sim_device *d,
+                           const struct roam_event *ev)
+{
+    uint64_t id = ev->u.send_failed.client_msg_id;
+    sim_step(w, SIM_STEP_SEND_FAILED, d->index, id, ev->u.send_failed.code);
+    const struct sim_message *m = sim_oracle_message(w, id);
+    if (!answered(w, d, id)) {
+        return;
+    }
+    if (m == NULL || m->must_fail != ev->u.send_failed.code) {
+        sim_fail(w, "SEND-7", "%s: code %" PRIu32 ", must be %" PRIu32, d->name,
+                 ev->u.send_failed.code, m == NULL ? 0 : m->must_fail);
+    }
+}
+
+/* ---------------------------------------------------------------- endings */
+
+static void on_kicked(struct sim_world *w, struct sim_device *d,
+                      const struct roam_event *ev)
+{
+    d->kicked = ev->u.kicked.reason;
+    sim_step(w, SIM_STEP_KICKED, d->index, ev->u.kicked.reason, 0);
+    if (d->kicked == ROAM_KICK_TAKEN_OVER ||
+        d->kicked == ROAM_KICK_SUPERSEDED ||
+        d->kicked == ROAM_KICK_LOGGED_OUT) {
+        d->disk.may_return = false;
+    }
+}
+
+/* Servers and clients here are correct: these cannot be. */
+static void check_status(struct sim_world *w, struct sim_device *d,
+                         enum roam_status status)
+{
+    bool fine = status == ROAM_STATUS_OK || status == ROAM_STATUS_SILENT ||
+                (status == ROAM_STATUS_NO_PROGRESS && sim_is_slow(w));
+    if (!fine) {
+        sim_fail(w, "client", "%s closes: %s", d->name,
+                 roam_status_text(status));
+    }
+}
+
+static void check_return(struct sim_world *w, struct sim_device *d,
+                         const struct roam_event *ev)
+{
+    bool kicked_out = d->kicked == ROAM_KICK_TAKEN_OVER ||
+                      d->kicked == ROAM_KICK_SUPERSEDED ||
+                      d->kicked == ROAM_KICK_LOGGED_OUT;
+    if (!ev->u.close.reconnect) {
+        return;
+    }
+    if (kicked_out) {
+        sim_fail(w, "KICK-7", "%s comes back by itself", d->name);
+    }
+    if (d->forbidden) {
+        sim_fail(w, "LOGIN-18", "%s comes back by itself", d->name);
+    }
+    if (ev->u.close.reconnect_at_ms > w->now_ms + RETURN_MS_MAX) {
+        sim_fail(w, "TIME-6", "%s comes back too late", d->name);
+    }
+}
+
+static void on_close(struct sim_world *w, struct sim_device *d,
+                     const struct roam_event *ev)
+{
+    sim_step(w, SIM_STEP_CLOSE, d->index, (uint64_t)(-ev->u.close.status),
+             ev->u.close.reconnect);
+    check_status(w, d, ev->u.close.status);
+    check_return(w, d, ev);
+    d->logged_in = false;
+    if (d->link != NULL) {
+        struct sim_link *l = d->link;
+        d->link = NULL;
+        sim_link_client_closes(w, l);
+        roam_client_closed(&d->client, w->now_ms);
+    }
+    if (ev->u.close.reconnect && !d->forbidden) {
+        uint64_t at = ev->u.close.reconnect_at_ms;
+        sim_device_connect_in(w, d, at > w->now_ms ? at - w->now_ms : 0);
+    }
+}
+
+static void on_event(struct sim_world *w, struct sim_device *d,
+                     const struct roam_event *ev)
+{
+    switch (ev->type) {
+    case ROAM_EVENT_NONE:
+        return;
+    case ROAM_EVENT_LOGGED_IN:
+        on_logged_in(w, d, ev);
+        return;
+    case ROAM_EVENT_REFUSED:
+        on_refused(w, d, ev);
+        return;
+    case ROAM_EVENT_RESET:
+        on_reset(w, d, ev);
+        return;
+    case ROAM_EVENT_ENTRY:
+        on_entry(w, d, &ev->u.entry);
+        return;
+    case ROAM_EVENT_SYNCED:
+        sim_step(w, SIM_STEP_SYNCED, d->index, ev->u.synced.version, 0);
+        return;
+    case ROAM_EVENT_SENT:
+        on_sent(w, d, ev);
+        return;
+    case ROAM_EVENT_SEND_FAILED:
+        on_send_failed(w, d, ev);
+        return;
+    case ROAM_EVENT_KICKED:
+        on_kicked(w, d, ev);
+        return;
+    case ROAM_EVENT_CLOSE:
+        on_close(w, d, ev);
+        return;
+    }
+}
+
+/* --------------------------------------------------------------- pumping */
+
+static void drain_events(struct sim_world *w, struct sim_device *d)
+{
+    struct roam_event ev;
+    do {
+        roam_client_next_event(&d->client, &ev, w->now_ms);
+        on_event(w, d, &ev);
+    } while (ev.type != ROAM_EVENT_NONE && !w->failed);
+    sim_device_fill_outbox(w, d);
+}
+
+static void arrange_tick(struct sim_world *w, struct sim_device *d)
+{
+    uint64_t deadline = roam_client_deadline_ms(&d->client);
+    if (deadline < w->now_ms) {
+        deadline = w->now_ms;
+    }
+    if (deadline < d->tick_at_ms) {
+        d->tick_at_ms = deadline;
+        sim_queue_push(&w->queue, deadline, SIM_EV_DEVICE_TICK, d->index, 0);
+    }
+}
+
+void sim_device_pump(struct sim_world *w, struct sim_device *d)
+{
+    if (!d->on || w->failed) {
+        return;
+    }
+    drain_events(w, d);
+    if (d->link != NULL) {
+        sim_link_pull_client(w, d->link);
+    }
+    arrange_tick(w, d);
+}
+
+void sim_device_feed(struct sim_world *w, struct sim_device *d,
+                     const uint8_t *data, size_t len)
+{
+    struct sim_link *l = d->link;
+    bool idle = false; /* it took nothing, though no event waits */
+    while (len > 0 && d->link == l && l != NULL && !w->failed) {
+        ptrdiff_t n = roam_client_feed(&d->client, data, len, w->now_ms);
+        if (n < 0) {
+            break; /* CLOSE waits */
+        }
+        if (n == 0 && idle) {
+            sim_fail(w, "client", "%s: the engine takes nothing", d->name);
+        }
+        idle = n == 0;
+        data += n;
+        len -= (size_t)n;
+        drain_events(w, d);
+    }
+    sim_device_pump(w, d);
+}
+
+void sim_device_transport_gone(struct sim_world *w, struct sim_device *d)
+{
+    d->link = NULL;
+    roam_client_closed(&d->client, w->now_ms);
+    sim_device_pump(w, d);
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What must be: a second server without storage, sockets or sessions. It
+ * sees every write when the store carries it out, decides on it by itself,
+ * and compares the store's answer and the store's timelines with its own.
+ *
+ * A *line* is an entry of a timeline as the oracle has it, for ever: also
+ * when the store has trimmed it. */
+#ifndef SIM_ORACLE_H
+#define SIM_ORACLE_H
+
+#include "roam.h"
+#include "sim.h"
+#include "store.h"
+
+/* A device_id. */
+struct sim_id {
+    uint8_t bytes[ROAM_DEVICE_ID_BYTES];
+};
+
+/* A message that a person wrote. */
+struct sim_message {
+    uint64_t client_msg_id;
+    uint32_t user;      /* who wrote it */
+    uint32_t must_fail; /* roam_v1_ErrorCode; 0: it can be stored */
+    struct roam_bytes conversation, content_type, body;
+    /* Since the store has it: */
+    bool stored;
+    bool told; /* a SEND_OK for it left the server */
+    uint64_t msg_id;
+    uint64_t stored_ms;   /* wall clock of the SEND, since 2020-01-01 UTC */
+    struct sim_id device; /* the session that it was stored for */
+    uint64_t generation, attempt;
+    uint64_t version[SIM_USERS]; /* 0: not on this timeline */
+};
+
+struct sim_line {
+    uint64_t version, prev_version;
+    struct sim_message *message;
+};
+
+void sim_oracle_open(struct sim_world *w);
+void sim_oracle_close(struct sim_world *w);
+const char *sim_oracle_user_name(uint32_t user);
+const char *sim_oracle_token(uint32_t user);
+/* SIM_USERS: no such user. */
+uint32_t sim_oracle_user(struct roam_bytes name);
+
+/* A new message with a random id. The slices are kept. */
+struct sim_message *sim_oracle_message_new(struct sim_world *w, uint32_t user,
+                                           struct roam_bytes conversation,
+                                           struct roam_bytes content_type,
+                                           struct roam_bytes body);
+/* NULL: nobody wrote this. */
+struct sim_message *sim_oracle_message(const struct sim_world *w,
+                                       uint64_t client_msg_id);
+
+/* How many messages are stored. */
+size_t sim_oracle_stored(const struct sim_world *w);
+
+/* The store carried this out (told: its answer stands in the request).
+ * Call sim_oracle_scan() afterwards. */
+void sim_oracle_login(struct sim_world *w, const struct roam_store_login *in,
+                      bool told);
+void sim_oracle_logout(struct sim_world *w, const struct roam_store_logout *in,
+                       bool told);
+void sim_oracle_send(struct sim_world *w, const struct roam_store_send *in,
+                     bool told);
+/* Compares the store's timelines with the lines; takes over the versions of
+ * what was sent since, and nothing else may be there. deep: contents too. */
+void sim_oracle_scan(struct sim_world *w, bool deep);
+/* The store trimmed up to a version. */
+void sim_oracle_trim(struct sim_world *w, uint32_t user, uint64_t version);
+
+/* Who may have a slot now. */
+bool sim_oracle_holds(const struct sim_world *w, uint32_t user, uint32_t type,
+                      const struct sim_id *device, uint64_t generation,
+                      uint64_t attempt);
+bool sim_oracle_is_holder(const struct sim_world *w, uint32_t user,
+                          uint32_t type, const struct sim_id *device);
+
+/* Lines of a timeline; lines are numbered from 1, and number 0 is what lies
+ * before the first, with version 0. */
+uint64_t sim_oracle_head(const struct sim_world *w, uint32_t user);
+size_t sim_oracle_count(const struct sim_world *w, uint32_t user);
+/* The number of the line with this version; false: there is none. */
+bool sim_oracle_find(const struct sim_world *w, uint32_t user, uint64_t version,
+                     size_t *number);
+const struct sim_line *sim_oracle_line(const struct sim_world *w, uint32_t user,
+                                       size_t number);
+/* The number of the newest line that was trimmed; 0: none. */
+size_t sim_oracle_floor(const struct sim_world *w, uint32_t user);
+
+/* SEND_OK for this message left the server. */
+void sim_oracle_told(struct sim_world *w, struct sim_message *m);
+/* The newest version of a timeline for which that is so. */
+uint64_t sim_oracle_told_head(const struct sim_world *w, uint32_t user);
+
+/* The conversation of a message as this user sees it. */
+struct roam_bytes sim_oracle_conversation(const struct sim_message *m,
+                                          uint32_t user);
+/* A person told this device to take over this generation, once. */
+void sim_oracle_person_takes(struct sim_world *w, const struct sim_id *device,
+                             uint64_t generation);
+
+bool sim_same_bytes(const void *a, size_t a_len, const void *b, size_t b_len);
+bool sim_same_id(const struct sim_id *a, const struct sim_id *b);
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The inside of the oracle, shared by its two files. */
+#ifndef SIM_ORACLE_STATE_H
+#define SIM_ORACLE_STATE_H
+
+#include "oracle.h"
+
+/* A server need not remember more holders of a slot than this, section 5.1;
+ * nor has a seed more. */
+#define SIM_PAST_MAX 16u
+#define SIM_ROWS_MAX 64u
+/* Takeovers of which a late LOGIN may still be under way. */
+#define SIM_ACTS_MAX 256u
+#define SIM_TYPES 7u
+
+struct sim_slot {
+    bool held;
+    struct sim_id holder;
+    uint64_t generation, attempt;
+    struct sim_id past[SIM_PAST_MAX]; /* held it and did not log out */
+    size_t past_count;
+};
+
+/* A device by the store's numbers. */
+struct sim_row {
+    int64_t user_row, row;
+    uint32_t user;
+    struct sim_id device;
+};
+
+/* A takeover that a person asked for. */
+struct sim_act {
+    struct sim_id device;
+    uint64_t generation; /* 0: used up */
+};
+
+struct sim_timeline {
+    struct sim_line *lines; /* from number 1 at index 0 */
+    size_t count, cap;
+    size_t floor; /* lines that were trimmed */
+    /* Stored, but its version has not been seen yet. */
+    struct sim_message **due;
+    size_t due_count, due_cap, due_seen;
+};
+
+struct sim_oracle {
+    struct sim_message **messages;
+    size_t message_count, message_cap;
+    struct sim_slot slots[SIM_USERS][SIM_TYPES];
+    struct sim_timeline timelines[SIM_USERS];
+    struct sim_row rows[SIM_ROWS_MAX];
+    size_t row_count;
+    struct sim_act acts[SIM_ACTS_MAX];
+    size_t act_count;
+    /* The last msg_id of alice's notes, bob's notes, and of the two. */
+    uint64_t last_msg_id[SIM_USERS + 1];
+    uint64_t told_msg_id; /* by the answer to the newest send; 0: none */
+    size_t told_count;
+    uint64_t told_head[SIM_USERS];
+};
+
+#endif

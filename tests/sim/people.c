@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The persons: they write, open and close apps, log out, and say yes or no
+ * when a device asks whether it may take a slot over. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "device.h"
+#include "roam.pb.h"
+#include "server.h"
+
+#define ACT_MS_MAX 6000u
+#define BURST_MAX 25u
+/* Longer than any draft that a person has patience for. */
+#define DRAFTS_MAX 40u
+
+/* ----------------------------------------------------------------- texts */
+
+static struct roam_bytes text(const char *s)
+{
+    return (struct roam_bytes){(const uint8_t *)s, strlen(s)};
+}
+
+static struct roam_bytes draw_conversation(struct sim_world *w, uint32_t user)
+{
+    if (sim_rng_chance(&w->rng, 20)) {
+        return text("nobody");
+    }
+    bool notes = sim_rng_chance(&w->rng, 150);
+    return text(sim_oracle_user_name(notes ? user : 1 - user));
+}
+
+static struct roam_bytes draw_type(struct sim_world *w)
+{
+    static const char *const types[] = {"", "", "", "text/markdown",
+                                        "application/octet-stream"};
+    return text(types[sim_rng_below(&w->rng, 5)]);
+}
+
+static size_t draw_length(struct sim_world *w)
+{
+    size_t longest = w->server->config.max_body;
+    uint32_t dice = sim_rng_below(&w->rng, 100);
+    if (dice < 70) {
+        return sim_rng_below(&w->rng, 80);
+    }
+    if (dice < 96) {
+        return sim_rng_below(&w->rng, 900);
+    }
+    return longest - 1 + sim_rng_below(&w->rng, 3);
+}
+
+static struct roam_bytes draw_body(struct sim_world *w)
+{
+    static const char words[] = "the quick brown fox jumps over a lazy dog ";
+    struct roam_bytes body = {NULL, draw_length(w)};
+    uint8_t *bytes = sim_alloc(w, body.len + 1);
+    body.data = bytes;
+    if (sim_rng_chance(&w->rng, 100)) {
+        sim_rng_fill(&w->rng, bytes, body.len);
+        return body;
+    }
+    size_t at = sim_rng_below(&w->rng, sizeof words - 1);
+    for (size_t i = 0; i < body.len; i++) {
+        bytes[i] = (uint8_t)words[(at + i) % (sizeof words - 1)];
+    }
+    return body;
+}
+
+void sim_people_write(struct sim_world *w, struct sim_device *d)
+{
+    if (!d->on || d->disk.draft_count > DRAFTS_MAX) {
+        return;
+    }
+    struct roam_bytes conversation = draw_conversation(w, d->user);
+    struct roam_bytes type = draw_type(w);
+    struct roam_bytes body = draw_body(w);
+    struct sim_message *m =
+        sim_oracle_message_new(w, d->user, conversation, type, body);
+    if (sim_oracle_user(conversation) == SIM_USERS) {
+        m->must_fail = roam_v1_ErrorCode_NO_SUCH_CONVERSATION;
+    }
+    if (body.len > w->server->config.max_body) {
+        m->must_fail = roam_v1_ErrorCode_BODY_TOO_LONG;
+    }
+    w->written++;
+    sim_device_write(w, d, m);
+}
+
+/* ------------------------------------------------------------------ acts */
+
+static struct sim_device *any_device(struct sim_world *w)
+{
+    struct sim_device *d = NULL;
+    do {
+        d = &w->devices[sim_rng_below(&w->rng, SIM_DEVICES)];
+    } while (!d->exists);
+    return d;
+}
+
+static void open_or_wake(struct sim_world *w, struct sim_device *d)
+{
+    if (d->question != 0) {
+        return; /* the person is looking at it already */
+    }
+    sim_device_open_app(w, d);
+}
+
+void sim_people_act(struct sim_world *w)
+{
+    if (w->calm) {
+        return;
+    }
+    struct sim_device *d = any_device(w);
+    uint32_t dice = sim_rng_below(&w->rng, 100);
+    if (dice < 45) {
+        sim_people_write(w, d);
+    } else if (dice < 50) {
+        uint32_t count = 1 + sim_rng_below(&w->rng, BURST_MAX);
+        for (uint32_t i = 0; i < count && !w->failed; i++) {
+            sim_people_write(w, d);
+        }
+    } else if (dice < 90) {
+        open_or_wake(w, d);
+    } else if (dice < 96) {
+        sim_device_put_away(w, d);
+    } else {
+        sim_device_log_out(w, d);
+    }
+    sim_queue_push(&w->queue,
+                   w->now_ms + sim_rng_between(&w->rng, 1, ACT_MS_MAX),
+                   SIM_EV_PERSON, 0, 0);
+}
+
+void sim_people_decide(struct sim_world *w, struct sim_device *d, uint64_t b)
+{
+    if (!d->on || d->question != b || b == 0) {
+        return;
+    }
+    bool yes =
+        w->calm ? d->chosen : sim_rng_chance(&w->rng, d->manual ? 700 : 250);
+    sim_device_answer(w, d, yes);
+}

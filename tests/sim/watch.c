@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Taking streams apart into frames, and the client's side of them. */
+#include "watch.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "device.h"
+#include "net.h"
+#include "server.h"
+
+/* A tick is as exact as the simulator's clock; this is for frames that wait
+ * for room in between. */
+#define HEARTBEAT_SLACK_MS 1000u
+
+typedef void (*frame_fn)(struct sim_world *w, struct sim_link *l,
+                         const struct roam_message *m, size_t payload_bytes);
+
+/* ------------------------------------------------------------------ taps */
+
+static void tap_open(struct sim_tap *t)
+{
+    memset(t, 0, sizeof *t);
+    roam_reader_init(&t->reader, NULL, 0, ROAM_FRAME_MAX);
+}
+
+void sim_watch_open(struct sim_world *w, struct sim_link *l)
+{
+    tap_open(&l->watch.client_out);
+    tap_open(&l->watch.server_in);
+    tap_open(&l->watch.server_out);
+    l->watch.opened_ms = w->now_ms;
+    l->watch.heard_ms = w->now_ms;
+}
+
+void sim_watch_close(struct sim_link *l)
+{
+    free(l->watch.client_out.reader.buf);
+    free(l->watch.server_in.reader.buf);
+    free(l->watch.server_out.reader.buf);
+}
+
+static void tap_grow(struct sim_tap *t)
+{
+    size_t need = roam_reader_need(&t->reader);
+    t->reader.buf = realloc(t->reader.buf, need);
+    if (t->reader.buf == NULL) {
+        abort();
+    }
+    t->reader.cap = need;
+}
+
+/* A number that tells steps with this frame apart. */
+static uint64_t key_of(const struct roam_message *m)
+{
+    switch (m->type) {
+    case ROAM_LOGIN:
+        return m->u.login.attempt;
+    case ROAM_SYNC:
+        return m->u.sync.cursor;
+    case ROAM_ACK:
+        return m->u.ack.version;
+    case ROAM_SEND:
+        return m->u.send.client_msg_id;
+    case ROAM_PING:
+        return m->u.ping.id;
+    case ROAM_LOGIN_OK:
+        return m->u.login_ok.generation;
+    case ROAM_REFUSED:
+        return (uint64_t)m->u.refused.reason;
+    case ROAM_KICK:
+        return (uint64_t)m->u.kick.reason;
+    case ROAM_SYNC_OK:
+        return m->u.sync_ok.head;
+    case ROAM_PUSH:
+        return m->u.push.version;
+    case ROAM_BATCH:
+        return m->u.batch.last_version;
+    case ROAM_SEND_OK:
+        return m->u.send_ok.client_msg_id;
+    case ROAM_PONG:
+        return m->u.pong.head;
+    case ROAM_ERROR:
+        return m->u.error.ref;
+    default:
+        return 0;
+    }
+}
+
+static void tap_frame(struct sim_world *w, struct sim_link *l,
+                      enum sim_step step, frame_fn fn, uint8_t type,
+                      struct roam_slice payload)
+{
+    struct roam_message m;
+    if (roam_frame_name(type) == NULL ||
+        roam_message_decode(type, payload, &m) !=
+            roam_v1_ErrorCode_ERROR_UNSPECIFIED) {
+        sim_fail(w, "FRAME-1", "#%u: broken frame of type %02x", l->number,
+                 type);
+        return;
+    }
+    sim_step(w, step, l->number, type, key_of(&m));
+    fn(w, l, &m, payload.len);
+}
+
+static void tap_feed(struct sim_world *w, struct sim_link *l, struct sim_tap *t,
+                     enum sim_step step, frame_fn fn, const uint8_t *data,
+                     size_t len)
+{
+    struct roam_slice in = {data, len};
+    while (!w->failed) {
+        uint8_t type = 0;
+        struct roam_slice payload = {NULL, 0};
+        switch (roam_reader_next(&t->reader, &in, &type, &payload)) {
+        case ROAM_READER_MORE:
+            return;
+        case ROAM_READER_ROOM:
+            tap_grow(t);
+            break;
+        case ROAM_READER_FRAME:
+            tap_frame(w, l, step, fn, type, payload);
+            break;
+        case ROAM_READER_TOO_LONG:
+            sim_fail(w, "FRAME-1", "#%u: a frame without end", l->number);
+            return;
+        }
+    }
+}
+
+/* ---------------------------------------------------------------- client */
+
+static void check_heartbeat(struct sim_world *w, const struct sim_link *l)
+{
+    const struct sim_watch *t = &l->watch;
+    bool full = l->client_full_ms >= t->client_sent_ms;
+    if (t->client_live && !t->client_left && !full &&
+        w->now_ms - t->client_sent_ms > w->heartbeat_ms + HEARTBEAT_SLACK_MS) {
+        sim_fail(w, "TIME-1", "#%u: nothing from the client for %" PRIu64 " ms",
+                 l->number, w->now_ms - t->client_sent_ms);
+    }
+}
+
+static void client_frame(struct sim_world *w, struct sim_link *l,
+                         const struct roam_message *m, size_t payload_bytes)
+{
+    const struct sim_device *d = l->device;
+    if (payload_bytes > w->server->config.max_frame) {
+        sim_fail(w, "FRAME-3", "%s sends %zu bytes", d->name, payload_bytes);
+    }
+    if (l->watch.client_left) {
+        sim_fail(w, "TIME-1", "%s sends %s behind LOGOUT", d->name,
+                 roam_frame_name(m->type));
+    }
+    l->watch.client_left = m->type == ROAM_LOGOUT;
+    if (m->type == ROAM_ACK && m->u.ack.version > d->disk.cursor) {
+        sim_fail(w, "ACK-1", "%s acks %" PRIu64 ", has stored %" PRIu64,
+                 d->name, m->u.ack.version, d->disk.cursor);
+    }
+    if (m->type == ROAM_LOGIN && m->u.login.attempt != d->disk.attempt) {
+        sim_fail(w, "LOGIN-2", "%s sends attempt %" PRIu64 ", stored %" PRIu64,
+                 d->name, m->u.login.attempt, d->disk.attempt);
+    }
+}
+
+void sim_watch_client_out(struct sim_world *w, struct sim_link *l,
+                          const uint8_t *data, size_t len)
+{
+    check_heartbeat(w, l);
+    l->watch.client_sent_ms = w->now_ms;
+    tap_feed(w, l, &l->watch.client_out, SIM_STEP_CLIENT_OUT, client_frame,
+             data, len);
+}
+
+/* -------------------------------------------------------- to the server */
+
+static void take_login(struct sim_watch *t, const roam_v1_Login *login)
+{
+    struct roam_bytes user = {(const uint8_t *)login->user,
+                              strlen(login->user)};
+    t->asked = true;
+    t->sync_asked = false;
+    t->user = sim_oracle_user(user);
+    t->type = (uint32_t)login->device_type;
+    memcpy(t->device.bytes, login->device_id.bytes, sizeof t->device.bytes);
+    t->attempt = login->attempt;
+    t->max_frame = login->max_frame;
+}
+
+/* A second SYNC says that the server left something out, or took very long.
+ * It would hide a delivery that stands still, so it needs an excuse. */
+static void check_second_sync(struct sim_world *w, const struct sim_link *l)
+{
+    if (l->watch.delivering && !sim_is_slow(w)) {
+        sim_fail(w, "PING-3", "#%u: %s starts its delivery again", l->number,
+                 l->device->name);
+    }
+}
+
+static void take_sync(struct sim_watch *t, const roam_v1_Sync *sync)
+{
+    if (!t->asked && !t->live) {
+        return; /* behind a LOGIN that was refused */
+    }
+    t->sync_asked = true;
+    t->asked_for = (struct sim_sync_asked){sync->cursor, sync->max_entries,
+                                           sync->max_unacked,
+                                           sync->max_inflated, sync->codecs};
+}
+
+static void take_ack(struct sim_world *w, struct sim_watch *t, uint64_t version)
+{
+    size_t number = 0;
+    if (sim_oracle_find(w, t->user, version, &number) && number > t->acked) {
+        t->acked = number;
+    }
+}
+
+static void take_send(struct sim_world *w, struct sim_link *l,
+                      uint64_t client_msg_id)
+{
+    struct sim_watch *t = &l->watch;
+    if (t->send_count == SIM_SENDS_KEPT) {
+        sim_fail(w, "SEND-12", "#%u: %zu sends without an answer", l->number,
+                 t->send_count);
+        return;
+    }
+    t->sends[t->send_count++] = client_msg_id;
+}
+
+static void take_ping(struct sim_world *w, struct sim_watch *t, uint64_t id)
+{
+    if (t->ping_count == SIM_PINGS_KEPT) {
+        memmove(&t->pings[0], &t->pings[1],
+                (SIM_PINGS_KEPT - 1) * sizeof t->pings[0]);
+        t->ping_count--;
+    }
+    t->pings[t->ping_count].id = id;
+    t->pings[t->ping_count].fence = sim_oracle_told_head(w, t->user);
+    t->ping_count++;
+}
+
+static void server_gets(struct sim_world *w, struct sim_link *l,
+                        const struct roam_message *m, size_t payload_bytes)
+{
+    (void)payload_bytes;
+    struct sim_watch *t = &l->watch;
+    switch (m->type) {
+    case ROAM_LOGIN:
+        take_login(t, &m->u.login);
+        return;
+    case ROAM_SYNC:
+        check_second_sync(w, l);
+        take_sync(t, &m->u.sync);
+        return;
+    case ROAM_ACK:
+        take_ack(w, t, m->u.ack.version);
+        return;
+    case ROAM_SEND:
+        take_send(w, l, m->u.send.client_msg_id);
+        return;
+    case ROAM_PING:
+        take_ping(w, t, m->u.ping.id);
+        return;
+    case ROAM_LOGOUT:
+        t->leaving = true; /* the store takes its time */
+        return;
+    default:
+        return;
+    }
+}
+
+void sim_watch_server_in(struct sim_world *w, struct sim_link *l,
+                         const uint8_t *data, size_t len)
+{
+    tap_feed(w, l, &l->watch.server_in, SIM_STEP_SERVER_IN, server_gets, data,
+             len);
+}
+
+void sim_watch_server_out(struct sim_world *w, struct sim_link *l,
+                          const uint8_t *data, size_t len)
+{
+    tap_feed(w, l, &l->watch.server_out, SIM_STEP_SERVER_OUT,
+             sim_watch_frame_out, data, len);
+}
+
+/* ----------------------------------------------------------------- sweep */
+
+void sim_watch_sweep(struct sim_world *w, const struct sim_link *l)
+{
+    const struct sim_watch *t = &l->watch;
+    size_t under_way = l->to_server.len - l->to_server.at;
+    if (l->client_open && !l->cut && under_way < l->to_server.room) {
+        check_heartbeat(w, l);
+    }
+    /* Two and a half heartbeats, [TIME-2]. */
+    uint64_t longest = 5ull * w->heartbeat_ms / 2 + HEARTBEAT_SLACK_MS;
+    if (t->live && !t->kicked && !t->leaving && l->session != NULL &&
+        !t->was_stuck && w->now_ms - t->heard_ms > longest) {
+        sim_fail(w, "TIME-2", "#%u lives, silent for %" PRIu64 " ms", l->number,
+                 w->now_ms - t->heard_ms);
+    }
+}

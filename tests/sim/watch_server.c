@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What leaves the server: logins, endings, answers. Entries are in
+ * watch_delivery.c. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "device.h"
+#include "net.h"
+#include "server.h"
+#include "watch.h"
+
+/* ----------------------------------------------------------------- slots */
+
+/* Is session a older than b? */
+static bool older(const struct sim_watch *a, const struct sim_watch *b)
+{
+    return a->generation != b->generation ? a->generation < b->generation
+                                          : a->attempt < b->attempt;
+}
+
+static bool is_live(const struct sim_link *l)
+{
+    return l->server_open && l->watch.live && !l->watch.kicked;
+}
+
+static void displace(struct sim_world *w, struct sim_link *l)
+{
+    if (!l->watch.displaced) {
+        l->watch.displaced = true;
+        w->displaced++;
+    }
+}
+
+static void find_displaced(struct sim_world *w, struct sim_link *l)
+{
+    for (uint32_t i = 0; i < w->link_count; i++) {
+        struct sim_link *m = w->links[i];
+        if (m == l || !is_live(m) || m->watch.user != l->watch.user ||
+            m->watch.type != l->watch.type) {
+            continue;
+        }
+        displace(w, older(&m->watch, &l->watch) ? m : l);
+    }
+}
+
+void sim_watch_slots(struct sim_world *w)
+{
+    for (uint32_t i = 0; w->displaced != 0 && i < w->link_count; i++) {
+        struct sim_link *l = w->links[i];
+        if (!l->watch.displaced) {
+            continue;
+        }
+        if (!is_live(l)) {
+            l->watch.displaced = false;
+            w->displaced--;
+        } else if (roam_session_pending(l->session).len == 0) {
+            sim_fail(w, "KICK-1", "#%u lives beside a younger session",
+                     l->number);
+            return;
+        }
+    }
+}
+
+/* ----------------------------------------------------------------- login */
+
+static bool awaits_answer(struct sim_world *w, struct sim_link *l)
+{
+    if (!l->watch.asked || l->watch.live) {
+        sim_fail(w, "LOGIN-5", "#%u: an answer to no login", l->number);
+        return false;
+    }
+    l->watch.asked = false;
+    return true;
+}
+
+static void login_ok(struct sim_world *w, struct sim_link *l,
+                     const roam_v1_LoginOk *ok)
+{
+    if (!awaits_answer(w, l)) {
+        return;
+    }
+    struct sim_watch *t = &l->watch;
+    t->live = true;
+    t->generation = ok->generation;
+    if (ok->head > sim_oracle_head(w, t->user)) {
+        sim_fail(w, "PUSH-5", "#%u: head %" PRIu64 " is not stored", l->number,
+                 ok->head);
+    }
+    if (ok->max_frame != w->server->config.max_frame ||
+        ok->max_body != w->server->config.max_body ||
+        ok->max_commands != w->server->config.max_commands ||
+        ok->heartbeat_ms != w->heartbeat_ms) {
+        sim_fail(w, "LIMIT-1", "#%u: limits are not the set ones", l->number);
+    }
+    find_displaced(w, l);
+}
+
+static void refused(struct sim_world *w, struct sim_link *l)
+{
+    if (awaits_answer(w, l)) {
+        l->watch.sync_asked = false;
+    }
+}
+
+/* --------------------------------------------------------------- endings */
+
+static bool fenced(const struct sim_world *w, const struct sim_watch *t)
+{
+    return !sim_oracle_holds(w, t->user, t->type, &t->device, t->generation,
+                             t->attempt);
+}
+
+static bool kick_is_right(const struct sim_world *w, const struct sim_link *l,
+                          roam_v1_KickReason reason)
+{
+    const struct sim_watch *t = &l->watch;
+    uint64_t silent_ms = w->now_ms - t->heard_ms;
+    switch ((int)reason) {
+    case roam_v1_KickReason_TAKEN_OVER:
+    case roam_v1_KickReason_SUPERSEDED:
+    case roam_v1_KickReason_LOGGED_OUT:
+        return t->live && fenced(w, t);
+    case roam_v1_KickReason_GOING_AWAY:
+        return w->server->draining;
+    case roam_v1_KickReason_TOO_SLOW:
+        /* Or what it was to get next has been trimmed. */
+        return t->was_stuck || sim_oracle_floor(w, t->user) > t->sent;
+    case roam_v1_KickReason_IDLE:
+        return t->live &&
+               (t->was_stuck || 2 * silent_ms >= 5ull * w->heartbeat_ms);
+    case roam_v1_KickReason_LOGIN_TIMEOUT:
+        return !t->live &&
+               w->now_ms - t->opened_ms >= w->server->config.login_timeout_ms;
+    default: /* nobody here makes mistakes, nor are there too many */
+        return false;
+    }
+}
+
+static void kick(struct sim_world *w, struct sim_link *l, const roam_v1_Kick *k)
+{
+    if (!kick_is_right(w, l, k->reason)) {
+        sim_fail(w, "KICK", "#%u of %s is kicked: reason %d, error %d, %s",
+                 l->number, l->device->name, k->reason, k->error, k->detail);
+    }
+    l->watch.kicked = true;
+}
+
+/* --------------------------------------------------------------- answers */
+
+static bool take_answer(struct sim_world *w, struct sim_link *l,
+                        uint64_t client_msg_id)
+{
+    struct sim_watch *t = &l->watch;
+    for (size_t i = 0; i < t->send_count; i++) {
+        if (t->sends[i] == client_msg_id) {
+            t->sends[i] = t->sends[--t->send_count];
+            return true;
+        }
+    }
+    sim_fail(w, "SEND-2", "#%u: an answer to nothing: %" PRIx64, l->number,
+             client_msg_id);
+    return false;
+}
+
+bool sim_watch_is_own(const struct sim_watch *t, const struct sim_message *m)
+{
+    return m->user == t->user && sim_same_id(&m->device, &t->device) &&
+           m->generation == t->generation && m->attempt == t->attempt;
+}
+
+static void send_ok(struct sim_world *w, struct sim_link *l,
+                    const roam_v1_SendOk *ok)
+{
+    if (!take_answer(w, l, ok->client_msg_id)) {
+        return;
+    }
+    struct sim_message *m = sim_oracle_message(w, ok->client_msg_id);
+    if (m == NULL || !m->stored || m->msg_id != ok->msg_id) {
+        sim_fail(w, "SEND-3", "#%u: %" PRIx64 " is told and not stored",
+                 l->number, ok->client_msg_id);
+        return;
+    }
+    if (!ok->duplicate && !sim_watch_is_own(&l->watch, m)) {
+        sim_fail(w, "SEND-4", "#%u: %" PRIx64 " was stored before", l->number,
+                 ok->client_msg_id);
+    }
+    sim_oracle_told(w, m);
+}
+
+static void error(struct sim_world *w, struct sim_link *l,
+                  const roam_v1_Error *e)
+{
+    if (!take_answer(w, l, e->ref)) {
+        return;
+    }
+    const struct sim_message *m = sim_oracle_message(w, e->ref);
+    if (m == NULL || m->must_fail != (uint32_t)e->code) {
+        sim_fail(w, "SEND-2", "#%u: error %d for %" PRIx64, l->number, e->code,
+                 e->ref);
+    }
+}
+
+static void pong(struct sim_world *w, struct sim_link *l, const roam_v1_Pong *p)
+{
+    struct sim_watch *t = &l->watch;
+    size_t i = 0;
+    while (i < t->ping_count && t->pings[i].id != p->id) {
+        i++;
+    }
+    if (i == t->ping_count) {
+        sim_fail(w, "PING-1", "#%u: PONG to no PING", l->number);
+        return;
+    }
+    if (p->head < t->pings[i].fence || p->head > sim_oracle_head(w, t->user)) {
+        sim_fail(w, "PING-2", "#%u: PONG tells %" PRIu64 ", told was %" PRIu64,
+                 l->number, p->head, t->pings[i].fence);
+    }
+    t->ping_count -= i + 1;
+    memmove(&t->pings[0], &t->pings[i + 1], t->ping_count * sizeof t->pings[0]);
+}
+
+/* ---------------------------------------------------------------- frames */
+
+static bool may_leave(struct sim_world *w, struct sim_link *l, uint8_t type,
+                      size_t payload_bytes)
+{
+    const struct sim_watch *t = &l->watch;
+    uint32_t most = t->max_frame == 0 ? ROAM_FRAME_MIN : t->max_frame;
+    if (t->kicked) {
+        sim_fail(w, "KICK-4", "#%u: a frame behind KICK", l->number);
+    } else if (payload_bytes > most) {
+        sim_fail(w, "FRAME-5", "#%u: %zu bytes, more than %" PRIu32, l->number,
+                 payload_bytes, most);
+    } else if (!t->live && type != ROAM_LOGIN_OK && type != ROAM_REFUSED &&
+               type != ROAM_KICK) {
+        sim_fail(w, "LOGIN-5", "#%u: %s without a session", l->number,
+                 roam_frame_name(type));
+    }
+    return !w->failed;
+}
+
+void sim_watch_frame_out(struct sim_world *w, struct sim_link *l,
+                         const struct roam_message *m, size_t payload_bytes)
+{
+    if (!may_leave(w, l, m->type, payload_bytes)) {
+        return;
+    }
+    switch (m->type) {
+    case ROAM_LOGIN_OK:
+        login_ok(w, l, &m->u.login_ok);
+        return;
+    case ROAM_REFUSED:
+        refused(w, l);
+        return;
+    case ROAM_KICK:
+        kick(w, l, &m->u.kick);
+        return;
+    case ROAM_SYNC_OK:
+        sim_watch_sync_ok(w, l, &m->u.sync_ok);
+        return;
+    case ROAM_PUSH:
+        sim_watch_push(w, l, m);
+        return;
+    case ROAM_BATCH:
+        sim_watch_batch(w, l, m);
+        return;
+    case ROAM_SEND_OK:
+        send_ok(w, l, &m->u.send_ok);
+        return;
+    case ROAM_PONG:
+        pong(w, l, &m->u.pong);
+        return;
+    case ROAM_ERROR:
+        error(w, l, &m->u.error);
+        return;
+    default:
+        sim_fail(w, "FRAME-8", "#%u: %s from the server", l->number,
+                 roam_frame_name(m->type));
+    }
+}
