@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Unpacks a BATCH and checks everything that section 8 says of it. Shares
+ * no code with the packer or the unpacker that are judged. */
+#ifndef CONFORM_BATCH_CHECK_H
+#define CONFORM_BATCH_CHECK_H
+
+#include "codec.h"
+
+struct batch_rows {
+    Roam__V1__Push **at; /* the entries, as PUSH would have carried them */
+    size_t count;
+};
+
+struct batch_fault {
+    const char *rule;
+    const char *what;
+};
+
+/* max_inflated, codecs: what SYNC named. False with the rule it breaks. */
+bool batch_expand(const Roam__V1__Batch *b, uint32_t max_inflated,
+                  uint32_t codecs, struct batch_rows *out,
+                  struct batch_fault *fault);
+
+#endif

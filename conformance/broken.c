@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The kill matrix: see broken.h. */
+#include "broken.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "peers.h"
+#include "scn_lex.h"
+
+/* A null peer's cases all end by this limit; it only has to be above the
+ * time of an answer. */
+#define NULL_TIMEOUT_MS 250u
+
+struct fault {
+    const char *name;
+    const char *rule;
+    const char *prefix; /* of the cases that show it */
+};
+struct faults {
+    struct fault *at;
+    size_t count, cap;
+};
+
+struct score {
+    size_t passed, failed;
+};
+
+static bool load_table(const char *path, const struct rules *rules,
+                       struct faults *out)
+{
+    char *text = file_read(path, NULL);
+    struct lines lines = {0};
+    if (!text || lines_split(text, &lines)) {
+        fprintf(stderr, "roam-conform: %s: %s\n", path, strerror(errno));
+        return false;
+    }
+    for (size_t i = 0; i < lines.count; i++) {
+        struct words w;
+        words_split(lines.at[i].text, &w);
+        if (w.count == 0) {
+            continue;
+        }
+        if (w.count != 3 || !rules_find(rules, w.at[1])) {
+            fprintf(stderr, "roam-conform: %s:%d: FAULT RULE CASES\n", path,
+                    lines.at[i].number);
+            return false;
+        }
+        arena_grow((void **)&out->at, out->count, &out->cap,
+                   sizeof *out->at);
+        out->at[out->count++] =
+            (struct fault){w.at[0], w.at[1], w.at[2]};
+    }
+    return out->count > 0;
+}
+
+static bool names_rule(const char *rules, const char *rule)
+{
+    struct words w;
+    words_split(rules, &w);
+    for (size_t i = 0; i < w.count; i++) {
+        if (strcmp(w.at[i], rule) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_red(const struct result *r)
+{
+    return r->verdict == VERDICT_FAIL || r->verdict == VERDICT_WARN;
+}
+
+static const char *first_killer(const struct results *results,
+                                const char *rule)
+{
+    for (size_t i = 0; i < results->count; i++) {
+        const struct result *r = &results->at[i];
+        if (is_red(r) && names_rule(r->rules, rule)) {
+            return r->s->id;
+        }
+    }
+    return NULL;
+}
+
+static void print_row(struct score *score, bool ok, const char *name,
+                      const char *rule, const char *text)
+{
+    printf("%-8s %-28s %-10s %s\n", ok ? "caught" : "SURVIVES", name, rule,
+           text);
+    fflush(stdout);
+    score->passed += ok;
+    score->failed += !ok;
+}
+
+static void show_failures(const struct results *results)
+{
+    for (size_t i = 0; i < results->count; i++) {
+        const struct result *r = &results->at[i];
+        if (r->verdict != VERDICT_PASS) {
+            printf("         %s names %s\n", r->s->id,
+                   *r->rules ? r->rules : "nothing");
+        }
+    }
+}
+
+/* Without a fault the same program must pass, or red proves nothing. */
+static void run_baseline(const struct run_options *o,
+                         const struct scenarios *all,
+                         const struct rules *rules, struct score *score)
+{
+    struct results results = {0};
+    struct run_options quiet = *o;
+    quiet.quiet = true;
+    unsetenv("ROAM_FAULT");
+    bool ran = run_suite(&quiet, all, rules, &results);
+    size_t red = 0;
+    for (size_t i = 0; i < results.count; i++) {
+        red += results.at[i].verdict != VERDICT_PASS;
+    }
+    bool ok = ran && red == 0;
+    printf("%-8s %-28s %-10s %zu cases, %zu not passed\n",
+           ok ? "green" : "RED", "(no fault)", "-", results.count, red);
+    show_failures(&results);
+    score->passed += ok;
+    score->failed += !ok;
+}
+
+static void run_fault(const struct run_options *o, const struct fault *f,
+                      bool full, const struct scenarios *all,
+                      const struct rules *rules, struct score *score)
+{
+    struct results results = {0};
+    struct run_options quiet = *o;
+    quiet.quiet = true;
+    quiet.prefix = full ? NULL : f->prefix;
+    setenv("ROAM_FAULT", f->name, 1);
+    bool ran = run_suite(&quiet, all, rules, &results);
+    unsetenv("ROAM_FAULT");
+    const char *killer = first_killer(&results, f->rule);
+    size_t red = 0;
+    for (size_t i = 0; i < results.count; i++) {
+        red += is_red(&results.at[i]);
+    }
+    print_row(score, ran && killer, f->name, f->rule,
+              !ran     ? "no case selected"
+              : killer ? arena_printf("%s (%zu of %zu cases red)", killer,
+                                      red, results.count)
+                       : "no failing check names the rule");
+    if (!killer) {
+        show_failures(&results);
+    }
+}
+
+static void run_null(const struct run_options *o, const char *mode,
+                     const struct scenarios *all, const struct rules *rules,
+                     struct score *score)
+{
+    struct peer peer = {0};
+    struct results results = {0};
+    const char *reason = "";
+    if (!null_peer_start(&peer, mode, &reason)) {
+        print_row(score, false, mode, "-", reason);
+        return;
+    }
+    struct run_options quiet = *o;
+    quiet.quiet = true;
+    quiet.roamd = NULL;
+    quiet.host = "127.0.0.1";
+    quiet.port = peer.port;
+    quiet.any_settings = true;
+    quiet.prefix = NULL;
+    quiet.timeout_ms = NULL_TIMEOUT_MS;
+    run_suite(&quiet, all, rules, &results);
+    peer_stop(&peer);
+    size_t passed = 0;
+    const char *who = "";
+    for (size_t i = 0; i < results.count; i++) {
+        if (!is_red(&results.at[i])) {
+            passed++;
+            who = results.at[i].s->id;
+        }
+    }
+    print_row(score, results.count > 0 && passed == 0,
+              arena_printf("null server: %s", mode), "-",
+              arena_printf("%zu of %zu cases not red %s", passed,
+                           results.count, who));
+}
+
+int broken_run(const struct run_options *o, const char *table,
+               const char *only, bool full, const struct scenarios *all,
+               const struct rules *rules)
+{
+    struct faults faults = {0};
+    struct score score = {0, 0};
+    if (!load_table(table, rules, &faults)) {
+        return EXIT_USAGE;
+    }
+    printf("%-8s %-28s %-10s %s\n", "verdict", "broken server", "rule",
+           "caught by");
+    if (!only) {
+        run_baseline(o, all, rules, &score);
+    }
+    for (size_t i = 0; i < faults.count && !run_interrupted(); i++) {
+        if (!only || strcmp(only, faults.at[i].name) == 0) {
+            run_fault(o, &faults.at[i], full, all, rules, &score);
+        }
+    }
+    for (size_t i = 0; !only && null_peer_modes[i] && !run_interrupted();
+         i++) {
+        run_null(o, null_peer_modes[i], all, rules, &score);
+    }
+    fprintf(stderr, "%zu passed, %zu failed\n", score.passed, score.failed);
+    if (run_interrupted()) {
+        return EXIT_INCOMPLETE;
+    }
+    if (score.passed + score.failed == 0) {
+        return EXIT_USAGE;
+    }
+    return score.failed ? EXIT_UNEXPECTED : EXIT_AS_EXPECTED;
+}

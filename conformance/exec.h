@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Carries out a scenario, step by step. */
+#ifndef CONFORM_EXEC_H
+#define CONFORM_EXEC_H
+
+#include "world.h"
+
+/* Runs all steps, then the closing checks: every live device reaches the
+ * head, nothing came that no step expects, the judges agree. False: the
+ * failure is noted in w. */
+bool exec_run(struct world *w);
+
+/* Builds a message of a type: defaults of the device, then the fields. */
+ProtobufCMessage *exec_build(struct world *w, struct device *d,
+                             const struct frame_type *type,
+                             const struct terms *fields);
+
+#endif

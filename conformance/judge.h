@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The judges: what must hold on every connection of every case, whatever
+ * the scenario is about. They see each frame as it is sent and received,
+ * keep their own view of the protocol's state, and note a failure under the
+ * rule that is broken.
+ *
+ * A judge never guesses about what is still under way: where the order of
+ * two events at the server is unknown to an observer, both are legal. */
+#ifndef CONFORM_JUDGE_H
+#define CONFORM_JUDGE_H
+
+#include "world.h"
+
+/* A frame is about to leave. m is what it was before any edit. */
+void judge_sent(struct world *w, struct link *l, const struct frame_type *type,
+                const ProtobufCMessage *m, bool is_fence);
+/* A frame came. Puts it into its lane, or its entries into the rows. */
+bool judge_received(struct world *w, struct link *l, struct frame *f);
+/* The peer ended the connection. */
+void judge_closed(struct world *w, struct link *l);
+/* What can be said only when nothing is under way any more: every message
+ * that was answered is on both timelines, with the content that was sent. */
+bool judge_finish(struct world *w);
+
+/* Parts of judge_received() in judge_entries.c and judge_commands.c. */
+bool judge_delivery(struct world *w, struct link *l, struct frame *f);
+bool judge_send_ok(struct world *w, struct link *l, struct frame *f);
+bool judge_error(struct world *w, struct link *l, struct frame *f);
+bool judge_pong(struct world *w, struct link *l, struct frame *f,
+                bool *is_fence);
+void judge_note_send(struct world *w, struct link *l,
+                     const Roam__V1__Send *m);
+void judge_note_ack(struct link *l, uint64_t version);
+struct sent *judge_find_sent(struct world *w, const struct link *l,
+                             uint64_t client_msg_id);
+void judge_add_item(struct link *l, struct frame *f, enum lane lane);
+
+/* The judges' list, for `explain`: rule ids and what is looked at. */
+struct judge_rule {
+    const char *rule;
+    const char *what;
+};
+extern const struct judge_rule judge_rules[];
+extern const size_t judge_rule_count;
+
+#endif

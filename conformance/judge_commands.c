@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Judges of commands: SEND and its answers, PING and PONG. See judge.h. */
+#include "judge.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+void judge_note_send(struct world *w, struct link *l, const Roam__V1__Send *m)
+{
+    arena_grow((void **)&w->sent, w->sent_count, &w->sent_cap,
+               sizeof *w->sent);
+    w->sent[w->sent_count++] = (struct sent){
+        .link = l,
+        .client_msg_id = m->client_msg_id,
+        .conversation = value_text(m->conversation),
+        .content_type = value_text(m->content_type),
+        .body = {.kind = VALUE_BYTES,
+                 .data = m->body.data,
+                 .len = m->body.len},
+        .kind = (uint64_t)(int64_t)m->kind,
+        .order = w->event_count,
+    };
+}
+
+/* The oldest SEND of that id on this link that has no answer. */
+struct sent *judge_find_sent(struct world *w, const struct link *l,
+                             uint64_t client_msg_id)
+{
+    for (size_t i = 0; i < w->sent_count; i++) {
+        struct sent *s = &w->sent[i];
+        if (s->link == l && s->client_msg_id == client_msg_id &&
+            !s->is_answered) {
+            return s;
+        }
+    }
+    return NULL;
+}
+
+/* A SEND of the same id and user that SEND_OK answered before. */
+static const struct sent *first_of(const struct world *w,
+                                   const struct sent *s)
+{
+    for (size_t i = 0; i < w->sent_count; i++) {
+        const struct sent *o = &w->sent[i];
+        if (o != s && o->client_msg_id == s->client_msg_id && o->msg_id &&
+            o->link->device->user == s->link->device->user) {
+            return o;
+        }
+    }
+    return NULL;
+}
+
+/* True when another SEND of the same id and user has no answer: which of
+ * the two was the first cannot be known from outside. */
+static bool has_unanswered_twin(const struct world *w, const struct sent *s)
+{
+    for (size_t i = 0; i < w->sent_count; i++) {
+        const struct sent *o = &w->sent[i];
+        if (o != s && o->client_msg_id == s->client_msg_id &&
+            !o->is_answered &&
+            o->link->device->user == s->link->device->user) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool same_parties(const struct sent *a, const struct sent *b)
+{
+    const struct value ua = value_text(a->link->device->user->name);
+    const struct value ub = value_text(b->link->device->user->name);
+    return (value_equal(&ua, &ub) &&
+            value_equal(&a->conversation, &b->conversation)) ||
+           (value_equal(&ua, &b->conversation) &&
+            value_equal(&ub, &a->conversation));
+}
+
+static bool check_msg_id(struct world *w, const struct sent *s,
+                         struct frame *f)
+{
+    for (size_t i = 0; i < w->sent_count; i++) {
+        const struct sent *o = &w->sent[i];
+        if (o != s && o->msg_id == s->msg_id && !o->is_duplicate &&
+            same_parties(o, s)) {
+            return world_fail(w, "SEND-6",
+                              "this msg_id was given to another message of "
+                              "the conversation",
+                              "a msg_id above it", f);
+        }
+    }
+    return true;
+}
+
+bool judge_send_ok(struct world *w, struct link *l, struct frame *f)
+{
+    const Roam__V1__SendOk *m = (const Roam__V1__SendOk *)f->msg;
+    struct sent *s = judge_find_sent(w, l, m->client_msg_id);
+    if (!s) {
+        return world_fail(w, "SEND-2", "no SEND of this id is unanswered",
+                          "exactly one answer for each SEND", f);
+    }
+    const struct sent *first = first_of(w, s);
+    s->is_answered = true;
+    s->msg_id = m->msg_id;
+    s->is_duplicate = m->duplicate != 0;
+    if (l->displaced && s->order >= l->displaced) {
+        return world_fail(w, "KICK-5",
+                          "a SEND was carried out that left after the slot "
+                          "had been granted to somebody else",
+                          "KICK, and the SEND without effect", f);
+    }
+    if (first && (!m->duplicate || first->msg_id != m->msg_id)) {
+        return world_fail(w, "SEND-4",
+                          "this id was stored before, and is stored again",
+                          "the first msg_id and duplicate=1", f);
+    }
+    if (!first && m->duplicate && !has_unanswered_twin(w, s)) {
+        return world_fail(w, "SEND-4", "`duplicate`, yet the id is new",
+                          "duplicate=0", f);
+    }
+    return m->duplicate || check_msg_id(w, s, f);
+}
+
+bool judge_error(struct world *w, struct link *l, struct frame *f)
+{
+    const Roam__V1__Error *m = (const Roam__V1__Error *)f->msg;
+    struct sent *s = judge_find_sent(w, l, m->ref);
+    if (!s) {
+        return world_fail(w, "SEND-2", "no SEND of this id is unanswered",
+                          "exactly one answer for each SEND", f);
+    }
+    s->is_answered = true;
+    return true;
+}
+
+bool judge_pong(struct world *w, struct link *l, struct frame *f,
+                bool *is_fence)
+{
+    const Roam__V1__Pong *m = (const Roam__V1__Pong *)f->msg;
+    for (size_t i = 0; i < l->ping_count; i++) {
+        struct ping_sent *p = &l->pings[i];
+        if (p->id != m->id || p->is_answered) {
+            continue;
+        }
+        p->is_answered = true;
+        p->head = m->head;
+        *is_fence = p->is_fence;
+        if (m->head < p->least_head) {
+            return world_fail(
+                w, "PING-2", "the head is below an entry seen before",
+                arena_printf("head at least %" PRIu64, p->least_head), f);
+        }
+        return true;
+    }
+    return world_fail(w, "PING-1", "no PING of this id is unanswered",
+                      "the id of a PING", f);
+}

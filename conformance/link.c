@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sockets and reassembly: see link.h. */
+#include "link.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "judge.h"
+
+#define READ_BYTES 65536u
+
+static int connect_to(const char *host, uint16_t port, const char **reason)
+{
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+    struct addrinfo *list;
+    int r = getaddrinfo(host, arena_printf("%u", (unsigned)port), &hints,
+                        &list);
+    if (r != 0) {
+        *reason = gai_strerror(r);
+        return -1;
+    }
+    int fd = -1;
+    for (struct addrinfo *a = list; a && fd < 0; a = a->ai_next) {
+        fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC, 0);
+        if (fd >= 0 && connect(fd, a->ai_addr, a->ai_addrlen) != 0) {
+            *reason = arena_string(strerror(errno));
+            close(fd);
+            fd = -1;
+        }
+    }
+    freeaddrinfo(list);
+    return fd;
+}
+
+bool link_open(struct world *w, struct device *d)
+{
+    link_end(w, d, false);
+    const char *reason = "";
+    int fd = connect_to(w->server->host, w->server->port, &reason);
+    if (fd < 0) {
+        return world_fail(w, NULL,
+                          arena_printf("cannot connect: %s", reason),
+                          "a server that accepts connections", NULL);
+    }
+    int on = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    fcntl(fd, F_SETFL, O_NONBLOCK);
+    struct link *l = arena_alloc(sizeof *l);
+    l->device = d;
+    l->fd = fd;
+    l->cap = READ_BYTES;
+    l->in = arena_alloc(l->cap);
+    arena_grow((void **)&w->links, w->link_count, &w->link_cap,
+               sizeof *w->links);
+    w->links[w->link_count++] = l;
+    d->link = l;
+    world_event(w, d, "-", "connects");
+    return true;
+}
+
+void link_end(struct world *w, struct device *d, bool reset)
+{
+    struct link *l = d->link;
+    if (!l) {
+        return;
+    }
+    if (reset) {
+        const struct linger now = {.l_onoff = 1, .l_linger = 0};
+        setsockopt(l->fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    }
+    close(l->fd);
+    l->fd = -1;
+    l->is_live = false;
+    l->is_dropped = true;
+    d->link = NULL;
+    world_event(w, d, "-", reset ? "cuts the connection" : "closes");
+}
+
+void link_forget(struct device *d)
+{
+    if (d->link) {
+        d->link->is_dropped = true;
+        d->link->is_live = false;
+        d->link = NULL;
+    }
+}
+
+/* The kernel would otherwise take megabytes for a device that reads
+ * nothing, and nobody would notice that it does not. */
+#define STALLED_BUFFER 4096
+#define READING_BUFFER 200000
+
+void link_stall(struct link *l, bool stall)
+{
+    int bytes = stall ? STALLED_BUFFER : READING_BUFFER;
+    setsockopt(l->fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+    l->is_stalled = stall;
+}
+
+/* Hands every whole frame at the buffer's start to the judges. */
+static bool cut_frames(struct world *w, struct link *l)
+{
+    size_t at = 0;
+    while (l->have - at >= FRAME_HEADER) {
+        const uint8_t *h = l->in + at;
+        size_t len = (size_t)h[1] << 16 | (size_t)h[2] << 8 | h[3];
+        if (l->have - at < FRAME_HEADER + len) {
+            break;
+        }
+        struct frame *f = frame_decode(h[0], h + FRAME_HEADER, len);
+        at += FRAME_HEADER + len;
+        l->offset += FRAME_HEADER + len;
+        if (!judge_received(w, l, f)) {
+            return false;
+        }
+    }
+    memmove(l->in, l->in + at, l->have - at);
+    l->have -= at;
+    return true;
+}
+
+static void make_room(struct link *l)
+{
+    if (l->cap - l->have >= READ_BYTES) {
+        return;
+    }
+    size_t cap = l->cap * 2;
+    uint8_t *in = arena_alloc(cap);
+    memcpy(in, l->in, l->have);
+    l->in = in;
+    l->cap = cap;
+}
+
+/* Acknowledges at half of the window, as [ACK-2] asks of clients. */
+static bool ack_if_due(struct world *w, struct link *l)
+{
+    if (!l->device->auto_ack || !l->is_live || !l->is_delivering ||
+        l->syncs_open > 0 || l->displaced || l->flight_count < l->active.max_unacked / 2) {
+        return true;
+    }
+    const struct frame_type *type = frame_type_numbered(F_ACK);
+    Roam__V1__Ack *m = (Roam__V1__Ack *)message_new(type->desc);
+    m->version = l->last;
+    uint8_t *bytes;
+    size_t len = frame_encode(type, &m->base, &bytes);
+    judge_sent(w, l, type, &m->base, false);
+    return link_write(w, l, bytes, len, 0);
+}
+
+static bool read_link(struct world *w, struct link *l)
+{
+    make_room(l);
+    ssize_t n = recv(l->fd, l->in + l->have, l->cap - l->have, 0);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+        return true;
+    }
+    if (n <= 0) {
+        judge_closed(w, l);
+        return !w->failure.happened;
+    }
+    l->have += (size_t)n;
+    return cut_frames(w, l) && ack_if_due(w, l);
+}
+
+static bool is_read(const struct link *l)
+{
+    return l->fd >= 0 && !l->is_closed && !l->is_stalled && !l->is_dropped;
+}
+
+/* Polls all links; also `out` for writing when it is not NULL. Returns as
+ * poll() does; sets *can_write. */
+static int poll_links(struct world *w, uint64_t deadline_ms,
+                      const struct link *out, bool *can_write)
+{
+    struct pollfd *fds = arena_alloc((w->link_count + 1) * sizeof *fds);
+    for (size_t i = 0; i < w->link_count; i++) {
+        fds[i].fd = is_read(w->links[i]) ? w->links[i]->fd : -1;
+        fds[i].events = POLLIN;
+    }
+    fds[w->link_count].fd = out ? out->fd : -1;
+    fds[w->link_count].events = POLLOUT;
+    uint64_t now = now_ms();
+    int wait = deadline_ms > now ? (int)(deadline_ms - now) : 0;
+    int n = poll(fds, (nfds_t)w->link_count + 1, wait);
+    *can_write = fds[w->link_count].revents != 0;
+    size_t count = w->link_count;
+    for (size_t i = 0; n > 0 && i < count; i++) {
+        if (fds[i].revents && is_read(w->links[i]) &&
+            !read_link(w, w->links[i])) {
+            return -1;
+        }
+    }
+    return n;
+}
+
+bool link_pump(struct world *w, uint64_t deadline_ms)
+{
+    bool can_write;
+    return !w->failure.happened &&
+           poll_links(w, deadline_ms, NULL, &can_write) > 0 &&
+           !w->failure.happened;
+}
+
+bool link_write(struct world *w, struct link *l, const uint8_t *bytes,
+                size_t len, size_t split)
+{
+    uint64_t deadline = now_ms() + w->timeout_ms;
+    size_t at = 0;
+    while (at < len && !l->is_closed && !l->is_dropped) {
+        size_t n = split && split < len - at ? split : len - at;
+        ssize_t r = send(l->fd, bytes + at, n, MSG_NOSIGNAL);
+        if (r > 0) {
+            at += (size_t)r;
+            continue;
+        }
+        if (errno != EAGAIN && errno != EINTR) {
+            return true; /* the peer went; reading will tell how */
+        }
+        bool can_write;
+        if (poll_links(w, deadline, l, &can_write) < 0) {
+            return false;
+        }
+        if (now_ms() >= deadline) {
+            return world_fail(w, "ACK-7", "the server stopped reading",
+                              "it reads on, even while its output is stuck",
+                              NULL);
+        }
+    }
+    return true;
+}

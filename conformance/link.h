@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Connections to the server: bytes to frames and back. All connections of a
+ * case are read together whenever the case waits for anything, so that what
+ * one device does never fills the buffers of another. */
+#ifndef CONFORM_LINK_H
+#define CONFORM_LINK_H
+
+#include "world.h"
+
+/* A new connection for the device; the one before is ended. */
+bool link_open(struct world *w, struct device *d);
+/* Ends the device's connection: by a reset, or in order. */
+void link_end(struct world *w, struct device *d, bool reset);
+/* Forgets it without ending it: a half-open connection. */
+void link_forget(struct device *d);
+
+/* Stops reading, with a small receive buffer, or goes on. */
+void link_stall(struct link *l, bool stall);
+
+/* Sends bytes, `split` at a time (0: all at once), reading meanwhile. True
+ * also when the peer has ended the connection: what it said tells more. */
+bool link_write(struct world *w, struct link *l, const uint8_t *bytes,
+                size_t len, size_t split);
+/* Reads whatever comes until deadline_ms (of now_ms()); at least once.
+ * False: a failure was noted, or nothing came. */
+bool link_pump(struct world *w, uint64_t deadline_ms);
+
+#endif

@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Cases in parallel: see runner.h. */
+#include "runner.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "exec.h"
+
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int signal)
+{
+    (void)signal;
+    interrupted = 1;
+}
+
+void run_catch_signals(void)
+{
+    struct sigaction a;
+    memset(&a, 0, sizeof a);
+    a.sa_handler = on_signal;
+    sigaction(SIGINT, &a, NULL);
+    sigaction(SIGTERM, &a, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+bool run_interrupted(void)
+{
+    return interrupted != 0;
+}
+
+/* --------------------------------------------------------------- one case */
+
+static const char *repeat_command(const struct run_options *o,
+                                  const struct scenario *s)
+{
+    return arena_printf("%s --case %s --seed %" PRIu64, o->repeat, s->id,
+                        o->seed);
+}
+
+static enum verdict verdict_of(const struct world *w, bool passed)
+{
+    if (passed) {
+        return VERDICT_PASS;
+    }
+    if (w->failure.is_harness) {
+        return VERDICT_HARNESS;
+    }
+    return w->s->is_should ? VERDICT_WARN : VERDICT_FAIL;
+}
+
+struct result run_case(const struct run_options *o, const struct scenario *s,
+                       struct server *server, const struct rules *rules)
+{
+    struct world *w = arena_alloc(sizeof *w);
+    w->timeout_ms = o->timeout_ms;
+    w->trace = o->trace;
+    bool passed = world_open(w, s, server, o->seed, o->nonce) && exec_run(w);
+    passed = passed && !w->failure.happened;
+    struct result r = {.s = s,
+                       .verdict = verdict_of(w, passed),
+                       .rules = w->failure.rules ? w->failure.rules : "",
+                       .detail = ""};
+    if (!passed) {
+        r.detail = report_failure(w, rules, repeat_command(o, s));
+    }
+    return r;
+}
+
+static void base_server(const struct run_options *o, const char *settings,
+                        struct server *out)
+{
+    *out = (struct server){.roamd = o->roamd,
+                           .settings = settings,
+                           .host = o->host,
+                           .port = o->port,
+                           .provision = o->provision,
+                           .timeout_ms = o->timeout_ms};
+    /* A start opens a store and syncs it; it is no step of a case. */
+    if (out->timeout_ms < 10000) {
+        out->timeout_ms = 10000;
+    }
+}
+
+/* A case with a server of its own. */
+static struct result run_private(const struct run_options *o,
+                                 const struct scenario *s,
+                                 const struct rules *rules)
+{
+    struct server own;
+    const char *reason = "";
+    base_server(o, s->settings, &own);
+    struct result r = {.s = s, .verdict = VERDICT_HARNESS, .rules = ""};
+    if (server_open(&own, &reason)) {
+        r = run_case(o, s, &own, rules);
+    } else {
+        r.detail = reason;
+    }
+    if (!server_close(&own, &reason) && r.verdict == VERDICT_PASS) {
+        r.verdict = VERDICT_FAIL;
+        r.detail = reason;
+    }
+    return r;
+}
+
+/* ---------------------------------------------------------- the processes */
+
+struct job {
+    pid_t pid;
+    int fd;        /* its result comes here */
+    size_t number; /* index of the case */
+    struct text out;
+};
+
+struct shared_server {
+    struct server server;
+    bool is_open;
+};
+
+struct run {
+    const struct run_options *o;
+    const struct rules *rules;
+    const struct scenario **cases;
+    size_t count, cap;
+    struct result *results; /* one a case; s NULL: not there yet */
+    size_t printed;
+    struct job *jobs;
+    size_t job_count;
+    struct shared_server *servers;
+    size_t server_count, server_cap;
+};
+
+static bool write_all(int fd, const void *data, size_t len)
+{
+    const char *p = data;
+    while (len > 0) {
+        ssize_t n = write(fd, p, len);
+        if (n < 0 && errno != EINTR) {
+            return false;
+        }
+        if (n > 0) {
+            p += n;
+            len -= (size_t)n;
+        }
+    }
+    return true;
+}
+
+/* In the child. The first byte is the verdict, then rules, then detail. */
+static void run_child(struct run *r, size_t number, struct server *server,
+                      int fd)
+{
+    const struct scenario *s = r->cases[number];
+    /* The sanity case runs twice on one server. */
+    struct run_options o = *r->o;
+    o.nonce = arena_printf("%s-%zu", o.nonce, number);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
+    struct result result = s->is_private && o.roamd
+                               ? run_private(&o, s, r->rules)
+                               : run_case(&o, s, server, r->rules);
+    struct text t = {0};
+    text_add(&t, "%c%s\n%s", (char)('0' + (int)result.verdict), result.rules,
+             result.detail);
+    write_all(fd, text_str(&t), t.len);
+    _exit(0);
+}
+
+static struct result parse_result(const struct scenario *s, const char *out,
+                                  int status)
+{
+    const char *line = strchr(out, '\n');
+    if (!line || out[0] < '0' || out[0] > '4') {
+        return (struct result){
+            .s = s,
+            .verdict = VERDICT_HARNESS,
+            .rules = "",
+            .detail = arena_printf("the case's process ended with status "
+                                   "0x%x and no result", (unsigned)status)};
+    }
+    return (struct result){
+        .s = s,
+        .verdict = (enum verdict)(out[0] - '0'),
+        .rules = arena_copy(out + 1, (size_t)(line - out - 1)),
+        .detail = line + 1};
+}
+
+static void print_ready(struct run *r)
+{
+    while (r->printed < r->count && r->results[r->printed].s) {
+        if (!r->o->quiet) {
+            report_result(r->printed + 1, &r->results[r->printed]);
+        }
+        r->printed++;
+    }
+}
+
+static void finish_job(struct run *r, size_t at)
+{
+    struct job *j = &r->jobs[at];
+    int status = 0;
+    waitpid(j->pid, &status, 0);
+    close(j->fd);
+    r->results[j->number] =
+        parse_result(r->cases[j->number], text_str(&j->out), status);
+    r->jobs[at] = r->jobs[--r->job_count];
+    print_ready(r);
+}
+
+/* Reads results until fewer than `most` jobs are left. */
+static void wait_for_jobs(struct run *r, size_t most)
+{
+    while (r->job_count >= most && r->job_count > 0 && !interrupted) {
+        struct pollfd *fds = arena_alloc(r->job_count * sizeof *fds);
+        for (size_t i = 0; i < r->job_count; i++) {
+            fds[i] = (struct pollfd){.fd = r->jobs[i].fd, .events = POLLIN};
+        }
+        size_t count = r->job_count;
+        if (poll(fds, (nfds_t)count, -1) < 0) {
+            continue;
+        }
+        for (size_t i = count; i-- > 0;) {
+            char buf[4096];
+            if (!fds[i].revents) {
+                continue;
+            }
+            ssize_t n = read(r->jobs[i].fd, buf, sizeof buf);
+            if (n > 0) {
+                text_add_bytes(&r->jobs[i].out, buf, (size_t)n);
+            } else {
+                finish_job(r, i);
+            }
+        }
+    }
+}
+
+/* The shared server of these settings, alive; NULL with a reason. */
+static struct server *server_for(struct run *r, const char *settings,
+                                 const char **reason)
+{
+    struct shared_server *s = NULL;
+    for (size_t i = 0; i < r->server_count; i++) {
+        if (strcmp(r->servers[i].server.settings, settings) == 0) {
+            s = &r->servers[i];
+        }
+    }
+    if (!s) {
+        arena_grow((void **)&r->servers, r->server_count, &r->server_cap,
+                   sizeof *r->servers);
+        s = &r->servers[r->server_count++];
+        base_server(r->o, settings, &s->server);
+        s->is_open = false;
+    }
+    if (!s->is_open) {
+        s->is_open = server_open(&s->server, reason);
+        return s->is_open ? &s->server : NULL;
+    }
+    const char *how;
+    if (server_is_alive(&s->server, &how)) {
+        return &s->server;
+    }
+    fprintf(stderr, "roam-conform: the server %s; started again\n", how);
+    return server_start(&s->server, reason) ? &s->server : NULL;
+}
+
+static void set_result(struct run *r, size_t number, enum verdict verdict,
+                       const char *detail)
+{
+    r->results[number] = (struct result){.s = r->cases[number],
+                                         .verdict = verdict,
+                                         .rules = "",
+                                         .detail = detail};
+    print_ready(r);
+}
+
+static void start_case(struct run *r, size_t number)
+{
+    const struct scenario *s = r->cases[number];
+    bool special = s->is_private || *s->settings;
+    struct server *server = NULL;
+    const char *reason = "";
+    if (special && !r->o->roamd && !r->o->any_settings) {
+        set_result(r, number, VERDICT_UNSUPPORTED,
+                   "needs a server that the suite starts (--roamd)");
+        return;
+    }
+    if (!s->is_private || !r->o->roamd) {
+        server = server_for(r, s->settings, &reason);
+        if (!server) {
+            set_result(r, number, VERDICT_HARNESS, reason);
+            return;
+        }
+    }
+    int fds[2];
+    if (pipe2(fds, O_CLOEXEC) != 0) {
+        set_result(r, number, VERDICT_HARNESS, strerror(errno));
+        return;
+    }
+    fflush(stdout);
+    pid_t pid = fork();
+    if (pid == 0) {
+        close(fds[0]);
+        run_child(r, number, server, fds[1]);
+    }
+    close(fds[1]);
+    r->jobs[r->job_count++] =
+        (struct job){.pid = pid, .fd = fds[0], .number = number};
+}
+
+static void close_servers(struct run *r)
+{
+    for (size_t i = 0; i < r->server_count; i++) {
+        const char *reason = "";
+        if (!server_close(&r->servers[i].server, &reason)) {
+            fprintf(stderr, "roam-conform: %s\n", reason);
+        }
+    }
+}
+
+static void end_jobs(struct run *r)
+{
+    for (size_t i = 0; i < r->job_count; i++) {
+        kill(r->jobs[i].pid, SIGKILL);
+        waitpid(r->jobs[i].pid, NULL, 0);
+    }
+}
+
+static void select_cases(struct run *r, const struct scenarios *all)
+{
+    size_t n = r->o->prefix ? strlen(r->o->prefix) : 0;
+    r->cases = arena_alloc((all->count + 2) * sizeof *r->cases);
+    r->cases[r->count++] = all->at[0];
+    for (size_t i = 1; i < all->count; i++) {
+        if (n == 0 || strncmp(all->at[i]->id, r->o->prefix, n) == 0) {
+            r->cases[r->count++] = all->at[i];
+        }
+    }
+    bool sanity = n > 0 && strncmp(all->at[0]->id, r->o->prefix, n) == 0;
+    if (r->count == 1 && !sanity && n > 0) {
+        r->count = 0;
+        return;
+    }
+    r->cases[r->count++] = all->at[0];
+}
+
+bool run_suite(const struct run_options *o, const struct scenarios *all,
+               const struct rules *rules, struct results *out)
+{
+    struct run r = {.o = o, .rules = rules};
+    if (all->count > 0) {
+        select_cases(&r, all);
+    }
+    if (r.count == 0) {
+        return false;
+    }
+    r.results = arena_alloc(r.count * sizeof *r.results);
+    r.jobs = arena_alloc((o->jobs + 1) * sizeof *r.jobs);
+    if (!o->quiet) {
+        report_plan(r.count);
+    }
+    for (size_t i = 0; i < r.count && !interrupted; i++) {
+        bool alone = i == 0 || i + 1 == r.count;
+        wait_for_jobs(&r, alone ? 1 : o->jobs);
+        start_case(&r, i);
+        if (alone) {
+            wait_for_jobs(&r, 1);
+        }
+    }
+    wait_for_jobs(&r, 1);
+    end_jobs(&r);
+    close_servers(&r);
+    out->at = r.results;
+    out->count = r.count;
+    return !interrupted;
+}

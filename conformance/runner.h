@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Runs many cases: each in a process of its own, several at a time, on one
+ * server for all that want the same settings. A case that crashes, or
+ * crashes the server, costs one case. */
+#ifndef CONFORM_RUNNER_H
+#define CONFORM_RUNNER_H
+
+#include "report.h"
+
+struct run_options {
+    const char *roamd;     /* program; or NULL and: */
+    const char *host;
+    uint16_t port;
+    const char *provision; /* NULL: any user is taken as it is */
+    bool any_settings;     /* run cases although settings cannot be made */
+    const char *prefix;    /* of case ids; NULL: all */
+    uint64_t seed;
+    const char *nonce;     /* makes names fresh on a server that stays */
+    size_t jobs;
+    uint64_t timeout_ms;   /* of each step */
+    bool trace;
+    bool quiet;            /* print nothing, only collect */
+    const char *repeat;    /* command that runs one case; "%s" is its id */
+};
+
+struct results {
+    struct result *at;
+    size_t count, cap;
+};
+
+/* The first scenario is the sanity case; it runs first and last, alone.
+ * Fills *out in order. False when nothing was selected or the run was
+ * interrupted. */
+bool run_suite(const struct run_options *o, const struct scenarios *all,
+               const struct rules *rules, struct results *out);
+/* One case in this process; never returns a verdict UNSUPPORTED. */
+struct result run_case(const struct run_options *o, const struct scenario *s,
+                       struct server *server, const struct rules *rules);
+bool run_interrupted(void);
+void run_catch_signals(void);
+
+#endif

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Scenario files: read and checked before anything runs. The language is
+ * described in SCENARIOS.md; the parser here knows its shape, the names of
+ * devices, frames, fields and verbs, but no values: these are expressions
+ * whose text the executor evaluates step by step. */
+#ifndef CONFORM_SCN_H
+#define CONFORM_SCN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "codec.h"
+
+enum op { OP_EQ, OP_NE, OP_LT, OP_LE, OP_GT, OP_GE };
+
+/* `name op expression`: a field to be set or matched, or, with an
+ * expression on both sides, a comparison. */
+struct term {
+    const char *left;
+    enum op op;
+    const char *right;
+};
+struct terms {
+    struct term *at;
+    size_t count, cap;
+};
+
+enum step_kind {
+    STEP_SEND,       /* dev> TYPE field=... [edit ...] */
+    STEP_EXPECT,     /* dev< TYPE field=... [where ...] */
+    STEP_ABSENT,     /* dev! TYPE field=... */
+    STEP_VERB,       /* dev verb field=... */
+    STEP_LET,        /* let $x = expression */
+    STEP_CHECK,      /* check $a > $b */
+    STEP_CHECKPOINT, /* checkpoint user.* */
+    STEP_SERVER,     /* server kill|start|restart */
+    STEP_REPEAT,     /* repeat n ... end */
+    STEP_ANY_OF      /* any-of ... or ... end */
+};
+
+/* What an expectation is about. */
+enum subject { ABOUT_FRAME, ABOUT_ENTRY, ABOUT_CLOSED };
+
+enum verb {
+    VERB_LOGIN,
+    VERB_SYNC,
+    VERB_START,
+    VERB_SEND,
+    VERB_LOGOUT,
+    VERB_ACK,
+    VERB_FENCE,
+    VERB_DRAIN,
+    VERB_CONNECT,
+    VERB_CLOSE,
+    VERB_CUT,
+    VERB_HALF_OPEN,
+    VERB_STALL,
+    VERB_RESUME
+};
+
+struct step;
+struct steps {
+    struct step *at;
+    size_t count, cap;
+};
+
+struct step {
+    enum step_kind kind;
+    int line;
+    const char *text; /* the line as written */
+    const char *rule; /* from a closing [RULE]; NULL: the scenario's rules */
+    size_t device;    /* index, where the kind has a device */
+    enum subject subject;
+    const struct frame_type *type; /* of ABOUT_FRAME and STEP_SEND */
+    enum verb verb;
+    const char *word;    /* user of a checkpoint, act of a server, variable */
+    const char *operand; /* count of a repeat, expression of a let */
+    bool peek;           /* BATCH: leave its rows unread */
+    struct terms fields;
+    struct terms where;
+    struct terms edits; /* left is the edit, right its argument or NULL */
+    struct steps *bodies; /* one for repeat, one a branch for any-of */
+    size_t body_count, body_cap;
+};
+
+/* key=value pairs of a header line. */
+struct token_decl {
+    const char *name, *user, *type, *expires;
+};
+struct device_decl {
+    const char *name, *user;
+    const char *type;         /* DeviceType by name */
+    const char *id;           /* device whose installation it shares, or NULL */
+    const char *token;        /* `$t` of a token line; NULL: the user's own */
+    const char *max_frame, *max_unacked, *max_inflated, *max_entries, *codecs;
+    bool manual_ack;
+};
+
+struct scenario {
+    const char *path;  /* as opened */
+    const char *id;    /* area/behaviour, without .scn */
+    const char *title; /* the first comment line */
+    const char **rules;
+    size_t rule_count, rule_cap;
+    bool is_should;    /* `level should`: a failure is a warning */
+    bool is_private;   /* has a server of its own */
+    const char *settings; /* "name=value name=value", "" for defaults */
+    const char **users;
+    size_t user_count, user_cap;
+    struct token_decl *tokens;
+    size_t token_count, token_cap;
+    struct device_decl *devices;
+    size_t device_count, device_cap;
+    struct steps steps;
+    int last_line;
+};
+
+/* Reads one file. NULL with "path:line: reason" in *error. */
+struct scenario *scenario_load(const char *path, const char *id,
+                               const char **error);
+
+struct scenarios {
+    struct scenario **at;
+    size_t count, cap;
+};
+/* All *.scn below a directory in the order of their names. */
+bool scenarios_load(const char *dir, struct scenarios *out,
+                    const char **error);
+
+const char *op_text(enum op op);
+
+#endif

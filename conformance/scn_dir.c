@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* All scenarios below a directory: see scn.h. */
+#include "scn.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+struct names {
+    const char **at;
+    size_t count, cap;
+};
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static bool ends_with(const char *s, const char *end)
+{
+    size_t n = strlen(s), m = strlen(end);
+    return n >= m && strcmp(s + n - m, end) == 0;
+}
+
+/* Paths relative to `dir`, one level of folders deep and then files. */
+static bool collect(const char *dir, const char *below, struct names *out)
+{
+    const char *path = *below ? arena_printf("%s/%s", dir, below) : dir;
+    DIR *d = opendir(path);
+    if (!d) {
+        return false;
+    }
+    struct dirent *e;
+    while ((e = readdir(d)) != NULL) {
+        if (e->d_name[0] == '.') {
+            continue;
+        }
+        const char *name =
+            *below ? arena_printf("%s/%s", below, e->d_name)
+                   : arena_string(e->d_name);
+        struct stat st;
+        if (stat(arena_printf("%s/%s", dir, name), &st) != 0) {
+            continue;
+        }
+        if (S_ISDIR(st.st_mode)) {
+            collect(dir, name, out);
+        } else if (ends_with(name, ".scn")) {
+            arena_grow((void **)&out->at, out->count, &out->cap,
+                       sizeof *out->at);
+            out->at[out->count++] = name;
+        }
+    }
+    closedir(d);
+    return true;
+}
+
+bool scenarios_load(const char *dir, struct scenarios *out,
+                    const char **error)
+{
+    struct names names = {0};
+    if (!collect(dir, "", &names)) {
+        *error = arena_printf("%s: %s", dir, strerror(errno));
+        return false;
+    }
+    if (names.count > 0) {
+        qsort(names.at, names.count, sizeof *names.at, by_name);
+    }
+    for (size_t i = 0; i < names.count; i++) {
+        const char *id = arena_copy(names.at[i], strlen(names.at[i]) - 4);
+        struct scenario *s = scenario_load(
+            arena_printf("%s/%s", dir, names.at[i]), id, error);
+        if (!s) {
+            return false;
+        }
+        arena_grow((void **)&out->at, out->count, &out->cap,
+                   sizeof *out->at);
+        out->at[out->count++] = s;
+    }
+    return true;
+}

@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Starting, stopping and provisioning the peer: see server.h. */
+#include "server.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "scn_lex.h"
+#include "text.h"
+
+#define LOG_TAIL_BYTES 600u
+
+static const char *ended_how(int status)
+{
+    if (WIFSIGNALED(status)) {
+        return arena_printf("ended by signal %d", WTERMSIG(status));
+    }
+    return arena_printf("exited with status %d", WEXITSTATUS(status));
+}
+
+/* A program with its standard output and error in `out`, or both discarded
+ * into the log. It dies with us. */
+static pid_t spawn(const char *const *argv, int out)
+{
+    pid_t pid = fork();
+    if (pid != 0) {
+        return pid;
+    }
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    int null = open("/dev/null", O_RDONLY);
+    dup2(null, 0);
+    dup2(out, 1);
+    dup2(out, 2);
+    execvp(argv[0], (char *const *)argv);
+    dprintf(2, "%s: %s\n", argv[0], strerror(errno));
+    _exit(127);
+}
+
+/* Waits for a process until the deadline; false: it still runs. */
+static bool wait_until(pid_t pid, uint64_t deadline, int *status)
+{
+    const struct timespec step = {.tv_nsec = 2000000};
+    while (waitpid(pid, status, WNOHANG) == 0) {
+        if (now_ms() >= deadline) {
+            return false;
+        }
+        nanosleep(&step, NULL);
+    }
+    return true;
+}
+
+static void end_by_force(pid_t pid)
+{
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+}
+
+/* Runs a command to its end; *output is what it wrote, without the last
+ * newline. */
+static bool run(struct server *s, const char *const *argv,
+                const char **output, const char **reason)
+{
+    int fds[2];
+    if (pipe2(fds, O_CLOEXEC) != 0) {
+        *reason = arena_string(strerror(errno));
+        return false;
+    }
+    pid_t pid = spawn(argv, fds[1]);
+    close(fds[1]);
+    uint64_t deadline = now_ms() + s->timeout_ms;
+    struct text t = {0};
+    char buf[512];
+    for (;;) {
+        struct pollfd p = {.fd = fds[0], .events = POLLIN};
+        uint64_t now = now_ms();
+        int wait = deadline > now ? (int)(deadline - now) : 0;
+        if (poll(&p, 1, wait) <= 0) {
+            break;
+        }
+        ssize_t n = read(fds[0], buf, sizeof buf);
+        if (n <= 0) {
+            break;
+        }
+        text_add_bytes(&t, buf, (size_t)n);
+    }
+    close(fds[0]);
+    int status = 0;
+    if (pid < 0 || !wait_until(pid, deadline, &status)) {
+        end_by_force(pid);
+        *reason = arena_printf("%s %s does not end", argv[0],
+                               argv[1] ? argv[1] : "");
+        return false;
+    }
+    while (t.len > 0 && t.s[t.len - 1] == '\n') {
+        t.s[--t.len] = '\0';
+    }
+    *output = text_str(&t);
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+        *reason = arena_printf("%s %s: %s: %s", argv[0],
+                               argv[1] ? argv[1] : "", ended_how(status),
+                               *output);
+        return false;
+    }
+    return true;
+}
+
+/* ---------------------------------------------------------------- process */
+
+static const char *log_tail(const struct server *s)
+{
+    size_t len = 0;
+    char *log = file_read(arena_printf("%s/log", s->dir), &len);
+    if (!log) {
+        return "";
+    }
+    return len > LOG_TAIL_BYTES ? log + len - LOG_TAIL_BYTES : log;
+}
+
+/* The port file is complete when its line is. */
+static bool read_port(struct server *s)
+{
+    char *text = file_read(arena_printf("%s/port", s->dir), NULL);
+    if (!text || !strchr(text, '\n')) {
+        return false;
+    }
+    unsigned long port = strtoul(text, NULL, 10);
+    s->port = (uint16_t)port;
+    return port > 0 && port <= UINT16_MAX;
+}
+
+static bool wait_for_port(struct server *s, const char **reason)
+{
+    const struct timespec step = {.tv_nsec = 2000000};
+    uint64_t deadline = now_ms() + s->timeout_ms;
+    while (!read_port(s)) {
+        int status;
+        if (waitpid(s->pid, &status, WNOHANG) == s->pid) {
+            s->pid = 0;
+            *reason = arena_printf("the server %s: %s", ended_how(status),
+                                   log_tail(s));
+            return false;
+        }
+        if (now_ms() >= deadline) {
+            *reason = arena_printf("the server wrote no port: %s",
+                                   log_tail(s));
+            return false;
+        }
+        nanosleep(&step, NULL);
+    }
+    return true;
+}
+
+bool server_start(struct server *s, const char **reason)
+{
+    unlink(arena_printf("%s/port", s->dir));
+    struct words settings;
+    words_split(s->settings ? s->settings : "", &settings);
+    const char **argv =
+        arena_alloc((settings.count * 2 + 11) * sizeof *argv);
+    size_t n = 0;
+    argv[n++] = s->roamd;
+    argv[n++] = "-d";
+    argv[n++] = s->dir;
+    argv[n++] = "run";
+    argv[n++] = "--plain-port";
+    argv[n++] = "0";
+    argv[n++] = "--port-file";
+    argv[n++] = arena_printf("%s/port", s->dir);
+    argv[n++] = "--set"; /* no TLS: its port is fixed by default */
+    argv[n++] = "port=off";
+    for (size_t i = 0; i < settings.count; i++) {
+        argv[n++] = "--set";
+        argv[n++] = settings.at[i];
+    }
+    int log = open(arena_printf("%s/log", s->dir),
+                   O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    s->pid = spawn(argv, log);
+    close(log);
+    if (s->pid < 0) {
+        *reason = arena_string(strerror(errno));
+        s->pid = 0;
+        return false;
+    }
+    return wait_for_port(s, reason);
+}
+
+bool server_open(struct server *s, const char **reason)
+{
+    if (!s->roamd) {
+        return true;
+    }
+    const char *base = getenv("TMPDIR");
+    char *dir = arena_printf("%s/roam-conform-XXXXXX", base ? base : "/tmp");
+    if (!mkdtemp(dir)) {
+        *reason = arena_printf("%s: %s", dir, strerror(errno));
+        return false;
+    }
+    s->dir = dir;
+    s->host = "127.0.0.1";
+    const char *argv[] = {s->roamd, "-d", s->dir, "init", NULL};
+    const char *output;
+    return run(s, argv, &output, reason) && server_start(s, reason);
+}
+
+bool server_stop(struct server *s, int signal, const char **reason)
+{
+    int status;
+    if (s->pid == 0) {
+        *reason = "the server is not running";
+        return false;
+    }
+    pid_t pid = s->pid;
+    s->pid = 0;
+    kill(pid, signal);
+    if (!wait_until(pid, now_ms() + s->timeout_ms, &status)) {
+        end_by_force(pid);
+        *reason = arena_printf("the server does not end on signal %d",
+                               signal);
+        return false;
+    }
+    bool by_signal = WIFSIGNALED(status) && WTERMSIG(status) == signal;
+    if (by_signal || (WIFEXITED(status) && WEXITSTATUS(status) == 0)) {
+        return true;
+    }
+    *reason = arena_printf("the server %s: %s", ended_how(status),
+                           log_tail(s));
+    return false;
+}
+
+bool server_is_alive(struct server *s, const char **how)
+{
+    int status;
+    if (!s->roamd) {
+        return true;
+    }
+    if (s->pid == 0 || waitpid(s->pid, &status, WNOHANG) == 0) {
+        *how = "is not running";
+        return s->pid != 0;
+    }
+    s->pid = 0;
+    *how = arena_printf("%s: %s", ended_how(status), log_tail(s));
+    return false;
+}
+
+static int remove_one(const char *path, const struct stat *st, int flag,
+                      struct FTW *ftw)
+{
+    (void)st;
+    (void)flag;
+    (void)ftw;
+    return remove(path);
+}
+
+bool server_close(struct server *s, const char **reason)
+{
+    bool ok = true;
+    if (s->pid != 0) {
+        ok = server_stop(s, SIGTERM, reason);
+    }
+    if (s->dir) {
+        nftw(s->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+        s->dir = NULL;
+    }
+    return ok;
+}
+
+/* ----------------------------------------------------------- provisioning */
+
+bool server_add_user(struct server *s, const char *user, const char **reason)
+{
+    const char *output;
+    if (!s->roamd && !s->provision) {
+        return true;
+    }
+    if (s->provision) {
+        const char *argv[] = {s->provision, "user", user, NULL};
+        return run(s, argv, &output, reason);
+    }
+    const char *argv[] = {s->roamd, "-d", s->dir, "user", "add", user, NULL};
+    return run(s, argv, &output, reason);
+}
+
+/* roamd spells device types in lower case. */
+static const char *lower_case(const char *s)
+{
+    char *copy = arena_string(s);
+    for (char *c = copy; *c; c++) {
+        *c = (char)tolower((unsigned char)*c);
+    }
+    return copy;
+}
+
+/* A second after 2020-01-01, long over. */
+#define PAST_EXPIRY "2020-01-01T00:00:01Z"
+
+bool server_issue_token(struct server *s, const char *user, const char *type,
+                        const char *expires, const char **token,
+                        const char **reason)
+{
+    if (!s->roamd && !s->provision) {
+        *token = arena_printf("token-of-%s", user);
+        return true;
+    }
+    if (s->provision) {
+        const char *argv[] = {s->provision, "token", user,
+                              type ? type : "any",
+                              expires ? PAST_EXPIRY : "never", NULL};
+        return run(s, argv, token, reason);
+    }
+    const char *argv[12] = {s->roamd, "-d", s->dir, "token", "issue", user};
+    size_t n = 6;
+    if (type) {
+        argv[n++] = "--type";
+        argv[n++] = lower_case(type);
+    }
+    if (expires) {
+        argv[n++] = "--expires";
+        argv[n++] = PAST_EXPIRY;
+    }
+    return run(s, argv, token, reason);
+}

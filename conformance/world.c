@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A case's users and devices, its events and its failure: see world.h. */
+#include "world.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What a device asks for unless its line says otherwise: large enough that
+ * nothing is cut or paused by accident. */
+#define DEFAULT_MAX_FRAME 262144u
+#define DEFAULT_MAX_INFLATED 262144u
+#define DEFAULT_MAX_UNACKED 1000u
+#define DEFAULT_MAX_ENTRIES 100000u
+#define DEFAULT_CODECS 2u /* DEFLATE */
+
+static const char *scenario_rules(const struct scenario *s)
+{
+    struct text t = {0};
+    for (size_t i = 0; i < s->rule_count; i++) {
+        text_add(&t, "%s%s", i ? " " : "", s->rules[i]);
+    }
+    return text_str(&t);
+}
+
+bool world_fail(struct world *w, const char *rules, const char *what,
+                const char *legal, const struct frame *got)
+{
+    if (w->failure.happened) {
+        return false;
+    }
+    if (!rules) {
+        rules = w->step && w->step->rule ? w->step->rule
+                                         : scenario_rules(w->s);
+    }
+    struct text t = {0};
+    if (got) {
+        frame_print_offsets(&t, got);
+    }
+    w->failure = (struct failure){.happened = true,
+                                  .rules = rules,
+                                  .what = what,
+                                  .legal = legal,
+                                  .got = got ? text_str(&t) : NULL,
+                                  .step = w->step};
+    return false;
+}
+
+bool world_mistake(struct world *w, const char *what)
+{
+    if (!w->failure.happened) {
+        world_fail(w, NULL, what, NULL, NULL);
+        w->failure.is_harness = true;
+    }
+    return false;
+}
+
+void world_event(struct world *w, const struct device *d, const char *arrow,
+                 const char *text)
+{
+    arena_grow((void **)&w->events, w->event_count, &w->event_cap,
+               sizeof *w->events);
+    const char *line = arena_printf("%-8s %s %s", d ? d->decl->name : "-",
+                                    arrow, text);
+    w->events[w->event_count++] = line;
+    if (w->trace) {
+        fprintf(stderr, "%s: %s\n", w->s->id, line);
+    }
+}
+
+struct user *world_user_named(struct world *w, const char *name)
+{
+    for (size_t i = 0; i < w->s->user_count; i++) {
+        if (strcmp(w->users[i].name, name) == 0) {
+            return &w->users[i];
+        }
+    }
+    return NULL;
+}
+
+static struct user *user_by_word(struct world *w, const char *word)
+{
+    for (size_t i = 0; i < w->s->user_count; i++) {
+        if (strcmp(w->users[i].word, word) == 0) {
+            return &w->users[i];
+        }
+    }
+    return NULL;
+}
+
+static bool open_users(struct world *w)
+{
+    const char *reason = "";
+    w->users = arena_alloc(w->s->user_count * sizeof *w->users);
+    for (size_t i = 0; i < w->s->user_count; i++) {
+        struct user *u = &w->users[i];
+        u->word = w->s->users[i];
+        u->name = arena_printf("%s-%s", u->word, w->suffix);
+        if (!server_add_user(w->server, u->name, &reason) ||
+            !server_issue_token(w->server, u->name, NULL, NULL, &u->token,
+                                &reason)) {
+            return world_mistake(w, reason);
+        }
+    }
+    return true;
+}
+
+static bool open_tokens(struct world *w)
+{
+    const char *reason = "";
+    for (size_t i = 0; i < w->s->token_count; i++) {
+        const struct token_decl *t = &w->s->tokens[i];
+        const char *secret;
+        if (!server_issue_token(w->server, user_by_word(w, t->user)->name,
+                                t->type, t->expires, &secret, &reason)) {
+            return world_mistake(w, reason);
+        }
+        arena_grow((void **)&w->vars, w->var_count, &w->var_cap,
+                   sizeof *w->vars);
+        w->vars[w->var_count++] = (struct var){t->name, value_text(secret)};
+    }
+    return true;
+}
+
+static bool number_option(struct world *w, const char *text,
+                          uint32_t otherwise, uint32_t *out)
+{
+    *out = otherwise;
+    if (!text) {
+        return true;
+    }
+    char *end;
+    unsigned long n = strtoul(text, &end, 0);
+    *out = (uint32_t)n;
+    if (*end != '\0' || n > UINT32_MAX) {
+        return world_mistake(w, arena_printf("%s is not a number", text));
+    }
+    return true;
+}
+
+static bool open_token_of(struct world *w, struct device *d)
+{
+    d->token = d->user->token;
+    if (!d->decl->token) {
+        return true;
+    }
+    for (size_t i = 0; i < w->var_count; i++) {
+        if (strcmp(w->vars[i].name, d->decl->token) == 0) {
+            d->token = (const char *)w->vars[i].value.data;
+            return true;
+        }
+    }
+    return world_mistake(w, "token= names no token line");
+}
+
+static void draw_installation(struct world *w, struct installation *i)
+{
+    for (size_t k = 0; k < sizeof i->id; k += 8) {
+        uint64_t r = prng_next(&w->prng);
+        memcpy(i->id + k, &r, 8);
+    }
+}
+
+static bool open_device(struct world *w, size_t index)
+{
+    struct device *d = &w->devices[index];
+    const struct device_decl *decl = &w->s->devices[index];
+    d->decl = decl;
+    d->user = user_by_word(w, decl->user);
+    d->installation = &w->installations[index];
+    for (size_t i = 0; decl->id && i < index; i++) {
+        if (strcmp(w->s->devices[i].name, decl->id) == 0) {
+            d->installation = w->devices[i].installation;
+        }
+    }
+    d->auto_ack = !decl->manual_ack;
+    const ProtobufCFieldDescriptor *fd =
+        field_find(&roam__v1__login__descriptor, "device_type");
+    if (!field_enum(fd, decl->type, &d->type)) {
+        return world_mistake(w, "no such device type");
+    }
+    return open_token_of(w, d) &&
+           number_option(w, decl->max_frame, DEFAULT_MAX_FRAME,
+                         &d->max_frame) &&
+           number_option(w, decl->max_unacked, DEFAULT_MAX_UNACKED,
+                         &d->max_unacked) &&
+           number_option(w, decl->max_inflated, DEFAULT_MAX_INFLATED,
+                         &d->max_inflated) &&
+           number_option(w, decl->max_entries, DEFAULT_MAX_ENTRIES,
+                         &d->max_entries) &&
+           number_option(w, decl->codecs, DEFAULT_CODECS, &d->codecs);
+}
+
+bool world_open(struct world *w, const struct scenario *s,
+                struct server *server, uint64_t seed, const char *nonce)
+{
+    w->s = s;
+    w->server = server;
+    prng_seed(&w->prng, seed, s->id);
+    w->suffix = arena_printf("%08" PRIx32 "%s",
+                             (uint32_t)prng_next(&w->prng), nonce);
+    w->installations = arena_alloc(s->device_count * sizeof *w->installations);
+    w->devices = arena_alloc(s->device_count * sizeof *w->devices);
+    if (!open_users(w) || !open_tokens(w)) {
+        return false;
+    }
+    for (size_t i = 0; i < s->device_count; i++) {
+        draw_installation(w, &w->installations[i]);
+        if (!open_device(w, i)) {
+            return false;
+        }
+    }
+    return true;
+}

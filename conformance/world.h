@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* All that one case knows while it runs: users, devices, connections, what
+ * was sent and received, and the first failure.
+ *
+ * Words: an *installation* is what a device_id names; two devices of a
+ * scenario can share one. A *link* is one connection of a device. A *row* is
+ * one entry as it reached one link, by PUSH or out of a BATCH. A *lane* is a
+ * kind of answer: answers of one lane are expected in the order in which
+ * they came, those of different lanes in any order, as the spec has it. */
+#ifndef CONFORM_WORLD_H
+#define CONFORM_WORLD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "codec.h"
+#include "scn.h"
+#include "server.h"
+#include "text.h"
+
+struct var {
+    const char *name; /* with its $ */
+    struct value value;
+};
+
+/* A SEND, from when it left until the case ends. */
+struct sent {
+    struct link *link;
+    uint64_t client_msg_id;
+    struct value conversation, content_type, body;
+    uint64_t kind;
+    uint64_t order;  /* event number when it was sent */
+    bool is_answered;
+    bool is_duplicate;
+    uint64_t msg_id; /* 0: no SEND_OK */
+};
+
+/* What is known of one entry of a user's timeline, from all devices. */
+struct known {
+    uint64_t version, prev_version;
+    const Roam__V1__Push *message; /* NULL: only seen as NOOP */
+};
+
+struct user {
+    const char *word;  /* in the scenario */
+    const char *name;  /* on the wire */
+    const char *token;
+    struct known *known;
+    size_t known_count, known_cap;
+    uint64_t highest; /* version seen */
+};
+
+struct installation {
+    uint8_t id[16];
+    uint64_t attempt; /* highest used */
+};
+
+struct device {
+    const struct device_decl *decl;
+    struct user *user;
+    struct installation *installation;
+    uint64_t type; /* DeviceType */
+    const char *token;
+    uint32_t max_frame, max_unacked, max_inflated, max_entries, codecs;
+    bool auto_ack;
+    uint64_t cursor; /* of the last entry received */
+    struct link *link; /* NULL: not connected */
+};
+
+enum lane { LANE_LOGIN, LANE_SYNC, LANE_COMMAND, LANE_PONG, LANE_KICK };
+
+struct item {
+    struct frame *frame;
+    enum lane lane;
+    bool consumed;
+};
+
+struct row {
+    const Roam__V1__Push *push;
+    struct frame *frame;
+    size_t index; /* in its batch */
+    bool from_batch;
+    bool consumed;
+};
+
+struct login_sent {
+    struct installation *installation;
+    uint64_t take_over;
+};
+
+struct ping_sent {
+    uint64_t id;
+    uint64_t least_head; /* what PONG must tell at least */
+    uint64_t head;       /* what it told */
+    bool is_fence;       /* the harness's own */
+    bool is_answered;
+};
+
+/* What a SYNC asked for. */
+struct sync_sent {
+    uint64_t cursor;
+    uint32_t max_entries, max_unacked, max_inflated, codecs;
+};
+
+struct link {
+    struct device *device;
+    int fd;
+    bool is_closed;  /* by the peer: end of stream or reset */
+    bool end_expected; /* a step said `closed` */
+    bool is_stalled; /* not read for now */
+    bool is_dropped; /* ended or left alone by the scenario */
+    uint8_t *in;
+    size_t have, cap;
+    uint64_t offset; /* bytes of whole frames received */
+
+    struct item *items;
+    size_t item_count, item_cap;
+    struct row *rows;
+    size_t row_count, row_cap;
+
+    /* The judge's own view of the protocol's state. */
+    struct login_sent *logins; /* not answered yet */
+    size_t login_count, login_cap;
+    bool is_live;     /* LOGIN_OK, and no KICK yet */
+    bool is_kicked;
+    bool logout_sent;
+    uint64_t generation;
+    uint64_t displaced; /* event at which its slot or session went; 0: not */
+    uint32_t max_frame; /* named by the last LOGIN */
+    struct ping_sent *pings;
+    size_t ping_count, ping_cap;
+    struct sync_sent sync; /* of the last SYNC sent */
+    size_t syncs_open;
+    bool is_delivering;
+    struct sync_sent active; /* of the delivery that runs */
+    uint64_t start;          /* where it began */
+    uint64_t last;           /* version last received in it */
+    uint64_t acked;
+    uint64_t *in_flight; /* versions received and not acknowledged */
+    size_t flight_count, flight_cap;
+    uint64_t fenced; /* head reached by the last fence */
+};
+
+/* A grant: which installation had which generation of which slot. */
+struct grant {
+    const struct user *user;
+    uint64_t type, generation;
+    const struct installation *installation;
+};
+
+struct failure {
+    bool happened;
+    bool is_harness;   /* the scenario's or the harness's own mistake */
+    const char *rules; /* ids with spaces between */
+    const char *what;
+    const char *legal; /* what would have been right; may be NULL */
+    const char *got;   /* the frame that came, decoded; may be NULL */
+    const struct step *step; /* NULL: at the end */
+};
+
+struct world {
+    const struct scenario *s;
+    struct server *server;
+    struct prng prng;
+    const char *suffix; /* makes the case's names fresh */
+    uint64_t timeout_ms;
+    bool trace;
+    const struct step *step; /* being carried out */
+
+    struct user *users;
+    struct device *devices;
+    struct installation *installations;
+    struct link **links; /* all that ever were */
+    size_t link_count, link_cap;
+    struct var *vars;
+    size_t var_count, var_cap;
+    struct sent *sent;
+    size_t sent_count, sent_cap;
+    struct grant *grants;
+    size_t grant_count, grant_cap;
+    const char **events; /* lines, oldest first */
+    size_t event_count, event_cap;
+
+    struct failure failure;
+};
+
+/* Notes the first failure; always returns false. `rules` NULL: those of the
+ * step, or else of the scenario. `got` may be NULL. */
+bool world_fail(struct world *w, const char *rules, const char *what,
+                const char *legal, const struct frame *got);
+/* The same for a mistake on this side. */
+bool world_mistake(struct world *w, const char *what);
+/* A line for the last events. */
+void world_event(struct world *w, const struct device *d, const char *arrow,
+                 const char *text);
+struct user *world_user_named(struct world *w, const char *name);
+
+/* Makes users, tokens and devices; false: failure noted. */
+bool world_open(struct world *w, const struct scenario *s,
+                struct server *server, uint64_t seed, const char *nonce);
+
+#endif
