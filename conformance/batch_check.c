@@ -42,22 +42,21 @@ static bool inflate_raw(const ProtobufCBinaryData *in, uint8_t *out,
     size_t left = z.avail_in;
     inflateEnd(&z);
     if (r != Z_STREAM_END) {
-        return bad(fault, "BATCH-5", made > size
-                       ? "it inflates to more than inflated_size"
-                       : "the deflate stream is broken");
+        return bad(fault, "BATCH-5",
+                   made > size ? "it inflates to more than inflated_size"
+                               : "the deflate stream is broken");
     }
     if (made != size || left > 0) {
-        return bad(fault, "BATCH-5", made != size
-                       ? "it does not inflate to inflated_size"
-                       : "bytes behind the deflate stream");
+        return bad(fault, "BATCH-5",
+                   made != size ? "it does not inflate to inflated_size"
+                                : "bytes behind the deflate stream");
     }
     memcpy(out, room, size);
     return true;
 }
 
 /* [BATCH-1]: rising field numbers, each column once and packed. */
-static bool check_order(const uint8_t *p, size_t len,
-                        struct batch_fault *fault)
+static bool check_order(const uint8_t *p, size_t len, struct batch_fault *fault)
 {
     uint32_t before = 0;
     size_t at = 0;
@@ -68,16 +67,19 @@ static bool check_order(const uint8_t *p, size_t len,
             return bad(fault, "BATCH-1", "columns out of order");
         }
         if (f.number == before && f.number > LAST_TABLE) {
-            return bad(fault, "BATCH-1", arena_printf(
-                           "column %" PRIu32 " is there twice", f.number));
+            return bad(
+                fault, "BATCH-1",
+                arena_printf("column %" PRIu32 " is there twice", f.number));
         }
         if (f.wire != WIRE_LENGTH) {
-            return bad(fault, "BATCH-1", arena_printf(
-                           "column %" PRIu32 " is not packed", f.number));
+            return bad(
+                fault, "BATCH-1",
+                arena_printf("column %" PRIu32 " is not packed", f.number));
         }
         if (f.number <= LAST_TABLE && f.end - f.at != f.value_len + 2) {
-            return bad(fault, "BATCH-1", "the length of a table entry has "
-                                         "more than one byte");
+            return bad(fault, "BATCH-1",
+                       "the length of a table entry has "
+                       "more than one byte");
         }
         before = f.number;
     }
@@ -89,17 +91,17 @@ static bool check_table(char **at, size_t count, size_t rows, size_t least,
                         const char *name, struct batch_fault *fault)
 {
     if (count > rows || count > MAX_TABLE) {
-        return bad(fault, "BATCH-10",
-                   arena_printf("%zu entries in %s for %zu rows", count,
-                                name, rows));
+        return bad(
+            fault, "BATCH-10",
+            arena_printf("%zu entries in %s for %zu rows", count, name, rows));
     }
     for (size_t i = 0; i < count; i++) {
         size_t len = strlen(at[i]);
         if (len < least || len > 64 ||
             !wire_is_text((const uint8_t *)at[i], len)) {
-            return bad(fault, "BATCH-1",
-                       arena_printf("entry %zu of %s is no legal text", i,
-                                    name));
+            return bad(
+                fault, "BATCH-1",
+                arena_printf("entry %zu of %s is no legal text", i, name));
         }
     }
     return true;
@@ -110,8 +112,8 @@ static bool check_length(size_t have, size_t count, const char *name,
 {
     return have == 0 || have == count ||
            bad(fault, "BATCH-1",
-               arena_printf("column %s has %zu values for %zu rows", name,
-                            have, count));
+               arena_printf("column %s has %zu values for %zu rows", name, have,
+                            count));
 }
 
 static bool all_zero_32(const uint32_t *v, size_t count)
@@ -266,8 +268,8 @@ static bool message_row(struct cursor *u, size_t i, Roam__V1__Push *p,
     uint32_t sender = at32(c->sender, c->n_sender, i);
     uint32_t type = at32(c->content_type, c->n_content_type, i);
     if (conversation >= c->n_conversations || sender >= c->n_senders ||
-        (type >= c->n_content_types && !(type == 0 &&
-                                         c->n_content_types == 0))) {
+        (type >= c->n_content_types &&
+         !(type == 0 && c->n_content_types == 0))) {
         return bad(fault, "BATCH-1", "an index is past the end of its table");
     }
     p->conversation = c->conversations[conversation];
@@ -294,8 +296,7 @@ static bool sparse_row(struct cursor *u, size_t i, Roam__V1__Push *p,
             return bad(fault, "BATCH-1", "a cut row has a body or no size");
         }
     }
-    if (p->kind == ROAM__V1__KIND__NOOP &&
-        (p->client_msg_id || p->cut_size)) {
+    if (p->kind == ROAM__V1__KIND__NOOP && (p->client_msg_id || p->cut_size)) {
         return bad(fault, "BATCH-1", "a NOOP has own or cut values");
     }
     return true;
@@ -305,13 +306,11 @@ static bool read_row(struct cursor *u, size_t i, Roam__V1__Push *p,
                      struct batch_fault *fault)
 {
     p->kind = i < u->c->n_kind ? u->c->kind[i] : ROAM__V1__KIND__MESSAGE;
-    if (p->kind != ROAM__V1__KIND__MESSAGE &&
-        p->kind != ROAM__V1__KIND__NOOP) {
+    if (p->kind != ROAM__V1__KIND__MESSAGE && p->kind != ROAM__V1__KIND__NOOP) {
         return bad(fault, "BATCH-1", "a kind that Roam 1 does not have");
     }
-    bool ok = p->kind == ROAM__V1__KIND__NOOP
-                  ? noop_row(u, i, fault)
-                  : message_row(u, i, p, fault);
+    bool ok = p->kind == ROAM__V1__KIND__NOOP ? noop_row(u, i, fault)
+                                              : message_row(u, i, p, fault);
     return ok && chain_row(u, i, p, fault) && sparse_row(u, i, p, fault);
 }
 
@@ -322,15 +321,13 @@ static bool read_rows(const Roam__V1__Batch *b, const Roam__V1__Columns *c,
     out->at = arena_alloc(b->count * sizeof *out->at);
     out->count = b->count;
     for (size_t i = 0; i < b->count; i++) {
-        out->at[i] = (Roam__V1__Push *)message_new(
-            &roam__v1__push__descriptor);
+        out->at[i] = (Roam__V1__Push *)message_new(&roam__v1__push__descriptor);
         if (!read_row(&u, i, out->at[i], fault)) {
             return false;
         }
     }
     if (u.version != b->last_version) {
-        return bad(fault, "BATCH-1",
-                   "the rows do not lead to last_version");
+        return bad(fault, "BATCH-1", "the rows do not lead to last_version");
     }
     return u.body_at == c->bodies.len ||
            bad(fault, "BATCH-1", "bytes behind the last body");
@@ -345,8 +342,7 @@ static bool check_head(const Roam__V1__Batch *b, uint32_t max_inflated,
         return bad(fault, "BATCH-2", "its codec was not offered");
     }
     if (b->inflated_size > max_inflated) {
-        return bad(fault, "BATCH-2",
-                   "inflated_size is above max_inflated");
+        return bad(fault, "BATCH-2", "inflated_size is above max_inflated");
     }
     return b->count <= MAX_COUNT ||
            bad(fault, "BATCH-1", "count is above all reason");
@@ -373,8 +369,8 @@ bool batch_expand(const Roam__V1__Batch *b, uint32_t max_inflated,
     if (!check_order(plain, b->inflated_size, fault)) {
         return false;
     }
-    const Roam__V1__Columns *c =
-        roam__v1__columns__unpack(NULL, b->inflated_size, plain);
+    const Roam__V1__Columns *c = (const Roam__V1__Columns *)message_decode(
+        &roam__v1__columns__descriptor, plain, b->inflated_size);
     if (!c) {
         return bad(fault, "BATCH-1", "the columns are not Columns");
     }

@@ -49,10 +49,8 @@ static bool load_table(const char *path, const struct rules *rules,
                     lines.at[i].number);
             return false;
         }
-        arena_grow((void **)&out->at, out->count, &out->cap,
-                   sizeof *out->at);
-        out->at[out->count++] =
-            (struct fault){w.at[0], w.at[1], w.at[2]};
+        arena_grow((void **)&out->at, out->count, &out->cap, sizeof *out->at);
+        out->at[out->count++] = (struct fault){w.at[0], w.at[1], w.at[2]};
     }
     return out->count > 0;
 }
@@ -74,8 +72,7 @@ static bool is_red(const struct result *r)
     return r->verdict == VERDICT_FAIL || r->verdict == VERDICT_WARN;
 }
 
-static const char *first_killer(const struct results *results,
-                                const char *rule)
+static const char *first_killer(const struct results *results, const char *rule)
 {
     for (size_t i = 0; i < results->count; i++) {
         const struct result *r = &results->at[i];
@@ -109,8 +106,8 @@ static void show_failures(const struct results *results)
 
 /* Without a fault the same program must pass, or red proves nothing. */
 static void run_baseline(const struct run_options *o,
-                         const struct scenarios *all,
-                         const struct rules *rules, struct score *score)
+                         const struct scenarios *all, const struct rules *rules,
+                         struct score *score)
 {
     struct results results = {0};
     struct run_options quiet = *o;
@@ -122,8 +119,8 @@ static void run_baseline(const struct run_options *o,
         red += results.at[i].verdict != VERDICT_PASS;
     }
     bool ok = ran && red == 0;
-    printf("%-8s %-28s %-10s %zu cases, %zu not passed\n",
-           ok ? "green" : "RED", "(no fault)", "-", results.count, red);
+    printf("%-8s %-28s %-10s %zu cases, %zu not passed\n", ok ? "green" : "RED",
+           "(no fault)", "-", results.count, red);
     show_failures(&results);
     score->passed += ok;
     score->failed += !ok;
@@ -147,8 +144,8 @@ static void run_fault(const struct run_options *o, const struct fault *f,
     }
     print_row(score, ran && killer, f->name, f->rule,
               !ran     ? "no case selected"
-              : killer ? arena_printf("%s (%zu of %zu cases red)", killer,
-                                      red, results.count)
+              : killer ? arena_printf("%s (%zu of %zu cases red)", killer, red,
+                                      results.count)
                        : "no failing check names the rule");
     if (!killer) {
         show_failures(&results);
@@ -186,12 +183,12 @@ static void run_null(const struct run_options *o, const char *mode,
     }
     print_row(score, results.count > 0 && passed == 0,
               arena_printf("null server: %s", mode), "-",
-              arena_printf("%zu of %zu cases not red %s", passed,
-                           results.count, who));
+              arena_printf("%zu of %zu cases not red %s", passed, results.count,
+                           who));
 }
 
-int broken_run(const struct run_options *o, const char *table,
-               const char *only, bool full, const struct scenarios *all,
+int broken_run(const struct run_options *o, const char *table, const char *only,
+               bool full, const struct scenarios *all,
                const struct rules *rules)
 {
     struct faults faults = {0};
@@ -209,8 +206,7 @@ int broken_run(const struct run_options *o, const char *table,
             run_fault(o, &faults.at[i], full, all, rules, &score);
         }
     }
-    for (size_t i = 0; !only && null_peer_modes[i] && !run_interrupted();
-         i++) {
+    for (size_t i = 0; !only && null_peer_modes[i] && !run_interrupted(); i++) {
         run_null(o, null_peer_modes[i], all, rules, &score);
     }
     fprintf(stderr, "%zu passed, %zu failed\n", score.passed, score.failed);

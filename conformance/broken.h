@@ -11,8 +11,8 @@
  * faults to rules. only: one fault, or NULL. full: run the whole suite for
  * each fault, not only the cases that the table names. Returns an exit
  * code. */
-int broken_run(const struct run_options *o, const char *table,
-               const char *only, bool full, const struct scenarios *all,
+int broken_run(const struct run_options *o, const char *table, const char *only,
+               bool full, const struct scenarios *all,
                const struct rules *rules);
 
 #endif

@@ -43,6 +43,26 @@ const struct frame_type *frame_type_numbered(uint8_t number)
     return NULL;
 }
 
+/* What protobuf-c allocates goes the way of everything else. */
+static void *from_arena(void *unused, size_t bytes)
+{
+    (void)unused;
+    return arena_alloc(bytes);
+}
+
+static void to_nowhere(void *unused, void *p)
+{
+    (void)unused;
+    (void)p;
+}
+
+ProtobufCMessage *message_decode(const ProtobufCMessageDescriptor *desc,
+                                 const uint8_t *payload, size_t len)
+{
+    static ProtobufCAllocator allocator = {from_arena, to_nowhere, NULL};
+    return protobuf_c_message_unpack(desc, &allocator, len, payload);
+}
+
 struct frame *frame_decode(uint8_t number, const uint8_t *payload, size_t len)
 {
     struct frame *f = arena_alloc(sizeof *f);
@@ -51,8 +71,7 @@ struct frame *frame_decode(uint8_t number, const uint8_t *payload, size_t len)
     f->payload = (uint8_t *)arena_copy((const char *)payload, len);
     f->len = len;
     if (f->type) {
-        f->msg = protobuf_c_message_unpack(f->type->desc, NULL, len,
-                                           f->payload);
+        f->msg = message_decode(f->type->desc, f->payload, len);
     }
     return f;
 }
@@ -87,9 +106,8 @@ struct value value_number(uint64_t n)
 
 struct value value_text(const char *s)
 {
-    return (struct value){.kind = VALUE_BYTES,
-                          .data = (const uint8_t *)s,
-                          .len = strlen(s)};
+    return (struct value){
+        .kind = VALUE_BYTES, .data = (const uint8_t *)s, .len = strlen(s)};
 }
 
 bool value_equal(const struct value *a, const struct value *b)
@@ -104,9 +122,8 @@ bool value_equal(const struct value *a, const struct value *b)
            (a->len == 0 || memcmp(a->data, b->data, a->len) == 0);
 }
 
-static const ProtobufCFieldDescriptor *
-find_direct(const ProtobufCMessageDescriptor *desc, const char *path,
-            const char **rest)
+static const ProtobufCFieldDescriptor *find_direct(
+    const ProtobufCMessageDescriptor *desc, const char *path, const char **rest)
 {
     size_t len = strcspn(path, ".");
     *rest = path[len] == '.' ? path + len + 1 : NULL;
@@ -119,8 +136,8 @@ find_direct(const ProtobufCMessageDescriptor *desc, const char *path,
     return NULL;
 }
 
-const ProtobufCFieldDescriptor *
-field_find(const ProtobufCMessageDescriptor *desc, const char *path)
+const ProtobufCFieldDescriptor *field_find(
+    const ProtobufCMessageDescriptor *desc, const char *path)
 {
     for (;;) {
         const char *rest;
@@ -142,8 +159,7 @@ static const void *member(const ProtobufCMessage *m,
     return (const uint8_t *)m + fd->offset;
 }
 
-static void *member_out(ProtobufCMessage *m,
-                        const ProtobufCFieldDescriptor *fd)
+static void *member_out(ProtobufCMessage *m, const ProtobufCFieldDescriptor *fd)
 {
     return (uint8_t *)m + fd->offset;
 }
@@ -159,9 +175,8 @@ static struct value scalar_get(const ProtobufCMessage *m,
     }
     case PROTOBUF_C_TYPE_BYTES: {
         const ProtobufCBinaryData *b = p;
-        return (struct value){.kind = VALUE_BYTES,
-                              .data = b->data,
-                              .len = b->len};
+        return (struct value){
+            .kind = VALUE_BYTES, .data = b->data, .len = b->len};
     }
     case PROTOBUF_C_TYPE_UINT64:
     case PROTOBUF_C_TYPE_FIXED64:
@@ -193,8 +208,8 @@ bool field_get(const ProtobufCMessage *m, const char *path, struct value *out)
         const ProtobufCMessage *inner =
             *(const ProtobufCMessage *const *)member(m, fd);
         if (!rest) {
-            *out = inner ? value_number(1)
-                         : (struct value){.kind = VALUE_ABSENT};
+            *out =
+                inner ? value_number(1) : (struct value){.kind = VALUE_ABSENT};
             return true;
         }
         if (!inner) {

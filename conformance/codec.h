@@ -53,6 +53,9 @@ struct frame {
     ProtobufCMessage *msg; /* NULL: unknown type, or not decodable */
 };
 
+/* NULL: not a message of this kind. The payload is borrowed for ever. */
+ProtobufCMessage *message_decode(const ProtobufCMessageDescriptor *desc,
+                                 const uint8_t *payload, size_t len);
 /* Decodes; the payload is copied. */
 struct frame *frame_decode(uint8_t number, const uint8_t *payload, size_t len);
 /* An empty message of a type. */
@@ -63,7 +66,11 @@ size_t frame_encode(const struct frame_type *type, const ProtobufCMessage *m,
 
 /* ----------------------------------------------------------------- values */
 
-enum value_kind { VALUE_ABSENT, VALUE_NUMBER, VALUE_BYTES };
+enum value_kind {
+    VALUE_ABSENT,
+    VALUE_NUMBER,
+    VALUE_BYTES
+};
 struct value {
     enum value_kind kind;
     uint64_t number;
@@ -80,12 +87,11 @@ void value_print_as(struct text *out, const struct value *v,
                     const ProtobufCFieldDescriptor *fd);
 
 /* The descriptor of the field at a path; NULL: no such field. */
-const ProtobufCFieldDescriptor *
-field_find(const ProtobufCMessageDescriptor *desc, const char *path);
+const ProtobufCFieldDescriptor *field_find(
+    const ProtobufCMessageDescriptor *desc, const char *path);
 /* The field's value; ABSENT for a message that is not there, NUMBER 1 for
  * one that is. False: no such field. */
-bool field_get(const ProtobufCMessage *m, const char *path,
-               struct value *out);
+bool field_get(const ProtobufCMessage *m, const char *path, struct value *out);
 /* Sets it; makes the messages on the way. False with a reason. */
 bool field_set(ProtobufCMessage *m, const char *path, const struct value *v,
                const char **reason);

@@ -75,8 +75,9 @@ static void field_print(struct text *out, const ProtobufCMessage *m,
     }
     text_add(out, "%s=", fd->name);
     if (fd->type == PROTOBUF_C_TYPE_MESSAGE) {
-        const ProtobufCMessage *inner = *(const ProtobufCMessage *const *)
-            (const void *)((const uint8_t *)m + fd->offset);
+        const ProtobufCMessage *inner = *(
+            const ProtobufCMessage *const *)(const void *)((const uint8_t *)m +
+                                                           fd->offset);
         text_add(out, "{");
         message_print_line(out, inner);
         text_add(out, "}");

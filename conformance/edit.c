@@ -17,8 +17,7 @@ struct edit_args {
     size_t hex_len;
     uint64_t number;
 };
-typedef const char *(*edit_fn)(struct raw_frame *r,
-                               const struct edit_args *a);
+typedef const char *(*edit_fn)(struct raw_frame *r, const struct edit_args *a);
 
 static void set_length(struct raw_frame *r, size_t length)
 {
@@ -48,8 +47,8 @@ static bool locate(const struct raw_frame *r, const char *name,
 {
     const ProtobufCFieldDescriptor *fd = field_find(r->type->desc, name);
     size_t at = 0;
-    while (fd && wire_next(r->bytes + FRAME_HEADER, r->len - FRAME_HEADER,
-                           &at, out) == WIRE_FIELD) {
+    while (fd && wire_next(r->bytes + FRAME_HEADER, r->len - FRAME_HEADER, &at,
+                           out) == WIRE_FIELD) {
         if (out->number == fd->id) {
             out->at += FRAME_HEADER;
             out->value_at += FRAME_HEADER;
@@ -69,8 +68,7 @@ static const char *locate_varint(const struct raw_frame *r, const char *name,
     return NULL;
 }
 
-static const char *edit_truncate(struct raw_frame *r,
-                                 const struct edit_args *a)
+static const char *edit_truncate(struct raw_frame *r, const struct edit_args *a)
 {
     if (a->number == 0 || a->number > r->len - FRAME_HEADER) {
         return "the payload is shorter than that";
@@ -112,8 +110,7 @@ static const char *edit_append(struct raw_frame *r, const struct edit_args *a)
     return NULL;
 }
 
-static const char *edit_flip_bit(struct raw_frame *r,
-                                 const struct edit_args *a)
+static const char *edit_flip_bit(struct raw_frame *r, const struct edit_args *a)
 {
     if (a->number / 8 >= r->len - FRAME_HEADER) {
         return "the payload has no such bit";
@@ -173,8 +170,7 @@ static const char *lengthen(struct raw_frame *r, const char *field,
     return NULL;
 }
 
-static const char *edit_overlong(struct raw_frame *r,
-                                 const struct edit_args *a)
+static const char *edit_overlong(struct raw_frame *r, const struct edit_args *a)
 {
     return lengthen(r, a->field, 11);
 }

@@ -76,8 +76,8 @@ static bool set_field(struct world *w, ProtobufCMessage *m,
         r = EXPR_OK;
     }
     if (r != EXPR_OK || !field_set(m, t->left, &v, &reason)) {
-        return world_mistake(w, arena_printf("%s=%s: %s", t->left, t->right,
-                                             reason));
+        return world_mistake(
+            w, arena_printf("%s=%s: %s", t->left, t->right, reason));
     }
     return true;
 }
@@ -117,8 +117,8 @@ static bool apply_edits(struct world *w, struct raw_frame *raw,
 }
 
 static void note_event(struct world *w, const struct device *d,
-                       const struct frame_type *type,
-                       const ProtobufCMessage *m, const struct terms *edits)
+                       const struct frame_type *type, const ProtobufCMessage *m,
+                       const struct terms *edits)
 {
     struct text t = {0}, fields = {0};
     message_print_line(&fields, m);
@@ -199,9 +199,8 @@ static bool fence(struct world *w, struct device *d)
 {
     struct link *l = d->link;
     if (!l || !l->is_live) {
-        return l && l->is_kicked
-                   ? fence_broken(w, l)
-                   : world_mistake(w, "a fence needs a session");
+        return l && l->is_kicked ? fence_broken(w, l)
+                                 : world_mistake(w, "a fence needs a session");
     }
     const struct frame_type *type = frame_type_numbered(F_PING);
     Roam__V1__Ping *m = (Roam__V1__Ping *)exec_build(w, d, type, &nothing);
@@ -278,8 +277,7 @@ static bool await_closed(struct world *w, const struct step *step)
         .rule = step->rule,
         .device = step->device,
         .subject = ABOUT_CLOSED,
-        .text = arena_printf("%s< closed",
-                             w->s->devices[step->device].name)};
+        .text = arena_printf("%s< closed", w->s->devices[step->device].name)};
     return expect_wait(w, &expected);
 }
 
@@ -342,7 +340,7 @@ static bool do_verb(struct world *w, const struct step *step)
         if (!d->link) {
             return world_mistake(w, "the device has no connection");
         }
-        link_stall(d->link, step->verb == VERB_STALL);
+        d->link->is_stalled = step->verb == VERB_STALL;
         return true;
     }
     return false;
@@ -424,15 +422,13 @@ static bool do_let(struct world *w, const struct step *step)
     struct value v;
     const char *reason = "it has no value yet";
     if (expr_eval(w, step->operand, NULL, &v, &reason) != EXPR_OK) {
-        return world_mistake(w, arena_printf("%s: %s", step->operand,
-                                             reason));
+        return world_mistake(w, arena_printf("%s: %s", step->operand, reason));
     }
     var_set(w, step->word, &v);
     return true;
 }
 
-static bool run_steps(struct world *w, const struct steps *steps,
-                      size_t from);
+static bool run_steps(struct world *w, const struct steps *steps, size_t from);
 
 static bool do_repeat(struct world *w, const struct step *step)
 {

@@ -13,8 +13,7 @@ static struct expect_outcome pending(void)
     return (struct expect_outcome){EXPECT_PENDING, NULL, NULL};
 }
 
-static struct expect_outcome mismatch(const char *why,
-                                      const struct frame *got)
+static struct expect_outcome mismatch(const char *why, const struct frame *got)
 {
     return (struct expect_outcome){EXPECT_MISMATCH, why, got};
 }
@@ -83,14 +82,13 @@ static const char *match_field(struct world *w, const ProtobufCMessage *m,
     }
     struct text shown = {0};
     value_print_as(&shown, &have, fd);
-    return arena_printf("%s is %s, must be %s%s%s", t->left,
-                        text_str(&shown), t->op == OP_EQ ? "" : op_text(t->op),
+    return arena_printf("%s is %s, must be %s%s%s", t->left, text_str(&shown),
+                        t->op == OP_EQ ? "" : op_text(t->op),
                         t->op == OP_EQ ? "" : " ", t->right);
 }
 
 static const char *match_fields(struct world *w, const ProtobufCMessage *m,
-                                const struct terms *fields,
-                                struct bindings *b)
+                                const struct terms *fields, struct bindings *b)
 {
     for (size_t i = 0; i < fields->count; i++) {
         const char *why = match_field(w, m, &fields->at[i], b);
@@ -212,8 +210,7 @@ static struct item *item_for(struct world *w, struct link *l,
                              const struct step *step)
 {
     enum lane lane = lane_of(step->type->number);
-    const char *name = step->type->number == F_ERROR ? "ref"
-                                                     : "client_msg_id";
+    const char *name = step->type->number == F_ERROR ? "ref" : "client_msg_id";
     struct value want;
     const char *reason;
     for (size_t i = 0; lane == LANE_COMMAND && i < step->fields.count; i++) {
@@ -252,14 +249,13 @@ static struct expect_outcome try_frame(struct world *w, struct link *l,
 {
     struct item *item = item_for(w, l, step);
     if (!item) {
-        return step->type->number == F_KICK && !l->is_closed
-                   ? pending()
-                   : nothing_yet(l);
+        return step->type->number == F_KICK && !l->is_closed ? pending()
+                                                             : nothing_yet(l);
     }
     if (item->frame->number != step->type->number) {
-        return mismatch(arena_printf("%s came instead",
-                                     item->frame->type->name),
-                        item->frame);
+        return mismatch(
+            arena_printf("%s came instead", item->frame->type->name),
+            item->frame);
     }
     struct expect_outcome o =
         match_message(w, item->frame->msg, step, item->frame);
@@ -303,8 +299,8 @@ static struct expect_outcome try_batch(struct world *w, struct link *l,
     struct expect_outcome o =
         match_message(w, row->frame->msg, step, row->frame);
     const struct frame *f = row->frame;
-    for (size_t i = 0; o.result == EXPECT_MATCH && !step->peek &&
-                       i < l->row_count; i++) {
+    for (size_t i = 0;
+         o.result == EXPECT_MATCH && !step->peek && i < l->row_count; i++) {
         if (l->rows[i].frame == f) {
             l->rows[i].consumed = true;
         }
@@ -355,10 +351,9 @@ struct expect_outcome expect_try(struct world *w, const struct step *step)
 
 static bool no_answer(struct world *w, const char *legal)
 {
-    return world_fail(w, NULL,
-                      arena_printf("no answer within %" PRIu64 " ms",
-                                   w->timeout_ms),
-                      legal, NULL);
+    return world_fail(
+        w, NULL, arena_printf("no answer within %" PRIu64 " ms", w->timeout_ms),
+        legal, NULL);
 }
 
 bool expect_wait(struct world *w, const struct step *step)
@@ -385,8 +380,7 @@ static const char *alternatives(const struct step *any_of)
 {
     struct text t = {0};
     for (size_t i = 0; i < any_of->body_count; i++) {
-        text_add(&t, "%s%s", i ? "\nor " : "",
-                 any_of->bodies[i].at[0].text);
+        text_add(&t, "%s%s", i ? "\nor " : "", any_of->bodies[i].at[0].text);
     }
     return text_str(&t);
 }
@@ -398,8 +392,7 @@ bool expect_any(struct world *w, const struct step *any_of, size_t *chosen)
         bool open = false;
         struct expect_outcome last = pending();
         for (size_t i = 0; i < any_of->body_count; i++) {
-            struct expect_outcome o =
-                expect_try(w, &any_of->bodies[i].at[0]);
+            struct expect_outcome o = expect_try(w, &any_of->bodies[i].at[0]);
             if (o.result == EXPECT_MATCH) {
                 *chosen = i;
                 return true;
@@ -422,8 +415,7 @@ bool expect_any(struct world *w, const struct step *any_of, size_t *chosen)
 
 /* --------------------------------------------------------------- absence */
 
-static bool absent_row(struct world *w, struct link *l,
-                       const struct step *step)
+static bool absent_row(struct world *w, struct link *l, const struct step *step)
 {
     for (size_t i = 0; i < l->row_count; i++) {
         struct row *r = &l->rows[i];
@@ -434,8 +426,7 @@ static bool absent_row(struct world *w, struct link *l,
             step->subject == ABOUT_FRAME && step->type->number == F_BATCH
                 ? r->frame->msg
                 : &r->push->base;
-        if (!r->consumed && by_kind &&
-            !match_fields(w, m, &step->fields, &b)) {
+        if (!r->consumed && by_kind && !match_fields(w, m, &step->fields, &b)) {
             return world_fail(w, NULL, "it came, and must not", step->text,
                               r->frame);
         }

@@ -27,8 +27,7 @@ void var_set(struct world *w, const char *name, const struct value *v)
             return;
         }
     }
-    arena_grow((void **)&w->vars, w->var_count, &w->var_cap,
-               sizeof *w->vars);
+    arena_grow((void **)&w->vars, w->var_count, &w->var_cap, sizeof *w->vars);
     w->vars[w->var_count++] = (struct var){name, *v};
 }
 
@@ -85,8 +84,7 @@ static struct value generate(bool is_text, uint64_t len)
     prng_seed(&p, len, is_text ? "text" : "bytes");
     uint8_t *data = arena_alloc((size_t)len);
     for (size_t i = 0; i < len; i++) {
-        data[i] = is_text ? (uint8_t)('a' + i % 26)
-                          : (uint8_t)prng_next(&p);
+        data[i] = is_text ? (uint8_t)('a' + i % 26) : (uint8_t)prng_next(&p);
     }
     return (struct value){
         .kind = VALUE_BYTES, .data = data, .len = (size_t)len};
@@ -96,8 +94,7 @@ static struct value generate(bool is_text, uint64_t len)
 static const char *call(const char *expr, const char *name)
 {
     size_t n = strlen(name), len = strlen(expr);
-    if (strncmp(expr, name, n) != 0 || expr[n] != '(' ||
-        expr[len - 1] != ')') {
+    if (strncmp(expr, name, n) != 0 || expr[n] != '(' || expr[len - 1] != ')') {
         return NULL;
     }
     return arena_copy(expr + n + 1, len - n - 2);
@@ -230,8 +227,8 @@ static enum expr_result eval_sum(struct world *w, const char *expr,
     if (r != EXPR_OK || a.kind != VALUE_NUMBER || b.kind != VALUE_NUMBER) {
         return bad(reason, arena_printf("%s is not a sum of numbers", expr));
     }
-    *out = value_number(*sign == '+' ? a.number + b.number
-                                     : a.number - b.number);
+    *out =
+        value_number(*sign == '+' ? a.number + b.number : a.number - b.number);
     return EXPR_OK;
 }
 
@@ -257,8 +254,7 @@ enum expr_result expr_eval(struct world *w, const char *expr,
         char *end;
         *out = value_number(strtoull(expr, &end, 0));
         return *end == '\0' ? EXPR_OK
-                            : bad(reason, arena_printf("no number: %s",
-                                                       expr));
+                            : bad(reason, arena_printf("no number: %s", expr));
     }
     if (strchr(expr, '(')) {
         return eval_call(w, expr, out, reason);

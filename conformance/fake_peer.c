@@ -64,8 +64,7 @@ static bool do_read(struct fake *f, const struct words *w)
     for (size_t i = 2; i < w->count; i++) {
         struct term t;
         struct value v;
-        if (!term_split(w->at[i], &t) ||
-            !field_get(frame->msg, t.left, &v)) {
+        if (!term_split(w->at[i], &t) || !field_get(frame->msg, t.left, &v)) {
             return false;
         }
         var_set(&f->world, t.right, &v);

@@ -67,9 +67,8 @@ static void note_login(struct link *l, const Roam__V1__Login *m)
 {
     arena_grow((void **)&l->logins, l->login_count, &l->login_cap,
                sizeof *l->logins);
-    l->logins[l->login_count++] =
-        (struct login_sent){.installation = l->device->installation,
-                            .take_over = m->take_over};
+    l->logins[l->login_count++] = (struct login_sent){
+        .installation = l->device->installation, .take_over = m->take_over};
     l->max_frame = m->max_frame;
 }
 
@@ -258,8 +257,7 @@ void judge_closed(struct world *w, struct link *l)
     l->is_live = false;
     world_event(w, l->device, "<", "closed");
     if (l->have > 0) {
-        world_fail(w, "FRAME-1", "the stream ends inside a frame", NULL,
-                   NULL);
+        world_fail(w, "FRAME-1", "the stream ends inside a frame", NULL, NULL);
     }
 }
 
@@ -286,8 +284,7 @@ static bool check_sync_ok(struct world *w, const struct link *l,
     if (s->result == ROAM__V1__SYNC_RESULT__RESET &&
         (s->reason == ROAM__V1__RESET_REASON__AHEAD) != (cursor > s->head)) {
         return world_fail(w, "SYNC-4",
-                          "AHEAD belongs to a cursor above the head", NULL,
-                          f);
+                          "AHEAD belongs to a cursor above the head", NULL, f);
     }
     return true;
 }
@@ -309,8 +306,8 @@ static bool on_sync_ok(struct world *w, struct link *l, struct frame *f)
     l->syncs_open--;
     l->active = l->sync;
     l->is_delivering = true;
-    l->start = s->result == ROAM__V1__SYNC_RESULT__RESET ? s->head
-                                                         : l->sync.cursor;
+    l->start =
+        s->result == ROAM__V1__SYNC_RESULT__RESET ? s->head : l->sync.cursor;
     l->last = l->start;
     l->acked = l->start;
     l->flight_count = 0;
@@ -334,27 +331,24 @@ static bool answers_late_send(struct world *w, const struct link *l,
     return s && s->order >= l->displaced;
 }
 
-static bool check_frame(struct world *w, const struct link *l,
-                        struct frame *f)
+static bool check_frame(struct world *w, const struct link *l, struct frame *f)
 {
     uint32_t most = l->max_frame ? l->max_frame : UNNAMED_MAX_FRAME;
     if (l->is_kicked) {
-        return world_fail(w, answers_late_send(w, l, f) ? "KICK-4 KICK-5"
-                                                        : "KICK-4",
-                          "a frame after KICK",
-                          "nothing but the end of the connection", f);
+        return world_fail(
+            w, answers_late_send(w, l, f) ? "KICK-4 KICK-5" : "KICK-4",
+            "a frame after KICK", "nothing but the end of the connection", f);
     }
     if (f->len > most) {
         return world_fail(w, "FRAME-5", "a frame longer than max_frame",
                           arena_printf("at most %" PRIu32 " bytes", most), f);
     }
     if (!f->type || !f->type->from_server) {
-        return world_fail(w, "FRAME-1", "no frame that a server may send",
-                          NULL, f);
+        return world_fail(w, "FRAME-1", "no frame that a server may send", NULL,
+                          f);
     }
     if (!f->msg) {
-        return world_fail(w, "FRAME-1", "the payload does not decode", NULL,
-                          f);
+        return world_fail(w, "FRAME-1", "the payload does not decode", NULL, f);
     }
     struct schema_fault fault;
     return schema_check(f, &fault) ||

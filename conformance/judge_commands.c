@@ -7,16 +7,13 @@
 
 void judge_note_send(struct world *w, struct link *l, const Roam__V1__Send *m)
 {
-    arena_grow((void **)&w->sent, w->sent_count, &w->sent_cap,
-               sizeof *w->sent);
+    arena_grow((void **)&w->sent, w->sent_count, &w->sent_cap, sizeof *w->sent);
     w->sent[w->sent_count++] = (struct sent){
         .link = l,
         .client_msg_id = m->client_msg_id,
         .conversation = value_text(m->conversation),
         .content_type = value_text(m->content_type),
-        .body = {.kind = VALUE_BYTES,
-                 .data = m->body.data,
-                 .len = m->body.len},
+        .body = {.kind = VALUE_BYTES, .data = m->body.data, .len = m->body.len},
         .kind = (uint64_t)(int64_t)m->kind,
         .order = w->event_count,
     };
@@ -37,8 +34,7 @@ struct sent *judge_find_sent(struct world *w, const struct link *l,
 }
 
 /* A SEND of the same id and user that SEND_OK answered before. */
-static const struct sent *first_of(const struct world *w,
-                                   const struct sent *s)
+static const struct sent *first_of(const struct world *w, const struct sent *s)
 {
     for (size_t i = 0; i < w->sent_count; i++) {
         const struct sent *o = &w->sent[i];
@@ -56,8 +52,7 @@ static bool has_unanswered_twin(const struct world *w, const struct sent *s)
 {
     for (size_t i = 0; i < w->sent_count; i++) {
         const struct sent *o = &w->sent[i];
-        if (o != s && o->client_msg_id == s->client_msg_id &&
-            !o->is_answered &&
+        if (o != s && o->client_msg_id == s->client_msg_id && !o->is_answered &&
             o->link->device->user == s->link->device->user) {
             return true;
         }
@@ -75,8 +70,7 @@ static bool same_parties(const struct sent *a, const struct sent *b)
             value_equal(&ub, &a->conversation));
 }
 
-static bool check_msg_id(struct world *w, const struct sent *s,
-                         struct frame *f)
+static bool check_msg_id(struct world *w, const struct sent *s, struct frame *f)
 {
     for (size_t i = 0; i < w->sent_count; i++) {
         const struct sent *o = &w->sent[i];

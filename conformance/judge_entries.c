@@ -36,13 +36,17 @@ static bool check_chain(struct world *w, const struct link *l,
     if (p->version <= l->last) {
         return world_fail(w, "CHAIN-3 CHAIN-2",
                           arena_printf("version %" PRIu64 " is not above the "
-                                       "last one", p->version), legal, f);
+                                       "last one",
+                                       p->version),
+                          legal, f);
     }
     if (p->prev_version != l->last) {
-        return world_fail(
-            w, l->last == l->start ? "SYNC-5 CHAIN-3" : "CHAIN-3",
-            arena_printf("prev_version %" PRIu64 " is not the version before "
-                         "it", p->prev_version), legal, f);
+        return world_fail(w, l->last == l->start ? "SYNC-5 CHAIN-3" : "CHAIN-3",
+                          arena_printf("prev_version %" PRIu64
+                                       " is not the version before "
+                                       "it",
+                                       p->prev_version),
+                          legal, f);
     }
     return true;
 }
@@ -57,8 +61,8 @@ static bool check_window(struct world *w, struct link *l, uint64_t version,
         return true;
     }
     return world_fail(w, "ACK-3", "more entries in flight than max_unacked",
-                      arena_printf("at most %" PRIu32,
-                                   l->active.max_unacked), f);
+                      arena_printf("at most %" PRIu32, l->active.max_unacked),
+                      f);
 }
 
 static bool check_cut(struct world *w, const struct link *l,
@@ -69,13 +73,14 @@ static bool check_cut(struct world *w, const struct link *l,
                          : l->active.max_inflated;
     uint32_t limit = least - ENTRY_OVERHEAD;
     const char *legal = arena_printf("bodies up to %" PRIu32 " bytes whole, "
-                                     "longer ones cut", limit);
+                                     "longer ones cut",
+                                     limit);
     if (p->body.len > limit) {
         return world_fail(w, "BATCH-4", "a body above the limit", legal, f);
     }
     if (p->cut_size > 0 && p->cut_size <= limit) {
-        return world_fail(w, "BATCH-4", "a body within the limit is cut",
-                          legal, f);
+        return world_fail(w, "BATCH-4", "a body within the limit is cut", legal,
+                          f);
     }
     return true;
 }
@@ -108,13 +113,12 @@ static bool check_own(struct world *w, const struct link *l,
     }
     bool elsewhere = false;
     for (size_t i = 0; i < w->sent_count; i++) {
-        elsewhere = elsewhere ||
-                    (w->sent[i].client_msg_id == p->client_msg_id &&
-                     w->sent[i].link != l);
+        elsewhere =
+            elsewhere || (w->sent[i].client_msg_id == p->client_msg_id &&
+                          w->sent[i].link != l);
     }
     if (!elsewhere && has_sent(w, l, p->client_msg_id, true)) {
-        return world_fail(w, "PUSH-2",
-                          "this very session sent the message",
+        return world_fail(w, "PUSH-2", "this very session sent the message",
                           "NOOP with version and prev_version", f);
     }
     return true;
@@ -145,9 +149,9 @@ static bool is_known(const struct user *u, uint64_t version)
 }
 
 /* A version that was seen before, on this device or another. */
-static bool check_again(struct world *w, const struct user *u,
-                        struct known *k, const Roam__V1__Push *p,
-                        const char *gap_rules, struct frame *f)
+static bool check_again(struct world *w, const struct user *u, struct known *k,
+                        const Roam__V1__Push *p, const char *gap_rules,
+                        struct frame *f)
 {
     bool is_noop = p->kind == ROAM__V1__KIND__NOOP;
     if (!is_noop && k->message && !same_message(k->message, p)) {
@@ -158,11 +162,12 @@ static bool check_again(struct world *w, const struct user *u,
                           text_str(&t), f);
     }
     if (p->prev_version < k->prev_version && is_known(u, k->prev_version)) {
-        return world_fail(
-            w, gap_rules,
-            arena_printf("version %" PRIu64 " is left out, as another device "
-                         "was told", k->prev_version),
-            "every entry of the timeline", f);
+        return world_fail(w, gap_rules,
+                          arena_printf("version %" PRIu64
+                                       " is left out, as another device "
+                                       "was told",
+                                       k->prev_version),
+                          "every entry of the timeline", f);
     }
     if (k->prev_version != p->prev_version) {
         return world_fail(
@@ -182,19 +187,20 @@ static bool check_place(struct world *w, const struct known *k,
                         struct frame *f)
 {
     if (k->version > p->prev_version && k->version < p->version) {
-        return world_fail(
-            w, gap_rules,
-            arena_printf("version %" PRIu64 " lies between, as another "
-                         "device was told", k->version),
-            "every entry of the timeline", f);
+        return world_fail(w, gap_rules,
+                          arena_printf("version %" PRIu64
+                                       " lies between, as another "
+                                       "device was told",
+                                       k->version),
+                          "every entry of the timeline", f);
     }
     if (k->prev_version < p->version && p->version < k->version) {
-        return world_fail(
-            w, "CHAIN-1 CHAIN-3",
-            arena_printf("nothing lay between %" PRIu64 " and %" PRIu64
-                         ", as another device was told",
-                         k->prev_version, k->version),
-            NULL, f);
+        return world_fail(w, "CHAIN-1 CHAIN-3",
+                          arena_printf("nothing lay between %" PRIu64
+                                       " and %" PRIu64
+                                       ", as another device was told",
+                                       k->prev_version, k->version),
+                          NULL, f);
     }
     if (p->kind == ROAM__V1__KIND__MESSAGE && k->message &&
         k->message->msg_id == p->msg_id &&
@@ -207,9 +213,8 @@ static bool check_place(struct world *w, const struct known *k,
     return true;
 }
 
-static bool note_known(struct world *w, struct user *u,
-                       const Roam__V1__Push *p, bool from_batch,
-                       struct frame *f)
+static bool note_known(struct world *w, struct user *u, const Roam__V1__Push *p,
+                       bool from_batch, struct frame *f)
 {
     const char *gap_rules = from_batch ? "BATCH-3 CHAIN-3" : "CHAIN-3";
     for (size_t i = 0; i < u->known_count; i++) {
@@ -224,10 +229,10 @@ static bool note_known(struct world *w, struct user *u,
     }
     arena_grow((void **)&u->known, u->known_count, &u->known_cap,
                sizeof *u->known);
-    u->known[u->known_count++] = (struct known){
-        .version = p->version,
-        .prev_version = p->prev_version,
-        .message = p->kind == ROAM__V1__KIND__NOOP ? NULL : p};
+    u->known[u->known_count++] =
+        (struct known){.version = p->version,
+                       .prev_version = p->prev_version,
+                       .message = p->kind == ROAM__V1__KIND__NOOP ? NULL : p};
     if (p->version > u->highest) {
         u->highest = p->version;
     }
@@ -236,13 +241,11 @@ static bool note_known(struct world *w, struct user *u,
 
 /* --------------------------------------------------------------- delivery */
 
-static bool take_entry(struct world *w, struct link *l,
-                       const Roam__V1__Push *p, struct frame *f, size_t index,
-                       bool from_batch)
+static bool take_entry(struct world *w, struct link *l, const Roam__V1__Push *p,
+                       struct frame *f, size_t index, bool from_batch)
 {
-    if (!check_chain(w, l, p, f) ||
-        !check_window(w, l, p->version, f) || !check_own(w, l, p, f) ||
-        !check_cut(w, l, p, f) ||
+    if (!check_chain(w, l, p, f) || !check_window(w, l, p->version, f) ||
+        !check_own(w, l, p, f) || !check_cut(w, l, p, f) ||
         !note_known(w, l->device->user, p, from_batch, f)) {
         return false;
     }
@@ -251,8 +254,7 @@ static bool take_entry(struct world *w, struct link *l,
         return true; /* [SYNC-8]: a client drops it */
     }
     l->device->cursor = p->version;
-    arena_grow((void **)&l->rows, l->row_count, &l->row_cap,
-               sizeof *l->rows);
+    arena_grow((void **)&l->rows, l->row_count, &l->row_cap, sizeof *l->rows);
     l->rows[l->row_count++] = (struct row){
         .push = p, .frame = f, .index = index, .from_batch = from_batch};
     return true;
@@ -317,8 +319,8 @@ static bool check_content(struct world *w, const struct sent *s,
     const struct value type = value_text(p->content_type);
     const struct value body = {
         .kind = VALUE_BYTES, .data = p->body.data, .len = p->body.len};
-    bool same_body = p->cut_size ? p->cut_size == s->body.len
-                                 : value_equal(&body, &s->body);
+    bool same_body =
+        p->cut_size ? p->cut_size == s->body.len : value_equal(&body, &s->body);
     if (strcmp(p->sender, s->link->device->user->name) == 0 &&
         strcmp(p->conversation, conversation) == 0 &&
         value_equal(&type, &s->content_type) && same_body) {
@@ -365,11 +367,12 @@ static bool check_sent(struct world *w, const struct sent *s, struct user *u)
     if (could_be_noop || !is_complete(w, u)) {
         return true;
     }
-    return world_fail(
-        w, "PUSH-1",
-        arena_printf("msg_id %" PRIu64 " was answered with SEND_OK, yet is "
-                     "not on the timeline of %s", s->msg_id, u->word),
-        "an entry for each stored message", NULL);
+    return world_fail(w, "PUSH-1",
+                      arena_printf("msg_id %" PRIu64
+                                   " was answered with SEND_OK, yet is "
+                                   "not on the timeline of %s",
+                                   s->msg_id, u->word),
+                      "an entry for each stored message", NULL);
 }
 
 /* A row is a NOOP exactly when its link sent the message. */
@@ -415,8 +418,8 @@ static bool check_order(struct world *w, const struct user *u)
             const struct known *a = &u->known[i], *b = &u->known[k];
             if (a->message && b->message && a->version < b->version &&
                 a->message->msg_id >= b->message->msg_id &&
-                strcmp(a->message->conversation,
-                       b->message->conversation) == 0) {
+                strcmp(a->message->conversation, b->message->conversation) ==
+                    0) {
                 return world_fail(w, "SEND-6",
                                   "msg_ids of a conversation do not rise "
                                   "along the timeline",

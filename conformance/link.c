@@ -21,8 +21,8 @@ static int connect_to(const char *host, uint16_t port, const char **reason)
 {
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
     struct addrinfo *list;
-    int r = getaddrinfo(host, arena_printf("%u", (unsigned)port), &hints,
-                        &list);
+    int r =
+        getaddrinfo(host, arena_printf("%u", (unsigned)port), &hints, &list);
     if (r != 0) {
         *reason = gai_strerror(r);
         return -1;
@@ -46,8 +46,7 @@ bool link_open(struct world *w, struct device *d)
     const char *reason = "";
     int fd = connect_to(w->server->host, w->server->port, &reason);
     if (fd < 0) {
-        return world_fail(w, NULL,
-                          arena_printf("cannot connect: %s", reason),
+        return world_fail(w, NULL, arena_printf("cannot connect: %s", reason),
                           "a server that accepts connections", NULL);
     }
     int on = 1;
@@ -93,18 +92,6 @@ void link_forget(struct device *d)
     }
 }
 
-/* The kernel would otherwise take megabytes for a device that reads
- * nothing, and nobody would notice that it does not. */
-#define STALLED_BUFFER 4096
-#define READING_BUFFER 200000
-
-void link_stall(struct link *l, bool stall)
-{
-    int bytes = stall ? STALLED_BUFFER : READING_BUFFER;
-    setsockopt(l->fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
-    l->is_stalled = stall;
-}
-
 /* Hands every whole frame at the buffer's start to the judges. */
 static bool cut_frames(struct world *w, struct link *l)
 {
@@ -143,7 +130,8 @@ static void make_room(struct link *l)
 static bool ack_if_due(struct world *w, struct link *l)
 {
     if (!l->device->auto_ack || !l->is_live || !l->is_delivering ||
-        l->syncs_open > 0 || l->displaced || l->flight_count < l->active.max_unacked / 2) {
+        l->syncs_open > 0 || l->displaced ||
+        l->flight_count < l->active.max_unacked / 2) {
         return true;
     }
     const struct frame_type *type = frame_type_numbered(F_ACK);

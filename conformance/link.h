@@ -14,9 +14,6 @@ void link_end(struct world *w, struct device *d, bool reset);
 /* Forgets it without ending it: a half-open connection. */
 void link_forget(struct device *d);
 
-/* Stops reading, with a small receive buffer, or goes on. */
-void link_stall(struct link *l, bool stall);
-
 /* Sends bytes, `split` at a time (0: all at once), reading meanwhile. True
  * also when the peer has ended the connection: what it said tells more. */
 bool link_write(struct world *w, struct link *l, const uint8_t *bytes,

@@ -24,9 +24,8 @@ static void add_sentences(struct text *t, const char *ids,
 
 static void add_events(struct text *t, const struct world *w)
 {
-    size_t from = w->event_count > EVENTS_SHOWN
-                      ? w->event_count - EVENTS_SHOWN
-                      : 0;
+    size_t from =
+        w->event_count > EVENTS_SHOWN ? w->event_count - EVENTS_SHOWN : 0;
     text_add(t, "last events:\n");
     for (size_t i = from; i < w->event_count; i++) {
         text_add(t, "  %s\n", w->events[i]);
@@ -40,8 +39,8 @@ const char *report_failure(const struct world *w, const struct rules *rules,
     struct text t = {0};
     text_add(&t, "at: %s:%d\n", w->s->path,
              f->step ? f->step->line : w->s->last_line);
-    text_add(&t, "step: %s\n", f->step ? f->step->text
-                                       : "(behind the last step)");
+    text_add(&t, "step: %s\n",
+             f->step ? f->step->text : "(behind the last step)");
     text_add(&t, "%s: %s\n", f->is_harness ? "mistake" : "failed", f->what);
     if (!f->is_harness) {
         text_add(&t, "rules: %s\n", f->rules);

@@ -9,7 +9,7 @@
 
 struct rule {
     const char *id;
-    const char *text; /* lines as in the spec, without the id */
+    const char *text;  /* lines as in the spec, without the id */
     bool binds_server; /* it begins with a server or a peer as its subject */
 };
 struct rules {

@@ -77,10 +77,11 @@ struct result run_case(const struct run_options *o, const struct scenario *s,
     return r;
 }
 
-static void base_server(const struct run_options *o, const char *settings,
-                        struct server *out)
+static void base_server(const struct run_options *o, const char *base,
+                        const char *settings, struct server *out)
 {
     *out = (struct server){.roamd = o->roamd,
+                           .base = base,
                            .settings = settings,
                            .host = o->host,
                            .port = o->port,
@@ -93,13 +94,13 @@ static void base_server(const struct run_options *o, const char *settings,
 }
 
 /* A case with a server of its own. */
-static struct result run_private(const struct run_options *o,
+static struct result run_private(const struct run_options *o, const char *base,
                                  const struct scenario *s,
                                  const struct rules *rules)
 {
     struct server own;
     const char *reason = "";
-    base_server(o, s->settings, &own);
+    base_server(o, base, s->settings, &own);
     struct result r = {.s = s, .verdict = VERDICT_HARNESS, .rules = ""};
     if (server_open(&own, &reason)) {
         r = run_case(o, s, &own, rules);
@@ -129,6 +130,7 @@ struct shared_server {
 
 struct run {
     const struct run_options *o;
+    const char *base; /* directory of all servers that are started */
     const struct rules *rules;
     const struct scenario **cases;
     size_t count, cap;
@@ -168,7 +170,7 @@ static void run_child(struct run *r, size_t number, struct server *server,
     signal(SIGINT, SIG_DFL);
     signal(SIGTERM, SIG_DFL);
     struct result result = s->is_private && o.roamd
-                               ? run_private(&o, s, r->rules)
+                               ? run_private(&o, r->base, s, r->rules)
                                : run_case(&o, s, server, r->rules);
     struct text t = {0};
     text_add(&t, "%c%s\n%s", (char)('0' + (int)result.verdict), result.rules,
@@ -187,13 +189,14 @@ static struct result parse_result(const struct scenario *s, const char *out,
             .verdict = VERDICT_HARNESS,
             .rules = "",
             .detail = arena_printf("the case's process ended with status "
-                                   "0x%x and no result", (unsigned)status)};
+                                   "0x%x and no result",
+                                   (unsigned)status)};
     }
-    return (struct result){
-        .s = s,
-        .verdict = (enum verdict)(out[0] - '0'),
-        .rules = arena_copy(out + 1, (size_t)(line - out - 1)),
-        .detail = line + 1};
+    return (struct result){.s = s,
+                           .verdict = (enum verdict)(out[0] - '0'),
+                           .rules =
+                               arena_copy(out + 1, (size_t)(line - out - 1)),
+                           .detail = line + 1};
 }
 
 static void print_ready(struct run *r)
@@ -259,7 +262,7 @@ static struct server *server_for(struct run *r, const char *settings,
         arena_grow((void **)&r->servers, r->server_count, &r->server_cap,
                    sizeof *r->servers);
         s = &r->servers[r->server_count++];
-        base_server(r->o, settings, &s->server);
+        base_server(r->o, r->base, settings, &s->server);
         s->is_open = false;
     }
     if (!s->is_open) {
@@ -364,6 +367,12 @@ bool run_suite(const struct run_options *o, const struct scenarios *all,
     if (r.count == 0) {
         return false;
     }
+    const char *reason = "";
+    r.base = server_base_make(&reason);
+    if (!r.base) {
+        fprintf(stderr, "roam-conform: %s\n", reason);
+        return false;
+    }
     r.results = arena_alloc(r.count * sizeof *r.results);
     r.jobs = arena_alloc((o->jobs + 1) * sizeof *r.jobs);
     if (!o->quiet) {
@@ -380,6 +389,7 @@ bool run_suite(const struct run_options *o, const struct scenarios *all,
     wait_for_jobs(&r, 1);
     end_jobs(&r);
     close_servers(&r);
+    server_base_remove(r.base);
     out->at = r.results;
     out->count = r.count;
     return !interrupted;

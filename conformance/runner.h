@@ -8,19 +8,19 @@
 #include "report.h"
 
 struct run_options {
-    const char *roamd;     /* program; or NULL and: */
+    const char *roamd; /* program; or NULL and: */
     const char *host;
     uint16_t port;
     const char *provision; /* NULL: any user is taken as it is */
     bool any_settings;     /* run cases although settings cannot be made */
     const char *prefix;    /* of case ids; NULL: all */
     uint64_t seed;
-    const char *nonce;     /* makes names fresh on a server that stays */
+    const char *nonce; /* makes names fresh on a server that stays */
     size_t jobs;
-    uint64_t timeout_ms;   /* of each step */
+    uint64_t timeout_ms; /* of each step */
     bool trace;
-    bool quiet;            /* print nothing, only collect */
-    const char *repeat;    /* command that runs one case; "%s" is its id */
+    bool quiet;         /* print nothing, only collect */
+    const char *repeat; /* command that runs one case; "%s" is its id */
 };
 
 struct results {

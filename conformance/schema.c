@@ -53,8 +53,7 @@ static const struct bound bounds[] = {
     {F_ERROR, "detail", 0, 128},
 };
 
-static bool bad(struct schema_fault *fault, const char *rule,
-                const char *what)
+static bool bad(struct schema_fault *fault, const char *rule, const char *what)
 {
     fault->rule = rule;
     fault->what = what;
@@ -66,8 +65,8 @@ static bool check_text(const ProtobufCMessage *m, struct schema_fault *fault)
     for (unsigned i = 0; i < m->descriptor->n_fields; i++) {
         const ProtobufCFieldDescriptor *fd = &m->descriptor->fields[i];
         struct value v;
-        if (fd->type == PROTOBUF_C_TYPE_STRING &&
-            field_get(m, fd->name, &v) && !wire_is_text(v.data, v.len)) {
+        if (fd->type == PROTOBUF_C_TYPE_STRING && field_get(m, fd->name, &v) &&
+            !wire_is_text(v.data, v.len)) {
             return bad(fault, "FRAME-1",
                        arena_printf("%s is not UTF-8", fd->name));
         }
@@ -105,7 +104,8 @@ static bool check_wire(const struct frame *f, struct schema_fault *fault)
         if (w.wire != wire_of(fd) || (seen >> w.number & 1)) {
             return bad(fault, "FRAME-1",
                        arena_printf("%s is there twice, or with another wire "
-                                    "type", fd->name));
+                                    "type",
+                                    fd->name));
         }
         seen |= (uint64_t)1 << w.number;
     }
@@ -134,8 +134,7 @@ static bool check_bounds(const struct frame *f, struct schema_fault *fault)
     return true;
 }
 
-static bool check_holder(const Roam__V1__Holder *h,
-                         struct schema_fault *fault)
+static bool check_holder(const Roam__V1__Holder *h, struct schema_fault *fault)
 {
     if (!h) {
         return true;
@@ -171,8 +170,9 @@ static bool check_refused(const Roam__V1__Refused *r,
     }
     if (about_slot &&
         has_holder == (r->reason == ROAM__V1__REFUSED_REASON__FREE)) {
-        return bad(fault, "LOGIN-14", has_holder ? "a free slot has a holder"
-                                                 : "the holder is missing");
+        return bad(fault, "LOGIN-14",
+                   has_holder ? "a free slot has a holder"
+                              : "the holder is missing");
     }
     return check_holder(r->holder, fault);
 }
@@ -194,8 +194,7 @@ static bool check_kick(const Roam__V1__Kick *k, struct schema_fault *fault)
     return check_holder(k->holder, fault);
 }
 
-static bool check_sync_ok(const Roam__V1__SyncOk *s,
-                          struct schema_fault *fault)
+static bool check_sync_ok(const Roam__V1__SyncOk *s, struct schema_fault *fault)
 {
     bool reset = s->result == ROAM__V1__SYNC_RESULT__RESET;
     if (reset != (s->reason != 0)) {
@@ -215,10 +214,10 @@ bool schema_check_entry(const Roam__V1__Push *p, struct schema_fault *fault)
     }
     if (p->kind == ROAM__V1__KIND__NOOP) {
         bool empty = !p->msg_id && !*p->conversation && !*p->sender &&
-                     !*p->content_type && !p->cut_size &&
-                     !p->client_msg_id && p->body.len == 0;
-        return empty || bad(fault, "FRAME-1",
-                            "a NOOP has only the first three fields");
+                     !*p->content_type && !p->cut_size && !p->client_msg_id &&
+                     p->body.len == 0;
+        return empty ||
+               bad(fault, "FRAME-1", "a NOOP has only the first three fields");
     }
     size_t conversation = strlen(p->conversation);
     size_t sender = strlen(p->sender);

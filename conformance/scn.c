@@ -51,8 +51,8 @@ static bool parse_options(struct parser *p, int line, const struct words *w,
     for (size_t i = from; i < w->count; i++) {
         struct term t;
         if (!term_split(w->at[i], &t) || t.op != OP_EQ) {
-            return fail(p, line, arena_printf("%s is not name=value",
-                                              w->at[i]));
+            return fail(p, line,
+                        arena_printf("%s is not name=value", w->at[i]));
         }
         const struct option *o = options;
         while (o->name && strcmp(o->name, t.left) != 0) {
@@ -90,8 +90,8 @@ static bool parse_token(struct parser *p, int line, const struct words *w)
     return true;
 }
 
-static bool device_index(const struct scenario *s, const char *name,
-                         size_t len, size_t *out)
+static bool device_index(const struct scenario *s, const char *name, size_t len,
+                         size_t *out)
 {
     for (size_t i = 0; i < s->device_count; i++) {
         if (strlen(s->devices[i].name) == len &&
@@ -111,12 +111,17 @@ static bool parse_device(struct parser *p, int line, const struct words *w)
     struct device_decl *d = &s->devices[s->device_count];
     memset(d, 0, sizeof *d);
     const char *ack = "auto";
-    const struct option options[] = {
-        {"user", &d->user}, {"type", &d->type}, {"id", &d->id},
-        {"token", &d->token}, {"max_frame", &d->max_frame},
-        {"max_unacked", &d->max_unacked}, {"max_inflated", &d->max_inflated},
-        {"max_entries", &d->max_entries}, {"codecs", &d->codecs},
-        {"ack", &ack}, {NULL, NULL}};
+    const struct option options[] = {{"user", &d->user},
+                                     {"type", &d->type},
+                                     {"id", &d->id},
+                                     {"token", &d->token},
+                                     {"max_frame", &d->max_frame},
+                                     {"max_unacked", &d->max_unacked},
+                                     {"max_inflated", &d->max_inflated},
+                                     {"max_entries", &d->max_entries},
+                                     {"codecs", &d->codecs},
+                                     {"ack", &ack},
+                                     {NULL, NULL}};
     if (w->count < 4 || !parse_options(p, line, w, 2, options) || !d->user ||
         !d->type) {
         return fail(p, line, "device NAME user=U type=T [option=value...]");
@@ -261,8 +266,7 @@ static bool parse_rest(struct parser *p, struct step *step,
         if (word[0] == '[' && word[len - 1] == ']' && at + 1 == w->count) {
             step->rule = arena_copy(word + 1, len - 2);
             at++;
-        } else if (strcmp(word, "where") == 0 &&
-                   step->kind == STEP_EXPECT) {
+        } else if (strcmp(word, "where") == 0 && step->kind == STEP_EXPECT) {
             at++;
             if (!parse_where(p, step->line, w, &at, &step->where)) {
                 return false;
@@ -290,8 +294,7 @@ static bool parse_rest(struct parser *p, struct step *step,
 
 /* dev> TYPE, dev< TYPE, dev! TYPE; `at` is the word with the arrow. */
 static bool parse_arrow(struct parser *p, struct step *step,
-                        const struct words *w, size_t at, char arrow,
-                        bool raw)
+                        const struct words *w, size_t at, char arrow, bool raw)
 {
     if (at + 1 >= w->count) {
         return fail(p, step->line, "a frame's name is missing");
@@ -363,8 +366,8 @@ static bool parse_device_step(struct parser *p, struct step *step,
     bool has_arrow = arrow == '>' || arrow == '<' || arrow == '!';
     if (!device_index(p->s, w->at[at], has_arrow ? len - 1 : len,
                       &step->device)) {
-        return fail(p, step->line, arena_printf("no device or keyword %s",
-                                                w->at[at]));
+        return fail(p, step->line,
+                    arena_printf("no device or keyword %s", w->at[at]));
     }
     if (raw && arrow != '>') {
         return fail(p, step->line, "only what is sent can be raw");
@@ -385,8 +388,7 @@ static bool parse_let(struct parser *p, struct step *step,
     return true;
 }
 
-static bool parse_check(struct parser *p, struct step *step,
-                        struct words *w)
+static bool parse_check(struct parser *p, struct step *step, struct words *w)
 {
     step->kind = STEP_CHECK;
     const char *last = w->at[w->count - 1];
@@ -529,8 +531,7 @@ static bool parse_steps(struct parser *p, struct steps *out, int depth,
             *stop = w.at[0];
             return true;
         }
-        arena_grow((void **)&out->at, out->count, &out->cap,
-                   sizeof *out->at);
+        arena_grow((void **)&out->at, out->count, &out->cap, sizeof *out->at);
         struct step *step = &out->at[out->count];
         memset(step, 0, sizeof *step);
         step->line = line->number;

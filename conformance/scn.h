@@ -11,7 +11,14 @@
 
 #include "codec.h"
 
-enum op { OP_EQ, OP_NE, OP_LT, OP_LE, OP_GT, OP_GE };
+enum op {
+    OP_EQ,
+    OP_NE,
+    OP_LT,
+    OP_LE,
+    OP_GT,
+    OP_GE
+};
 
 /* `name op expression`: a field to be set or matched, or, with an
  * expression on both sides, a comparison. */
@@ -39,7 +46,11 @@ enum step_kind {
 };
 
 /* What an expectation is about. */
-enum subject { ABOUT_FRAME, ABOUT_ENTRY, ABOUT_CLOSED };
+enum subject {
+    ABOUT_FRAME,
+    ABOUT_ENTRY,
+    ABOUT_CLOSED
+};
 
 enum verb {
     VERB_LOGIN,
@@ -78,7 +89,7 @@ struct step {
     bool peek;           /* BATCH: leave its rows unread */
     struct terms fields;
     struct terms where;
-    struct terms edits; /* left is the edit, right its argument or NULL */
+    struct terms edits;   /* left is the edit, right its argument or NULL */
     struct steps *bodies; /* one for repeat, one a branch for any-of */
     size_t body_count, body_cap;
 };
@@ -89,9 +100,9 @@ struct token_decl {
 };
 struct device_decl {
     const char *name, *user;
-    const char *type;         /* DeviceType by name */
-    const char *id;           /* device whose installation it shares, or NULL */
-    const char *token;        /* `$t` of a token line; NULL: the user's own */
+    const char *type;  /* DeviceType by name */
+    const char *id;    /* device whose installation it shares, or NULL */
+    const char *token; /* `$t` of a token line; NULL: the user's own */
     const char *max_frame, *max_unacked, *max_inflated, *max_entries, *codecs;
     bool manual_ack;
 };
@@ -102,8 +113,8 @@ struct scenario {
     const char *title; /* the first comment line */
     const char **rules;
     size_t rule_count, rule_cap;
-    bool is_should;    /* `level should`: a failure is a warning */
-    bool is_private;   /* has a server of its own */
+    bool is_should;       /* `level should`: a failure is a warning */
+    bool is_private;      /* has a server of its own */
     const char *settings; /* "name=value name=value", "" for defaults */
     const char **users;
     size_t user_count, user_cap;
@@ -124,8 +135,7 @@ struct scenarios {
     size_t count, cap;
 };
 /* All *.scn below a directory in the order of their names. */
-bool scenarios_load(const char *dir, struct scenarios *out,
-                    const char **error);
+bool scenarios_load(const char *dir, struct scenarios *out, const char **error);
 
 const char *op_text(enum op op);
 

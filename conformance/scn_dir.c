@@ -37,9 +37,8 @@ static bool collect(const char *dir, const char *below, struct names *out)
         if (e->d_name[0] == '.') {
             continue;
         }
-        const char *name =
-            *below ? arena_printf("%s/%s", below, e->d_name)
-                   : arena_string(e->d_name);
+        const char *name = *below ? arena_printf("%s/%s", below, e->d_name)
+                                  : arena_string(e->d_name);
         struct stat st;
         if (stat(arena_printf("%s/%s", dir, name), &st) != 0) {
             continue;
@@ -56,8 +55,7 @@ static bool collect(const char *dir, const char *below, struct names *out)
     return true;
 }
 
-bool scenarios_load(const char *dir, struct scenarios *out,
-                    const char **error)
+bool scenarios_load(const char *dir, struct scenarios *out, const char **error)
 {
     struct names names = {0};
     if (!collect(dir, "", &names)) {
@@ -69,13 +67,12 @@ bool scenarios_load(const char *dir, struct scenarios *out,
     }
     for (size_t i = 0; i < names.count; i++) {
         const char *id = arena_copy(names.at[i], strlen(names.at[i]) - 4);
-        struct scenario *s = scenario_load(
-            arena_printf("%s/%s", dir, names.at[i]), id, error);
+        struct scenario *s =
+            scenario_load(arena_printf("%s/%s", dir, names.at[i]), id, error);
         if (!s) {
             return false;
         }
-        arena_grow((void **)&out->at, out->count, &out->cap,
-                   sizeof *out->at);
+        arena_grow((void **)&out->at, out->count, &out->cap, sizeof *out->at);
         out->at[out->count++] = s;
     }
     return true;

@@ -42,8 +42,7 @@ void words_split(const char *line, struct words *out)
             return;
         }
         const char *end = word_end(line);
-        arena_grow((void **)&out->at, out->count, &out->cap,
-                   sizeof *out->at);
+        arena_grow((void **)&out->at, out->count, &out->cap, sizeof *out->at);
         out->at[out->count++] = arena_copy(line, (size_t)(end - line));
         line = end;
     }
@@ -54,8 +53,8 @@ bool op_parse(const char *word, enum op *out)
     static const struct {
         const char *text;
         enum op op;
-    } ops[] = {{"=", OP_EQ}, {"!=", OP_NE}, {"<", OP_LT},
-               {"<=", OP_LE}, {">", OP_GT}, {">=", OP_GE}};
+    } ops[] = {{"=", OP_EQ},  {"!=", OP_NE}, {"<", OP_LT},
+               {"<=", OP_LE}, {">", OP_GT},  {">=", OP_GE}};
     for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++) {
         if (strcmp(ops[i].text, word) == 0) {
             *out = ops[i].op;
@@ -166,9 +165,9 @@ static const char *expand_one(struct lines *all, bool *found)
         }
         for (size_t v = 3; v < w.count; v++) {
             for (size_t k = i + 1; k < end; k++) {
-                add_line(&out, all->at[k].number,
-                         substitute(all->at[k].text, w.at[1],
-                                    unquote(w.at[v])));
+                add_line(
+                    &out, all->at[k].number,
+                    substitute(all->at[k].text, w.at[1], unquote(w.at[v])));
             }
         }
         for (size_t k = end + 1; k < all->count; k++) {

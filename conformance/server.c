@@ -69,8 +69,8 @@ static void end_by_force(pid_t pid)
 
 /* Runs a command to its end; *output is what it wrote, without the last
  * newline. */
-static bool run(struct server *s, const char *const *argv,
-                const char **output, const char **reason)
+static bool run(struct server *s, const char *const *argv, const char **output,
+                const char **reason)
 {
     int fds[2];
     if (pipe2(fds, O_CLOEXEC) != 0) {
@@ -99,8 +99,8 @@ static bool run(struct server *s, const char *const *argv,
     int status = 0;
     if (pid < 0 || !wait_until(pid, deadline, &status)) {
         end_by_force(pid);
-        *reason = arena_printf("%s %s does not end", argv[0],
-                               argv[1] ? argv[1] : "");
+        *reason =
+            arena_printf("%s %s does not end", argv[0], argv[1] ? argv[1] : "");
         return false;
     }
     while (t.len > 0 && t.s[t.len - 1] == '\n') {
@@ -108,9 +108,8 @@ static bool run(struct server *s, const char *const *argv,
     }
     *output = text_str(&t);
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-        *reason = arena_printf("%s %s: %s: %s", argv[0],
-                               argv[1] ? argv[1] : "", ended_how(status),
-                               *output);
+        *reason = arena_printf("%s %s: %s: %s", argv[0], argv[1] ? argv[1] : "",
+                               ended_how(status), *output);
         return false;
     }
     return true;
@@ -153,8 +152,7 @@ static bool wait_for_port(struct server *s, const char **reason)
             return false;
         }
         if (now_ms() >= deadline) {
-            *reason = arena_printf("the server wrote no port: %s",
-                                   log_tail(s));
+            *reason = arena_printf("the server wrote no port: %s", log_tail(s));
             return false;
         }
         nanosleep(&step, NULL);
@@ -167,8 +165,7 @@ bool server_start(struct server *s, const char **reason)
     unlink(arena_printf("%s/port", s->dir));
     struct words settings;
     words_split(s->settings ? s->settings : "", &settings);
-    const char **argv =
-        arena_alloc((settings.count * 2 + 11) * sizeof *argv);
+    const char **argv = arena_alloc((settings.count * 2 + 11) * sizeof *argv);
     size_t n = 0;
     argv[n++] = s->roamd;
     argv[n++] = "-d";
@@ -196,13 +193,37 @@ bool server_start(struct server *s, const char **reason)
     return wait_for_port(s, reason);
 }
 
+static int remove_one(const char *path, const struct stat *st, int flag,
+                      struct FTW *ftw)
+{
+    (void)st;
+    (void)flag;
+    (void)ftw;
+    return remove(path);
+}
+
+const char *server_base_make(const char **reason)
+{
+    const char *tmp = getenv("TMPDIR");
+    char *dir = arena_printf("%s/roam-conform-XXXXXX", tmp ? tmp : "/tmp");
+    if (!mkdtemp(dir)) {
+        *reason = arena_printf("%s: %s", dir, strerror(errno));
+        return NULL;
+    }
+    return dir;
+}
+
+void server_base_remove(const char *base)
+{
+    nftw(base, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
 bool server_open(struct server *s, const char **reason)
 {
     if (!s->roamd) {
         return true;
     }
-    const char *base = getenv("TMPDIR");
-    char *dir = arena_printf("%s/roam-conform-XXXXXX", base ? base : "/tmp");
+    char *dir = arena_printf("%s/server-XXXXXX", s->base);
     if (!mkdtemp(dir)) {
         *reason = arena_printf("%s: %s", dir, strerror(errno));
         return false;
@@ -226,16 +247,14 @@ bool server_stop(struct server *s, int signal, const char **reason)
     kill(pid, signal);
     if (!wait_until(pid, now_ms() + s->timeout_ms, &status)) {
         end_by_force(pid);
-        *reason = arena_printf("the server does not end on signal %d",
-                               signal);
+        *reason = arena_printf("the server does not end on signal %d", signal);
         return false;
     }
     bool by_signal = WIFSIGNALED(status) && WTERMSIG(status) == signal;
     if (by_signal || (WIFEXITED(status) && WEXITSTATUS(status) == 0)) {
         return true;
     }
-    *reason = arena_printf("the server %s: %s", ended_how(status),
-                           log_tail(s));
+    *reason = arena_printf("the server %s: %s", ended_how(status), log_tail(s));
     return false;
 }
 
@@ -254,15 +273,6 @@ bool server_is_alive(struct server *s, const char **how)
     return false;
 }
 
-static int remove_one(const char *path, const struct stat *st, int flag,
-                      struct FTW *ftw)
-{
-    (void)st;
-    (void)flag;
-    (void)ftw;
-    return remove(path);
-}
-
 bool server_close(struct server *s, const char **reason)
 {
     bool ok = true;
@@ -270,7 +280,7 @@ bool server_close(struct server *s, const char **reason)
         ok = server_stop(s, SIGTERM, reason);
     }
     if (s->dir) {
-        nftw(s->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+        server_base_remove(s->dir);
         s->dir = NULL;
     }
     return ok;
@@ -314,9 +324,12 @@ bool server_issue_token(struct server *s, const char *user, const char *type,
         return true;
     }
     if (s->provision) {
-        const char *argv[] = {s->provision, "token", user,
+        const char *argv[] = {s->provision,
+                              "token",
+                              user,
                               type ? type : "any",
-                              expires ? PAST_EXPIRY : "never", NULL};
+                              expires ? PAST_EXPIRY : "never",
+                              NULL};
         return run(s, argv, token, reason);
     }
     const char *argv[12] = {s->roamd, "-d", s->dir, "token", "issue", user};

@@ -9,18 +9,24 @@
 #include <sys/types.h>
 
 struct server {
-    const char *roamd;     /* program; NULL: it runs elsewhere */
-    const char *settings;  /* "name=value ..." for its start */
+    const char *roamd;    /* program; NULL: it runs elsewhere */
+    const char *settings; /* "name=value ..." for its start */
     const char *host;
     uint16_t port;
     const char *provision; /* command, when it runs elsewhere; NULL: users
                               and tokens are taken as they are */
-    const char *dir;       /* temporary; NULL: none */
+    const char *base;      /* directory in which it makes its own */
+    const char *dir;       /* its own; NULL: none */
     pid_t pid;             /* 0: not running */
     uint64_t timeout_ms;   /* for each start and each command */
 };
 
-/* Makes the directory and starts it. False with a reason. */
+/* A new directory for servers; NULL with a reason. */
+const char *server_base_make(const char **reason);
+/* Removes it with all that is in it. */
+void server_base_remove(const char *base);
+
+/* Makes its directory and starts it. False with a reason. */
 bool server_open(struct server *s, const char **reason);
 /* Starts it again on the same directory. */
 bool server_start(struct server *s, const char **reason);
@@ -35,8 +41,7 @@ bool server_close(struct server *s, const char **reason);
 
 /* A user; and a token for one, copied into the arena. type and expires may
  * be NULL; expires "past" is a token that is over. False with a reason. */
-bool server_add_user(struct server *s, const char *user,
-                     const char **reason);
+bool server_add_user(struct server *s, const char *user, const char **reason);
 bool server_issue_token(struct server *s, const char *user, const char *type,
                         const char *expires, const char **token,
                         const char **reason);

@@ -10,7 +10,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { WIRE_VARINT = 0, WIRE_64 = 1, WIRE_LENGTH = 2, WIRE_32 = 5 };
+enum {
+    WIRE_VARINT = 0,
+    WIRE_64 = 1,
+    WIRE_LENGTH = 2,
+    WIRE_32 = 5
+};
 
 struct wire_field {
     uint32_t number;
@@ -25,7 +30,11 @@ struct wire_field {
 /* One varint at *at; false: truncated or of more than 64 bits. */
 bool wire_varint(const uint8_t *p, size_t len, size_t *at, uint64_t *v);
 
-enum wire_result { WIRE_FIELD, WIRE_END, WIRE_BROKEN };
+enum wire_result {
+    WIRE_FIELD,
+    WIRE_END,
+    WIRE_BROKEN
+};
 /* The field at *at, which moves behind it. */
 enum wire_result wire_next(const uint8_t *p, size_t len, size_t *at,
                            struct wire_field *f);

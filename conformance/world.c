@@ -31,8 +31,7 @@ bool world_fail(struct world *w, const char *rules, const char *what,
         return false;
     }
     if (!rules) {
-        rules = w->step && w->step->rule ? w->step->rule
-                                         : scenario_rules(w->s);
+        rules = w->step && w->step->rule ? w->step->rule : scenario_rules(w->s);
     }
     struct text t = {0};
     if (got) {
@@ -61,8 +60,8 @@ void world_event(struct world *w, const struct device *d, const char *arrow,
 {
     arena_grow((void **)&w->events, w->event_count, &w->event_cap,
                sizeof *w->events);
-    const char *line = arena_printf("%-8s %s %s", d ? d->decl->name : "-",
-                                    arrow, text);
+    const char *line =
+        arena_printf("%-8s %s %s", d ? d->decl->name : "-", arrow, text);
     w->events[w->event_count++] = line;
     if (w->trace) {
         fprintf(stderr, "%s: %s\n", w->s->id, line);
@@ -123,8 +122,8 @@ static bool open_tokens(struct world *w)
     return true;
 }
 
-static bool number_option(struct world *w, const char *text,
-                          uint32_t otherwise, uint32_t *out)
+static bool number_option(struct world *w, const char *text, uint32_t otherwise,
+                          uint32_t *out)
 {
     *out = otherwise;
     if (!text) {
@@ -198,8 +197,8 @@ bool world_open(struct world *w, const struct scenario *s,
     w->s = s;
     w->server = server;
     prng_seed(&w->prng, seed, s->id);
-    w->suffix = arena_printf("%08" PRIx32 "%s",
-                             (uint32_t)prng_next(&w->prng), nonce);
+    w->suffix =
+        arena_printf("%08" PRIx32 "%s", (uint32_t)prng_next(&w->prng), nonce);
     w->installations = arena_alloc(s->device_count * sizeof *w->installations);
     w->devices = arena_alloc(s->device_count * sizeof *w->devices);
     if (!open_users(w) || !open_tokens(w)) {

@@ -30,7 +30,7 @@ struct sent {
     uint64_t client_msg_id;
     struct value conversation, content_type, body;
     uint64_t kind;
-    uint64_t order;  /* event number when it was sent */
+    uint64_t order; /* event number when it was sent */
     bool is_answered;
     bool is_duplicate;
     uint64_t msg_id; /* 0: no SEND_OK */
@@ -43,8 +43,8 @@ struct known {
 };
 
 struct user {
-    const char *word;  /* in the scenario */
-    const char *name;  /* on the wire */
+    const char *word; /* in the scenario */
+    const char *name; /* on the wire */
     const char *token;
     struct known *known;
     size_t known_count, known_cap;
@@ -64,11 +64,17 @@ struct device {
     const char *token;
     uint32_t max_frame, max_unacked, max_inflated, max_entries, codecs;
     bool auto_ack;
-    uint64_t cursor; /* of the last entry received */
+    uint64_t cursor;   /* of the last entry received */
     struct link *link; /* NULL: not connected */
 };
 
-enum lane { LANE_LOGIN, LANE_SYNC, LANE_COMMAND, LANE_PONG, LANE_KICK };
+enum lane {
+    LANE_LOGIN,
+    LANE_SYNC,
+    LANE_COMMAND,
+    LANE_PONG,
+    LANE_KICK
+};
 
 struct item {
     struct frame *frame;
@@ -106,10 +112,10 @@ struct sync_sent {
 struct link {
     struct device *device;
     int fd;
-    bool is_closed;  /* by the peer: end of stream or reset */
+    bool is_closed;    /* by the peer: end of stream or reset */
     bool end_expected; /* a step said `closed` */
-    bool is_stalled; /* not read for now */
-    bool is_dropped; /* ended or left alone by the scenario */
+    bool is_stalled;   /* not read for now */
+    bool is_dropped;   /* ended or left alone by the scenario */
     uint8_t *in;
     size_t have, cap;
     uint64_t offset; /* bytes of whole frames received */
@@ -122,7 +128,7 @@ struct link {
     /* The judge's own view of the protocol's state. */
     struct login_sent *logins; /* not answered yet */
     size_t login_count, login_cap;
-    bool is_live;     /* LOGIN_OK, and no KICK yet */
+    bool is_live; /* LOGIN_OK, and no KICK yet */
     bool is_kicked;
     bool logout_sent;
     uint64_t generation;
@@ -154,8 +160,8 @@ struct failure {
     bool is_harness;   /* the scenario's or the harness's own mistake */
     const char *rules; /* ids with spaces between */
     const char *what;
-    const char *legal; /* what would have been right; may be NULL */
-    const char *got;   /* the frame that came, decoded; may be NULL */
+    const char *legal;       /* what would have been right; may be NULL */
+    const char *got;         /* the frame that came, decoded; may be NULL */
     const struct step *step; /* NULL: at the end */
 };
 

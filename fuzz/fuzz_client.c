@@ -20,35 +20,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "batch.h"
 #include "engine.h"
 #include "frame.h"
 #include "roam.h"
+#include "server_frames.h"
 
-enum { OUTBOX = 3, BUFFER = 4096, ROWS = 24, EVENTS_MAX = 1 << 16 };
-
-#define CHECK(claim)                                                         \
-    do {                                                                     \
-        if (!(claim)) {                                                      \
-            abort();                                                         \
-        }                                                                    \
-    } while (0)
-
-/* ---------------------------------------------------------------- the input */
-
-struct input {
-    const uint8_t *at;
-    size_t left;
+enum {
+    OUTBOX = 3,
+    BUFFER = 4096,
+    ROWS = 24,
+    EVENTS_MAX = 1 << 16
 };
 
-static uint8_t take(struct input *in)
-{
-    if (in->left == 0) {
-        return 0;
-    }
-    in->left--;
-    return *in->at++;
-}
+#define CHECK(claim)                                                           \
+    do {                                                                       \
+        if (!(claim)) {                                                        \
+            abort();                                                           \
+        }                                                                      \
+    } while (0)
 
 /* ---------------------------------------------------------------- the world */
 
@@ -60,13 +49,13 @@ struct world {
     uint64_t now_ms;
     uint64_t attempt;
 
-    uint64_t chain;     /* version of the last entry told, or where it starts */
-    uint64_t cursor;    /* as the caller stored it */
-    uint64_t reset;     /* head told by a RESET that is not stored */
+    uint64_t chain;  /* version of the last entry told, or where it starts */
+    uint64_t cursor; /* as the caller stored it */
+    uint64_t reset;  /* head told by a RESET that is not stored */
     bool has_reset;
-    bool closed_told;   /* CLOSE was told on this connection */
-    bool connected;     /* between open() and closed() */
-    bool eager;         /* the transport takes all bytes before it brings any */
+    bool closed_told; /* CLOSE was told on this connection */
+    bool connected;   /* between open() and closed() */
+    bool eager;       /* the transport takes all bytes before it brings any */
     uint64_t next_id;
 
     uint8_t heard[2 * BUFFER]; /* client bytes without a whole frame */
@@ -131,8 +120,7 @@ static void check_event(struct world *w, const struct roam_event *e)
         w->closed_told = true;
         break;
     case ROAM_EVENT_KICKED:
-        CHECK(memchr(e->u.kicked.detail, 0, sizeof e->u.kicked.detail) !=
-              NULL);
+        CHECK(memchr(e->u.kicked.detail, 0, sizeof e->u.kicked.detail) != NULL);
         break;
     default:
         break;
@@ -162,8 +150,8 @@ static void drain(struct world *w)
 
 static void store(struct world *w, uint64_t version)
 {
-    bool legal = version <= w->chain &&
-                 version >= (w->has_reset ? w->reset : w->cursor);
+    bool legal =
+        version <= w->chain && version >= (w->has_reset ? w->reset : w->cursor);
     enum roam_status status =
         roam_client_stored(&w->client, version, w->now_ms);
     if (status == ROAM_STATUS_OK) {
@@ -257,7 +245,7 @@ static void pull(struct world *w, size_t limit)
     CHECK(e->commands <= e->max_commands);
 }
 
-/* ------------------------------------------------------ what the server says */
+/* ----------------------------------------------------- what the server says */
 
 /* Feeds from memory that is gone afterwards, draining when asked to. */
 static void feed(struct world *w, const uint8_t *bytes, size_t len)
@@ -298,172 +286,18 @@ static void feed(struct world *w, const uint8_t *bytes, size_t len)
     }
 }
 
-static void say(struct world *w, const struct roam_message *m)
+static void say(struct world *w, struct fuzz_input *in, enum fuzz_frame what)
 {
     static uint8_t frame[2 * BUFFER];
-    size_t n = roam_message_encode(m, frame, sizeof frame);
+    size_t n =
+        fuzz_server_frame(what, in, w->chain, w->cursor, frame, sizeof frame);
     /* One frame a call: then feed() sees every change of the state. */
     feed(w, frame, n);
 }
 
-static void say_login_ok(struct world *w, struct input *in)
+static void say_raw(struct world *w, struct fuzz_input *in)
 {
-    struct roam_message m;
-    roam_message_init(&m, ROAM_LOGIN_OK);
-    m.u.login_ok.generation = 1;
-    m.u.login_ok.max_frame = 512u << (take(in) & 3);
-    m.u.login_ok.max_body = 1024;
-    m.u.login_ok.max_commands = 1u + (take(in) & 3);
-    m.u.login_ok.heartbeat_ms = 1000u + take(in) * 100u;
-    m.u.login_ok.dedup_ms = 1u + take(in) * 1000u;
-    say(w, &m);
-}
-
-static void say_sync_ok(struct world *w, struct input *in)
-{
-    struct roam_message m;
-    roam_message_init(&m, ROAM_SYNC_OK);
-    uint8_t how = take(in);
-    m.u.sync_ok.result = (roam_v1_SyncResult)(1 + how % 3);
-    m.u.sync_ok.head = w->cursor + take(in) % 16;
-    if ((how & 0x40) != 0 && m.u.sync_ok.head > 8) {
-        m.u.sync_ok.head -= 8;
-    }
-    if (m.u.sync_ok.result == roam_v1_SyncResult_RESET) {
-        m.u.sync_ok.reason = m.u.sync_ok.head < w->cursor
-                                 ? roam_v1_ResetReason_AHEAD
-                                 : roam_v1_ResetReason_TOO_MANY;
-    }
-    say(w, &m);
-}
-
-static struct roam_slice text(const char *s)
-{
-    struct roam_slice slice = {(const uint8_t *)s, strlen(s)};
-    return slice;
-}
-
-/* An entry behind `prev`. */
-static void some_entry(struct input *in, uint64_t prev, struct roam_entry *e)
-{
-    uint8_t how = take(in);
-    memset(e, 0, sizeof *e);
-    e->prev_version = prev;
-    e->version = prev + 1 + (how & 3);
-    e->kind = (how & 0x0c) == 0x0c   ? 2u + (how >> 6)
-              : (how & 0x0c) == 0x08 ? (uint32_t)ROAM_KIND_NOOP
-                                     : (uint32_t)ROAM_KIND_MESSAGE;
-    if (e->kind == ROAM_KIND_NOOP) {
-        return;
-    }
-    e->msg_id = (uint64_t)take(in) << (how >> 3) | 1;
-    e->client_msg_id = (how & 0x10) != 0 ? take(in) : 0;
-    e->conversation = text((how & 0x20) != 0 ? "bob" : "alice");
-    e->sender = text((how & 0x40) != 0 ? "bob" : "alice");
-    e->content_type = text((how & 0x80) != 0 ? "a/b" : "");
-    e->body = text(&"a body of some length"[how & 15]);
-    if ((how & 0xf0) == 0xf0) {
-        e->body.len = 0;
-        e->cut_size = 1u + how;
-    }
-}
-
-static void say_push(struct world *w, struct input *in)
-{
-    struct roam_entry e;
-    struct roam_message m;
-    uint64_t prev = w->chain + take(in) % 4;
-    some_entry(in, prev > 1 ? prev - take(in) % 2 : prev, &e);
-    roam_message_init(&m, ROAM_PUSH);
-    m.u.push.version = e.version;
-    m.u.push.prev_version = e.prev_version;
-    m.u.push.kind = (roam_v1_Kind)e.kind;
-    m.u.push.msg_id = e.msg_id;
-    if (e.kind != ROAM_KIND_NOOP) {
-        memcpy(m.u.push.conversation, e.conversation.data,
-               e.conversation.len);
-        memcpy(m.u.push.sender, e.sender.data, e.sender.len);
-        memcpy(m.u.push.content_type, e.content_type.data,
-               e.content_type.len);
-    }
-    m.u.push.cut_size = e.cut_size;
-    m.u.push.client_msg_id = e.client_msg_id;
-    m.body = e.body;
-    say(w, &m);
-}
-
-static void say_batch(struct world *w, struct input *in,
-                      struct roam_packer *packer)
-{
-    struct roam_entry rows[ROWS];
-    uint8_t how = take(in);
-    size_t count = 1u + how % ROWS;
-    uint64_t prev = w->chain;
-    if ((how & 0x80) != 0 && prev > 3) {
-        prev -= 3;
-    }
-    for (size_t i = 0; i < count; i++) {
-        some_entry(in, prev, &rows[i]);
-        prev = rows[i].version;
-    }
-    struct roam_pack_limits limits = {BUFFER, BUFFER,
-                                      (how & 0x40) != 0 ? 2u : 0u};
-    struct roam_message m;
-    if (roam_batch_pack(packer, rows, count, &limits, &m) == 0) {
-        return;
-    }
-    uint8_t lie = take(in);
-    if (lie == 1) {
-        m.u.batch.count += 1;
-    } else if (lie == 2) {
-        m.u.batch.last_version += 1;
-    } else if (lie == 3) {
-        m.u.batch.inflated_size -= 1;
-    }
-    say(w, &m);
-}
-
-static void say_answer(struct world *w, struct input *in)
-{
-    struct roam_message m;
-    uint8_t how = take(in);
-    if ((how & 1) != 0) {
-        roam_message_init(&m, ROAM_SEND_OK);
-        m.u.send_ok.client_msg_id = 1u + (how >> 2);
-        m.u.send_ok.msg_id = 1;
-    } else {
-        roam_message_init(&m, ROAM_ERROR);
-        m.u.error.code = roam_v1_ErrorCode_ID_REUSED;
-        m.u.error.retry = roam_v1_Retry_NEVER;
-        m.u.error.ref = 1u + (how >> 2);
-    }
-    say(w, &m);
-}
-
-static void say_other(struct world *w, struct input *in)
-{
-    struct roam_message m;
-    uint8_t how = take(in);
-    if (how % 3 == 0) {
-        roam_message_init(&m, ROAM_PONG);
-        m.u.pong.head = w->chain + take(in) % 8;
-    } else if (how % 3 == 1) {
-        roam_message_init(&m, ROAM_REFUSED);
-        m.u.refused.reason = (roam_v1_RefusedReason)(1 + take(in) % 9);
-        m.u.refused.retry = (roam_v1_Retry)(1 + how % 4);
-    } else {
-        roam_message_init(&m, ROAM_KICK);
-        m.u.kick.reason = (roam_v1_KickReason)(1 + take(in) % 10);
-        m.u.kick.retry = (roam_v1_Retry)(1 + how % 4);
-        m.u.kick.retry_after_ms = take(in);
-        strcpy(m.u.kick.detail, "fuzzed");
-    }
-    say(w, &m);
-}
-
-static void say_raw(struct world *w, struct input *in)
-{
-    size_t len = take(in);
+    size_t len = fuzz_take(in);
     if (len > in->left) {
         len = in->left;
     }
@@ -476,7 +310,7 @@ static void say_raw(struct world *w, struct input *in)
     }
 }
 
-/* ---------------------------------------------------------- the caller's steps */
+/* ------------------------------------------------------- the caller's steps */
 
 static void connect(struct world *w, uint8_t how)
 {
@@ -515,10 +349,10 @@ static void disconnect(struct world *w)
     CHECK(roam_client_pending(&w->client).len == 0);
 }
 
-static void send_something(struct world *w, struct input *in)
+static void send_something(struct world *w, struct fuzz_input *in)
 {
     static const uint8_t body[300] = {'x'};
-    uint8_t how = take(in);
+    uint8_t how = fuzz_take(in);
     struct roam_bytes to = {(const uint8_t *)"bob", 3};
     struct roam_bytes type = {(const uint8_t *)"a/b", how & 3};
     struct roam_bytes text_body = {body, how};
@@ -533,32 +367,32 @@ static void pass(struct world *w, uint32_t ms)
     CHECK(roam_client_deadline_ms(&w->client) > w->now_ms);
 }
 
-static void step(struct world *w, struct input *in, struct roam_packer *packer)
+static void step(struct world *w, struct fuzz_input *in)
 {
-    uint8_t op = take(in);
+    uint8_t op = fuzz_take(in);
     switch (op % 20) {
     case 0:
         say_raw(w, in);
         break;
     case 1:
-        say_login_ok(w, in);
+        say(w, in, FUZZ_LOGIN_OK);
         break;
     case 2:
-        say_sync_ok(w, in);
+        say(w, in, FUZZ_SYNC_OK);
         break;
     case 3:
     case 4:
-        say_push(w, in);
+        say(w, in, FUZZ_PUSH);
         break;
     case 5:
     case 6:
-        say_batch(w, in, packer);
+        say(w, in, FUZZ_BATCH);
         break;
     case 7:
-        say_answer(w, in);
+        say(w, in, FUZZ_ANSWER);
         break;
     case 8:
-        say_other(w, in);
+        say(w, in, FUZZ_OTHER);
         break;
     case 9:
         (void)drain_one(w);
@@ -567,19 +401,19 @@ static void step(struct world *w, struct input *in, struct roam_packer *packer)
         store(w, w->chain);
         break;
     case 11:
-        store(w, w->chain - take(in) % 4);
+        store(w, w->chain - fuzz_take(in) % 4);
         break;
     case 12:
         send_something(w, in);
         break;
     case 13:
-        pass(w, take(in));
+        pass(w, fuzz_take(in));
         break;
     case 14:
-        pass(w, take(in) * 500u);
+        pass(w, fuzz_take(in) * 500u);
         break;
     case 15:
-        pull(w, take(in));
+        pull(w, fuzz_take(in));
         break;
     case 16:
         pull(w, SIZE_MAX);
@@ -588,7 +422,7 @@ static void step(struct world *w, struct input *in, struct roam_packer *packer)
         disconnect(w);
         break;
     case 18:
-        connect(w, take(in));
+        connect(w, fuzz_take(in));
         break;
     default:
         if (op >= 200) {
@@ -603,9 +437,9 @@ static void step(struct world *w, struct input *in, struct roam_packer *packer)
 
 /* ------------------------------------------------------------------- set up */
 
-static bool set_up(struct world *w, struct input *in)
+static bool set_up(struct world *w, struct fuzz_input *in)
 {
-    uint8_t how = take(in);
+    uint8_t how = fuzz_take(in);
     bool small = (how & 1) != 0;
     memset(w, 0, sizeof *w);
     w->eager = (how & 16) == 0;
@@ -634,15 +468,11 @@ static bool set_up(struct world *w, struct input *in)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static struct roam_packer *packer;
     static struct world w;
-    if (packer == NULL) {
-        packer = roam_packer_new();
-    }
-    struct input in = {data, size};
-    if (packer != NULL && set_up(&w, &in)) {
+    struct fuzz_input in = {data, size};
+    if (set_up(&w, &in)) {
         while (in.left > 0) {
-            step(&w, &in, packer);
+            step(&w, &in);
         }
         disconnect(&w);
     }

@@ -246,14 +246,6 @@ installed()
 
 # --------------------------------------------------------------------- run
 
-rm -rf "$log"
-mkdir -p "$log"
-if [ $# -gt 0 ]; then
-    steps=$*
-else
-    steps='build rules format units sim replay conform install'
-fi
-
 wanted()
 {
     case " $steps " in
@@ -262,42 +254,59 @@ wanted()
     return 1
 }
 
-if wanted build; then
-    one 'build: gcc, warnings are errors' build_gcc
-    one 'build: clang, warnings are errors, ASan+UBSan' build_asan
-    one 'library: no libc, no state' library_needs_nothing
-    one 'header: roam.h in C++' header_in_cpp
-fi
-if wanted rules; then
-    counted 'spec: rules' /usr/bin/python3 spec/check_rules.py
-    counted 'spec: vectors, by another decoder' \
-        /usr/bin/python3 spec/vectors/check.py
-fi
-if wanted format; then
-    counted 'format: clang-format' format
-fi
-if wanted units; then
-    counted 'unit tests, ASan+UBSan' unit_tests
-    one 'examples, ASan+UBSan' examples
-fi
-if wanted sim; then
-    counted 'simulator' timeout 600 $gcc_dir/roam-sim --seeds "$seeds"
-    counted 'simulator, ASan+UBSan' timeout 600 \
-        $asan_dir/roam-sim --seeds 50
-fi
-if wanted replay; then
-    counted 'fuzz corpora, ASan+UBSan' replay
-fi
-if wanted conform; then
-    counted 'conformance: the harness itself' timeout 300 \
-        $gcc_dir/roam-conform selftest
-    counted 'conformance: roamd, ASan+UBSan' conform
-    counted 'conformance: broken servers are caught' timeout 600 \
-        $gcc_dir/roam-conform broken --roamd $gcc_dir/roamd-faulty
-fi
-if wanted install; then
-    one 'install: embedding by pkg-config' installed
-fi
+# A function, so that the shell has read all of this file before it starts.
+main()
+{
+    rm -rf "$log"
+    mkdir -p "$log"
+    if [ $# -gt 0 ]; then
+        steps=$*
+    else
+        steps='build rules format units sim replay conform install'
+    fi
 
-echo "$passed passed, $failed failed"
-[ $failed -eq 0 ]
+    if wanted build; then
+        one 'build: gcc, warnings are errors' build_gcc
+        one 'build: clang, warnings are errors, ASan+UBSan' build_asan
+        one 'library: no libc, no state' library_needs_nothing
+        one 'header: roam.h in C++' header_in_cpp
+    fi
+    if wanted rules; then
+        counted 'spec: rules' /usr/bin/python3 spec/check_rules.py
+        counted 'spec: vectors, by another decoder' \
+            /usr/bin/python3 spec/vectors/check.py
+    fi
+    if wanted format; then
+        counted 'format: clang-format' format
+    fi
+    if wanted units; then
+        counted 'unit tests, ASan+UBSan' unit_tests
+        one 'examples, ASan+UBSan' examples
+    fi
+    if wanted sim; then
+        counted 'simulator' timeout 600 $gcc_dir/roam-sim --seeds "$seeds"
+        counted 'simulator, ASan+UBSan, each seed twice' timeout 600 \
+            $asan_dir/roam-sim --seeds 50 --twice
+        counted 'simulator: planted faults are found' timeout 600 \
+            sh tests/sim/mutants.sh $gcc_dir/roam-sim-faulty
+    fi
+    if wanted replay; then
+        counted 'fuzz corpora, ASan+UBSan' replay
+    fi
+    if wanted conform; then
+        counted 'conformance: the harness itself' timeout 300 \
+            $gcc_dir/roam-conform selftest
+        counted 'conformance: roamd, ASan+UBSan' conform
+        counted 'conformance: broken servers are caught' timeout 600 \
+            $gcc_dir/roam-conform broken --roamd $gcc_dir/roamd-faulty
+    fi
+    if wanted install; then
+        one 'install: embedding by pkg-config' installed
+    fi
+
+    echo "$passed passed, $failed failed"
+    [ $failed -eq 0 ]
+}
+
+main "$@"
+exit

@@ -16,8 +16,7 @@ static void begin(struct rig *r)
     rig_go_live(r, 0);
 }
 
-/* ---------------------------------------------------------- heartbeat, silence
- */
+/* ------------------------------------------------------- heartbeat, silence */
 
 static void test_a_frame_is_sent_within_every_heartbeat(void **unused)
 {

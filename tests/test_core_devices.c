@@ -53,6 +53,7 @@ static void test_slow_reader_costs_constant_memory_and_loses_nothing(void **st)
         assert_int_equal(rig_catch_up(&sibling, rig_expect_next, &y), 1);
     }
     assert_true(most < 12288);
+    assert_false(bob.session->reading); /* in vain */
     bob.stuck = false;
     roam__session_ready(bob.session); /* its socket can be written again */
     rig_settle(&rig);

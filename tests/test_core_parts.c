@@ -215,6 +215,45 @@ static void test_many_users_come_and_go(void **state)
     free(peers);
 }
 
+static void test_users_are_found_whatever_their_numbers(void **state)
+{
+    (void)state;
+    enum {
+        COUNT = 1000
+    };
+    struct rig rig;
+    rig_init(&rig);
+    rig_start(&rig);
+    struct roam_session *sessions = calloc(COUNT, sizeof *sessions);
+    assert_non_null(sessions);
+    uint32_t number = 3;
+    for (int i = 0; i < COUNT; i++) { /* of which many share a bucket */
+        sessions[i].core = rig.core;
+        sessions[i].identity.user =
+            (int64_t)next_number(&number) * COUNT + i + 1;
+        sessions[i].identity.device_type = (uint32_t)PHONE;
+        assert_true(roam__users_join(&sessions[i], (uint64_t)i));
+    }
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < COUNT; i++) {
+            const struct roam__user *user =
+                roam__users_find(rig.core, sessions[i].identity.user);
+            if (round == 1 && i % 2 == 0) {
+                assert_null(user);
+            } else {
+                assert_int_equal(user->head, i);
+                assert_ptr_equal(user->live[PHONE], &sessions[i]);
+            }
+        }
+        for (int i = 0; i < COUNT; i += 2 - round) {
+            roam__users_leave(&sessions[i]);
+        }
+    }
+    assert_int_equal(rig.core->user_count, 0);
+    free(sessions);
+    rig_stop(&rig);
+}
+
 /* ---------------------------------------------------------------- settings */
 
 static void test_settings_that_contradict_each_other_are_raised(void **state)
@@ -259,6 +298,7 @@ int main(void)
         cmocka_unit_test(test_window_counts_exactly),
         cmocka_unit_test(test_window_without_memory_is_unchanged),
         cmocka_unit_test(test_many_users_come_and_go),
+        cmocka_unit_test(test_users_are_found_whatever_their_numbers),
         cmocka_unit_test(test_settings_that_contradict_each_other_are_raised),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -142,6 +142,27 @@ static void test_stuck_output_ends_with_too_slow_and_is_given_up(void **state)
     rig_stop(&rig);
 }
 
+static void test_kick_that_nobody_reads_is_given_up(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct peer p;
+    rig_init(&rig);
+    rig.config.heartbeat_ms = 1000000;
+    rig_start(&rig);
+    peer_login(&rig, &p, "alice", 1, PHONE, 1, 0);
+    rig_pass(&rig, rig.config.write_timeout_ms); /* no old deadline is left */
+    p.stuck = true;
+    peer_say(&p, say_ack(1)); /* a protocol error */
+    assert_int_equal(p.session->state, ROAM__ENDING);
+    rig_pass(&rig, rig.config.write_timeout_ms - 1);
+    assert_non_null(p.session);
+    rig_pass(&rig, 1);
+    assert_null(p.session);
+    peer_free(&p);
+    rig_stop(&rig);
+}
+
 static void test_too_slow_reader_that_wakes_up_is_told(void **state)
 {
     (void)state;
@@ -463,6 +484,7 @@ int main(void)
         cmocka_unit_test(test_bad_credential_gives_no_time),
         cmocka_unit_test(test_silence_ends_at_two_and_a_half_heartbeats),
         cmocka_unit_test(test_stuck_output_ends_with_too_slow_and_is_given_up),
+        cmocka_unit_test(test_kick_that_nobody_reads_is_given_up),
         cmocka_unit_test(test_too_slow_reader_that_wakes_up_is_told),
         cmocka_unit_test(
             test_pings_behind_stuck_output_are_answered_by_the_last),

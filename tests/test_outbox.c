@@ -403,8 +403,7 @@ static void test_a_message_above_the_servers_max_frame_fails_unsent(
     assert_null(strstr(r.frames, "SEND 1"));
 }
 
-/* -------------------------------------------------------------------- expiry
- */
+/* ------------------------------------------------------------------- expiry */
 
 static void expire(struct rig *r, uint64_t age_ms)
 {

@@ -454,6 +454,30 @@ static void test_login_and_good_bye_over_tls(void **state)
     assert_int_equal(roamd_wait(rig), 0);
 }
 
+/* 600 of them, where 512 may be in the middle of it. */
+static void test_idle_handshakes_give_way_to_a_busy_one(void **state)
+{
+    struct roamd_rig *rig = *state;
+    enum {
+        MANY = 600
+    };
+    static int fds[MANY];
+    struct tls_client t;
+
+    start(rig, "run", "--port", "0", "--set", "handshake_timeout_ms=600000");
+    for (int i = 0; i < MANY; i++) {
+        fds[i] = roamd_connect(rig->tls_port);
+    }
+    roamd_await_log(rig, "accept-paused");
+    tls_open(&t, rig);
+    assert_int_equal(mbedtls_ssl_handshake(&t.ssl), 0);
+    tls_close(&t);
+    for (int i = 0; i < MANY; i++) {
+        close(fds[i]);
+    }
+    assert_int_equal(roamd_stop(rig, SIGTERM), 0);
+}
+
 static void test_wrong_alpn_hears_an_alert_and_is_logged(void **state)
 {
     struct roamd_rig *rig = *state;
@@ -505,6 +529,7 @@ int main(void)
         TEST(test_store_that_fails_ends_the_server_with_3),
         TEST(test_log_has_no_token_and_no_forged_line),
         TEST(test_login_and_good_bye_over_tls),
+        TEST(test_idle_handshakes_give_way_to_a_busy_one),
         TEST(test_wrong_alpn_hears_an_alert_and_is_logged),
         TEST(test_drain_does_not_wait_for_a_handshake),
     };

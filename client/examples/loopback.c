@@ -170,9 +170,9 @@ int main(void)
     return done && flash.setpoint == 21 && flash.cursor == 3 ? 0 : 1;
 }
 
-/* --------------------------------------------- the other end of the transport
- */
+/* ------------------------------------------- the other end of the transport */
 
+/* Only this half needs more than roam.h. */
 #include "frame.h"
 
 static uint64_t clock_ms;

@@ -18,41 +18,41 @@
 
 #define ROAM_LOCAL_DEVICE_ID_BYTES 16u
 
-#define STATEMENT_LIST(X)                                                   \
-    X(BEGIN, "BEGIN IMMEDIATE")                                             \
-    X(COMMIT, "COMMIT")                                                     \
-    X(ROLLBACK, "ROLLBACK")                                                 \
-    X(DEVICE_GET, "SELECT user, type, device_id, attempt, cursor, dedup_ms" \
-                  " FROM device")                                           \
-    X(DEVICE_PUT, "INSERT OR REPLACE INTO device VALUES"                    \
-                  "(1, ?1, ?2, ?3, ?4, ?5, ?6)")                            \
-    X(MESSAGE_ADD,                                                          \
-      "INSERT INTO message VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"          \
-      " ON CONFLICT(conversation, msg_id) DO UPDATE"                        \
-      " SET version = excluded.version"                                     \
-      " WHERE message.version IS NULL")                                     \
-    X(UNKNOWN_ADD, "INSERT OR IGNORE INTO unknown_entry VALUES"             \
-                   "(?3, ?9, ?2, ?1, ?4, ?5, ?6, ?7)")                      \
-    X(HOLE_ADD,                                                             \
-      "INSERT INTO hole(after_msg_id, cursor, head, reason, unix_ms)"       \
-      " VALUES((SELECT coalesce(max(msg_id), 0) FROM message),"             \
-      " ?1, ?2, ?3, ?4)")                                                   \
-    X(OUTBOX_ADD,                                                           \
-      "INSERT INTO outbox(client_msg_id, conversation, content_type, body," \
-      " queued_ms, first_sent_ms) VALUES(?1, ?2, ?3, ?4, ?5, ?6)")          \
-    X(OUTBOX_NEXT,                                                          \
-      "SELECT id, client_msg_id, conversation, content_type, body,"         \
-      " queued_ms, first_sent_ms FROM outbox WHERE id > ?1"                 \
-      " ORDER BY id LIMIT 1")                                               \
-    X(OUTBOX_MARK, "UPDATE outbox SET first_sent_ms = ?2"                   \
-                   " WHERE client_msg_id = ?1 AND first_sent_ms = 0")       \
-    X(OUTBOX_TO_MESSAGE,                                                    \
-      "INSERT OR IGNORE INTO message SELECT conversation, ?2, NULL,"        \
-      " (SELECT user FROM device), content_type, body, 0, client_msg_id"    \
-      " FROM outbox WHERE client_msg_id = ?1")                              \
-    X(OUTBOX_DROP, "DELETE FROM outbox WHERE client_msg_id = ?1")           \
-    X(COUNT, "SELECT (SELECT count(*) FROM message),"                       \
-             " (SELECT count(*) FROM outbox), (SELECT count(*) FROM hole)," \
+#define STATEMENT_LIST(X)                                                      \
+    X(BEGIN, "BEGIN IMMEDIATE")                                                \
+    X(COMMIT, "COMMIT")                                                        \
+    X(ROLLBACK, "ROLLBACK")                                                    \
+    X(DEVICE_GET, "SELECT user, type, device_id, attempt, cursor, dedup_ms"    \
+                  " FROM device")                                              \
+    X(DEVICE_PUT, "INSERT OR REPLACE INTO device VALUES"                       \
+                  "(1, ?1, ?2, ?3, ?4, ?5, ?6)")                               \
+    X(MESSAGE_ADD,                                                             \
+      "INSERT INTO message VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"             \
+      " ON CONFLICT(conversation, msg_id) DO UPDATE"                           \
+      " SET version = excluded.version"                                        \
+      " WHERE message.version IS NULL")                                        \
+    X(UNKNOWN_ADD, "INSERT OR IGNORE INTO unknown_entry VALUES"                \
+                   "(?3, ?9, ?2, ?1, ?4, ?5, ?6, ?7)")                         \
+    X(HOLE_ADD,                                                                \
+      "INSERT INTO hole(after_msg_id, cursor, head, reason, unix_ms)"          \
+      " VALUES((SELECT coalesce(max(msg_id), 0) FROM message),"                \
+      " ?1, ?2, ?3, ?4)")                                                      \
+    X(OUTBOX_ADD,                                                              \
+      "INSERT INTO outbox(client_msg_id, conversation, content_type, body,"    \
+      " queued_ms, first_sent_ms) VALUES(?1, ?2, ?3, ?4, ?5, ?6)")             \
+    X(OUTBOX_NEXT,                                                             \
+      "SELECT id, client_msg_id, conversation, content_type, body,"            \
+      " queued_ms, first_sent_ms FROM outbox WHERE id > ?1"                    \
+      " ORDER BY id LIMIT 1")                                                  \
+    X(OUTBOX_MARK, "UPDATE outbox SET first_sent_ms = ?2"                      \
+                   " WHERE client_msg_id = ?1 AND first_sent_ms = 0")          \
+    X(OUTBOX_TO_MESSAGE,                                                       \
+      "INSERT OR IGNORE INTO message SELECT conversation, ?2, NULL,"           \
+      " (SELECT user FROM device), content_type, body, 0, client_msg_id"       \
+      " FROM outbox WHERE client_msg_id = ?1")                                 \
+    X(OUTBOX_DROP, "DELETE FROM outbox WHERE client_msg_id = ?1")              \
+    X(COUNT, "SELECT (SELECT count(*) FROM message),"                          \
+             " (SELECT count(*) FROM outbox), (SELECT count(*) FROM hole),"    \
              " (SELECT count(*) FROM unknown_entry)")
 
 enum roam__local_sql {

@@ -9,29 +9,29 @@ extern "C" {
 
 /* -1.. the caller's mistake; -20.. the network's or the peer's;
  * -40.. this machine's. */
-#define ROAM_POSIX_STATUS_LIST(X)                                           \
-    X(OK, 0, "no error")                                                    \
-    X(BAD_ARGUMENT, -1, "argument out of its range")                        \
-    X(BAD_STATE, -2, "call not allowed in this state")                      \
-    X(PLAIN_REMOTE, -3, "plain TCP is for loopback addresses only")         \
-    X(RESOLVE, -20, "host name not found")                                  \
-    X(CONNECT, -21, "no connection to the server")                          \
-    X(TIMEOUT, -22, "connecting took too long")                             \
-    X(TLS, -23, "TLS handshake or record failed")                           \
-    X(UNTRUSTED, -24, "certificate not trusted, or not for this host")      \
-    X(ALPN, -25, "server does not offer roam/1")                            \
-    X(LOST, -26, "connection lost")                                         \
-    X(PROTOCOL, -27, "server broke the protocol")                           \
-    X(MEMORY, -40, "out of memory")                                         \
-    X(STORE, -41, "message store cannot be read or written")                \
-    X(STORE_IN_USE, -42, "message store is in use by another process")      \
-    X(STORE_OTHER, -43, "message store is another user's or device type's") \
-    X(STORE_VERSION, -44, "message store is of a later version")            \
-    X(CA_FILE, -45, "CA file cannot be used")                               \
+#define ROAM_POSIX_STATUS_LIST(X)                                              \
+    X(OK, 0, "no error")                                                       \
+    X(BAD_ARGUMENT, -1, "argument out of its range")                           \
+    X(BAD_STATE, -2, "call not allowed in this state")                         \
+    X(PLAIN_REMOTE, -3, "plain TCP is for loopback addresses only")            \
+    X(RESOLVE, -20, "host name not found")                                     \
+    X(CONNECT, -21, "no connection to the server")                             \
+    X(TIMEOUT, -22, "connecting took too long")                                \
+    X(TLS, -23, "TLS handshake or record failed")                              \
+    X(UNTRUSTED, -24, "certificate not trusted, or not for this host")         \
+    X(ALPN, -25, "server does not offer roam/1")                               \
+    X(LOST, -26, "connection lost")                                            \
+    X(PROTOCOL, -27, "server broke the protocol")                              \
+    X(MEMORY, -40, "out of memory")                                            \
+    X(STORE, -41, "message store cannot be read or written")                   \
+    X(STORE_IN_USE, -42, "message store is in use by another process")         \
+    X(STORE_OTHER, -43, "message store is another user's or device type's")    \
+    X(STORE_VERSION, -44, "message store is of a later version")               \
+    X(CA_FILE, -45, "CA file cannot be used")                                  \
     X(RANDOM, -46, "no random numbers")
 
 enum roam_posix_status {
-#define ROAM_POSIX_STATUS_ENUM(name, value, text) \
+#define ROAM_POSIX_STATUS_ENUM(name, value, text)                              \
     ROAM_POSIX_STATUS_##name = value,
     ROAM_POSIX_STATUS_LIST(ROAM_POSIX_STATUS_ENUM)
 #undef ROAM_POSIX_STATUS_ENUM

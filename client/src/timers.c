@@ -10,8 +10,7 @@
 /* No bound doubles more often than this; 500 ms reach 60 s after 7. */
 #define DOUBLINGS_MAX 16u
 
-/* ---------------------------------------------------------------- coming back
- */
+/* -------------------------------------------------------------- coming back */
 
 /* A number in 0..max: a counter with a large step, mixed well enough that
  * neighbouring seeds have nothing in common. 32 bits wide, for processors

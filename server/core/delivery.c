@@ -30,7 +30,9 @@ static uint32_t smaller(uint32_t a, uint32_t b)
 static void put_text(char *out, size_t cap, struct roam_slice text)
 {
     size_t len = text.len < cap ? text.len : cap - 1;
-    memcpy(out, text.data, len);
+    if (len > 0) { /* data may be NULL else */
+        memcpy(out, text.data, len);
+    }
     out[len] = '\0';
 }
 
@@ -91,9 +93,6 @@ static size_t send_some(struct roam_session *s, struct roam_entry *entries,
                         size_t count)
 {
     struct roam_core *core = s->core;
-    if (ROAM_FAULT("lost-in-batch")) {
-        count = lose_one(entries, count);
-    }
     size_t half = core->config.output_max_bytes / 2 - ROAM_FRAME_HEADER_BYTES;
     struct roam_pack_limits limits = {
         half < s->peer_max_frame ? (uint32_t)half : s->peer_max_frame,
@@ -196,6 +195,9 @@ void roam__read_done(struct roam_session *s, struct roam_store_request *req)
     if (read->count == 0 || read->entries[0].prev_version != s->sent) {
         roam__session_no_memory(s);
         return;
+    }
+    if (ROAM_FAULT("lost-in-batch")) {
+        read->count = lose_one(read->entries, read->count);
     }
     send_backlog(s, read->entries, read->count);
     roam__delivery_pump(s);

@@ -7,19 +7,26 @@
 
 #include "fault.h"
 
-static roam_v1_Retry retry_of(uint32_t reason)
-{
-    switch (reason) { /* the table of section 12.2 */
-    case roam_v1_RefusedReason_STALE:
-        return roam_v1_Retry_NOW;
-    case roam_v1_RefusedReason_CREDENTIAL:
-    case roam_v1_RefusedReason_TOKEN_EXPIRED:
-    case roam_v1_RefusedReason_TYPE_FORBIDDEN:
-        return roam_v1_Retry_REAUTHENTICATE;
-    default:
-        return roam_v1_Retry_NEVER;
-    }
-}
+struct refusal {
+    const char *name; /* for the log */
+    roam_v1_Retry retry;
+};
+
+/* The table of section 12.2. [KICK-6] */
+static const struct refusal refusals[] = {
+    [roam_v1_RefusedReason_OCCUPIED] = {"OCCUPIED", roam_v1_Retry_NEVER},
+    [roam_v1_RefusedReason_KICKED] = {"KICKED", roam_v1_Retry_NEVER},
+    [roam_v1_RefusedReason_FREE] = {"FREE", roam_v1_Retry_NEVER},
+    [roam_v1_RefusedReason_STALE] = {"STALE", roam_v1_Retry_NOW},
+    [roam_v1_RefusedReason_CREDENTIAL] = {"CREDENTIAL",
+                                          roam_v1_Retry_REAUTHENTICATE},
+    [roam_v1_RefusedReason_TOKEN_EXPIRED] = {"TOKEN_EXPIRED",
+                                             roam_v1_Retry_REAUTHENTICATE},
+    [roam_v1_RefusedReason_TYPE_FORBIDDEN] = {"TYPE_FORBIDDEN",
+                                              roam_v1_Retry_REAUTHENTICATE},
+    [roam_v1_RefusedReason_PROTOCOL_VERSION] = {"PROTOCOL_VERSION",
+                                                roam_v1_Retry_NEVER},
+};
 
 static bool credential_was_good(uint32_t reason)
 {
@@ -27,6 +34,44 @@ static bool credential_was_good(uint32_t reason)
            reason == roam_v1_RefusedReason_KICKED ||
            reason == roam_v1_RefusedReason_FREE ||
            reason == roam_v1_RefusedReason_STALE;
+}
+
+/* ---------------------------------------------------------------- refused */
+
+static void log_refusal(struct roam_session *s,
+                        const struct roam_store_login *l)
+{
+    char user[ROAM__LOG_TEXT_MAX];
+    roam__log(s->core, ROAM__INFO, "refused peer=%s user=%s reason=%s", s->peer,
+              roam__log_text(user, s->user_name), refusals[l->refused].name);
+}
+
+static void refuse(struct roam_session *s, const struct roam_store_login *l)
+{
+    struct roam_message m;
+    roam_message_init(&m, ROAM_REFUSED);
+    roam_v1_Refused *refused = &m.u.refused;
+    refused->reason = (roam_v1_RefusedReason)l->refused;
+    refused->retry = refusals[l->refused].retry;
+    if (credential_was_good(l->refused)) { /* [LOGIN-14] */
+        refused->generation = l->generation;
+        refused->has_holder = l->has_holder;
+        refused->holder.device_type = (roam_v1_DeviceType)l->holder_type;
+        memcpy(refused->holder.device_name, l->holder_name,
+               sizeof refused->holder.device_name);
+        refused->holder.since = l->holder_since_ms;
+        if (!s->credential_seen) { /* [TIME-4]: the person may think now */
+            s->credential_seen = true;
+            s->login_by_ms =
+                s->core->now.mono_ms + s->core->config.decision_timeout_ms;
+        }
+    }
+    log_refusal(s, l);
+    s->core->stats.refusals++;
+    s->may_drop_sync = !s->has_sync; /* [LOGIN-6] */
+    s->has_sync = false;
+    roam__session_event(s, ROAM__ON_REFUSED, NULL);
+    roam__session_queue(s, &m);
 }
 
 /* ---------------------------------------------------------------- request */
@@ -38,14 +83,9 @@ static void refuse_protocol(struct roam_session *s)
         roam__session_end(s, roam_v1_KickReason_TOO_SLOW);
         return;
     }
-    struct roam_message m;
-    roam_message_init(&m, ROAM_REFUSED);
-    m.u.refused.reason = roam_v1_RefusedReason_PROTOCOL_VERSION;
-    m.u.refused.retry = retry_of(roam_v1_RefusedReason_PROTOCOL_VERSION);
-    s->core->stats.refusals++;
-    s->may_drop_sync = true;
-    roam__session_event(s, ROAM__ON_REFUSED, NULL);
-    roam__session_queue(s, &m);
+    const struct roam_store_login l = {
+        .refused = roam_v1_RefusedReason_PROTOCOL_VERSION};
+    refuse(s, &l);
 }
 
 static void fill(struct roam_store_login *out, const roam_v1_Login *in,
@@ -67,6 +107,7 @@ void roam__handle_login(struct roam_session *s, const struct roam_message *m)
     s->has_sync = false;
     s->may_drop_sync = false;
     s->peer_max_frame = login->max_frame;
+    memcpy(s->user_name, login->user, sizeof s->user_name);
     if (login->protocol != ROAM_PROTOCOL_VERSION) {
         refuse_protocol(s);
         return;
@@ -76,37 +117,7 @@ void roam__handle_login(struct roam_session *s, const struct roam_message *m)
         return;
     }
     fill(&req->u.login, login, roam__stored_now(s->core));
-    memcpy(s->user_name, login->user, sizeof s->user_name);
     roam__request_submit_or_hold(s, req);
-}
-
-/* ---------------------------------------------------------------- refused */
-
-static void refuse(struct roam_session *s, const struct roam_store_login *l)
-{
-    struct roam_message m;
-    roam_message_init(&m, ROAM_REFUSED);
-    roam_v1_Refused *refused = &m.u.refused;
-    refused->reason = (roam_v1_RefusedReason)l->refused;
-    refused->retry = retry_of(l->refused);
-    if (credential_was_good(l->refused)) { /* [LOGIN-14] */
-        refused->generation = l->generation;
-        refused->has_holder = l->has_holder;
-        refused->holder.device_type = (roam_v1_DeviceType)l->holder_type;
-        memcpy(refused->holder.device_name, l->holder_name,
-               sizeof refused->holder.device_name);
-        refused->holder.since = l->holder_since_ms;
-        if (!s->credential_seen) { /* [TIME-4]: the person may think now */
-            s->credential_seen = true;
-            s->login_by_ms =
-                s->core->now.mono_ms + s->core->config.decision_timeout_ms;
-        }
-    }
-    s->core->stats.refusals++;
-    s->may_drop_sync = !s->has_sync; /* [LOGIN-6] */
-    s->has_sync = false;
-    roam__session_event(s, ROAM__ON_REFUSED, NULL);
-    roam__session_queue(s, &m);
 }
 
 /* ---------------------------------------------------------------- granted */

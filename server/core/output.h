@@ -23,8 +23,9 @@ struct roam__output {
     uint8_t front_type;
 };
 
-/* Room for one more frame of len bytes (at least a header), which the caller writes there and
- * then adds with roam__output_add(). NULL: no memory, nothing changed. */
+/* Room for one more frame of len bytes (at least a header), which the caller
+ * writes there and then adds with roam__output_add(). NULL: no memory, nothing
+ * changed. */
 uint8_t *roam__output_room(struct roam__output *out, size_t len);
 void roam__output_add(struct roam__output *out, size_t len);
 

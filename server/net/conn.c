@@ -25,6 +25,7 @@ static void unqueue(struct roam_conn *c)
     }
     *(c->sooner != NULL ? &c->sooner->later : &q->first) = c->later;
     *(c->later != NULL ? &c->later->sooner : &q->last) = c->sooner;
+    q->count--;
     c->queue = NULL;
 }
 
@@ -37,6 +38,7 @@ static void enqueue(struct roam_conn *c, struct roam_deadlines *q)
     c->sooner = q->last;
     *(q->last != NULL ? &q->last->later : &q->first) = c;
     q->last = c;
+    q->count++;
 }
 
 void roam_conn_expire(struct roam_deadlines *queue, uint64_t now_ms)

@@ -33,6 +33,7 @@ struct roam_conn;
 struct roam_deadlines {
     struct roam_conn *first;
     struct roam_conn *last;
+    size_t count;
     uint32_t span_ms;
 };
 

@@ -25,6 +25,10 @@
 /* Out of descriptors or memory: the listeners rest this long, since a
  * connection that cannot be accepted stays readable. */
 #define ACCEPT_PAUSE_MS 100
+/* Unfinished handshakes cost some 40 KB each, whoever makes them. Whoever
+ * needs longer than the grace may have to give way. */
+#define HANDSHAKES_MAX 512
+#define HANDSHAKE_GRACE_MS 2000
 #define PEER_MAX (INET6_ADDRSTRLEN + 8)
 #define LOG_LINE_MAX 512
 
@@ -133,10 +137,10 @@ static void poll_listeners(struct roam_net *net, bool on)
     }
 }
 
-static void pause_listeners(struct roam_net *net, int error)
+static void pause_listeners(struct roam_net *net, const char *reason)
 {
     roam_net_log(net, 1, "accept-paused ms=%d reason=\"%s\"", ACCEPT_PAUSE_MS,
-                 strerror(error));
+                 reason);
     net->accept_again_ms = roam_net_now().mono_ms + ACCEPT_PAUSE_MS;
     poll_listeners(net, false);
 }
@@ -147,6 +151,23 @@ static bool is_shortage(int error)
            error == ENOMEM;
 }
 
+/* False: too many are in the middle of a handshake. One that is there for
+ * long makes room; a crowd that comes at once waits in the backlog. */
+static bool room_for_handshake(struct roam_net *net)
+{
+    struct roam_deadlines *q = &net->handshakes;
+
+    if (q->count < HANDSHAKES_MAX) {
+        return true;
+    }
+    uint64_t since_ms = q->first->deadline_ms - q->span_ms;
+    if (roam_net_now().mono_ms < since_ms + HANDSHAKE_GRACE_MS) {
+        return false;
+    }
+    roam_conn_close(q->first);
+    return true;
+}
+
 /* False: nobody waits any more, or nobody can be taken now. */
 static bool accept_one(struct roam_listener *l)
 {
@@ -154,11 +175,16 @@ static bool accept_one(struct roam_listener *l)
     socklen_t len = sizeof(a);
     char peer[PEER_MAX];
     int one = 1;
+
+    if (l->tls && !room_for_handshake(l->net)) {
+        pause_listeners(l->net, "too many handshakes");
+        return false;
+    }
     int fd = accept4(l->fd, &a.any, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
     if (fd < 0) {
         if (is_shortage(errno)) {
-            pause_listeners(l->net, errno);
+            pause_listeners(l->net, strerror(errno));
             return false;
         }
         /* Somebody who waited has left: look at the next one. */
@@ -175,7 +201,8 @@ static void on_connection(uv_poll_t *handle, int status, int events)
     struct roam_listener *l = handle->data;
 
     (void)events;
-    if (status != 0) {
+    if (status != 0) { /* the loop has stopped to poll it */
+        pause_listeners(l->net, strerror(-status));
         return;
     }
     for (int i = 0; i < ACCEPTS_PER_TURN && accept_one(l); i++) {
@@ -238,7 +265,12 @@ bool roam_net_listen(struct roam_net *net, const char *address, uint16_t port,
         free(l);
         return false;
     }
-    uv_poll_init(&net->loop, &l->poll, l->fd);
+    if (uv_poll_init(&net->loop, &l->poll, l->fd) != 0) {
+        snprintf(error, cap, "cannot poll port %u", port);
+        close(l->fd);
+        free(l);
+        return false;
+    }
     l->poll.data = l;
     l->net = net;
     l->tls = tls;

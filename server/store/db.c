@@ -25,6 +25,7 @@
 
 #define TEXT(x) TEXT_(x)
 #define TEXT_(x) #x
+#define MARK(name, value) "PRAGMA " #name "=" TEXT(value) ";"
 
 /* "Roam" */
 #define APPLICATION_ID 1383031149
@@ -54,10 +55,10 @@ static const char schema[] =
     " PRIMARY KEY(user, version)) WITHOUT ROWID;"
     "CREATE TABLE clock(id INTEGER PRIMARY KEY CHECK(id = 1),"
     " high_msg_id INTEGER NOT NULL);"
-    "INSERT INTO clock VALUES(1, 0);"
-    "PRAGMA application_id=" TEXT(APPLICATION_ID) ";"
-                                                  "PRAGMA user_version=" TEXT(
-                                                      SCHEMA_VERSION) ";";
+    "INSERT INTO clock VALUES(1, 0);";
+
+static const char marks[] =
+    MARK(application_id, APPLICATION_ID) MARK(user_version, SCHEMA_VERSION);
 
 /* Full sync: a commit has reached the disk when COMMIT returns. The log is
  * checkpointed by the writer, after it has answered. No memory map: an I/O
@@ -133,7 +134,8 @@ static bool check_schema(sqlite3 *db, const char *path, char *error, size_t cap)
         return false;
     }
     if (application == 0 && version == 0 && objects == 0) {
-        if (roam_db_exec(db, schema) != SQLITE_OK) {
+        if (roam_db_exec(db, schema) != SQLITE_OK ||
+            roam_db_exec(db, marks) != SQLITE_OK) {
             snprintf(error, cap, "%s: cannot create the schema: %s", path,
                      sqlite3_errmsg(db));
             return false;

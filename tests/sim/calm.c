@@ -183,6 +183,9 @@ static void check_stored(struct sim_world *w, const struct sim_device *d,
 /* What a device has stored is the timeline behind its last RESET. */
 static void check_disk(struct sim_world *w, const struct sim_device *d)
 {
+    if (d->disk.foreign) {
+        return; /* it was not connected since */
+    }
     size_t from = 0;
     size_t to = 0;
     if (!sim_oracle_find(w, d->user, d->disk.base, &from) ||

@@ -185,8 +185,22 @@ static void forget_drafts(struct sim_disk *disk)
     }
 }
 
+/* Its cursor is from before the server was set up anew, or from another one:
+ * any number at all. */
+static void make_foreign(struct sim_world *w, struct sim_device *d)
+{
+    sim_fault_happened(w, SIM_FAULT_FOREIGN);
+    uint64_t head = sim_oracle_head(w, d->user);
+    bool ahead = sim_rng_chance(&w->rng, 500);
+    uint64_t from = ahead ? head + 1 : 1;
+    uint64_t to = ahead ? ROAM_VERSION_MAX : head + 1;
+    d->disk.cursor = sim_rng_between(&w->rng, from, to);
+    d->disk.foreign = true;
+    d->disk.entry_count = 0;
+}
+
 /* The disk stays as it is; the faults are apps that do not care for theirs. */
-static void forget_memory(struct sim_device *d)
+static void forget_memory(struct sim_world *w, struct sim_device *d)
 {
     d->on = false;
     d->epoch++;
@@ -203,6 +217,9 @@ static void forget_memory(struct sim_device *d)
     if (ROAM_FAULT("app-cursor-first") && d->disk.entry_count != 0) {
         d->disk.entry_count--;
     }
+    if (sim_fault_on(w, SIM_FAULT_FOREIGN) && sim_rng_chance(&w->rng, 200)) {
+        make_foreign(w, d);
+    }
     d->link = NULL;
     d->unsaved_at = 0;
     d->unsaved_count = 0;
@@ -217,7 +234,7 @@ void sim_device_crash(struct sim_world *w, struct sim_device *d)
 {
     sim_step(w, SIM_STEP_CRASHES, d->index, 0, 0);
     struct sim_link *l = d->link;
-    forget_memory(d);
+    forget_memory(w, d);
     if (l != NULL) {
         bool silent = sim_rng_chance(&w->rng, 500);
         l->client_open = false;

@@ -29,6 +29,7 @@ struct sim_disk {
     uint64_t attempt;
     uint64_t cursor;
     uint64_t base;   /* the cursor of the last RESET; 0: there was none */
+    bool foreign;    /* the cursor is of another server: no RESET since */
     bool may_return; /* by itself; a person logged in and nobody out */
     struct sim_stored *entries; /* since base */
     size_t entry_count, entry_cap;
@@ -70,12 +71,14 @@ struct sim_device {
     uint64_t take_over; /* decided while there was no connection */
     uint64_t question;  /* number of the open one; 0: none */
     uint64_t question_generation;
+    bool typo;   /* its person mistyped the token of the last login */
     bool copied; /* another device has the same device_id */
     bool logged_in;
     enum roam_kick kicked; /* in this connection; 0: not */
     bool chosen;           /* calm: its person insists */
 
-    uint64_t handed; /* version of the last entry handed out */
+    uint32_t unacked; /* stored in this delivery, and no ACK since */
+    uint64_t handed;  /* version of the last entry handed out */
     struct sim_unsaved *unsaved;
     size_t unsaved_at, unsaved_count, unsaved_cap;
     bool storing; /* an event is in the queue */

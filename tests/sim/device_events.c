@@ -89,6 +89,10 @@ static void on_refused(struct sim_world *w, struct sim_device *d,
         new_id(w, d);
         return;
     default:
+        if (d->typo && ev->u.refused.reason == ROAM_REFUSED_CREDENTIAL) {
+            ask_person(w, d, 0); /* to type it again */
+            return;
+        }
         sim_fail(w, "LOGIN-8", "%s: refused %d", d->name, ev->u.refused.reason);
     }
 }

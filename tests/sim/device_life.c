@@ -8,6 +8,8 @@
 
 /* Ticks that may follow each other while the deadline stays where it is. */
 #define IDLE_TICKS_MAX 8u
+/* Of the logins with the fault TYPO. */
+#define TYPO_PERMILLE 200u
 /* After a failed connection that a person asked for. */
 #define CONNECT_AGAIN_MS 2000u
 
@@ -25,6 +27,20 @@ void sim_device_connect_in(struct sim_world *w, struct sim_device *d,
                    d->epoch);
 }
 
+/* A person who logs in may mistype. */
+static void choose_token(struct sim_world *w, struct sim_device *d)
+{
+    d->typo = d->manual && sim_fault_on(w, SIM_FAULT_TYPO) &&
+              sim_rng_chance(&w->rng, TYPO_PERMILLE);
+    if (d->typo) {
+        sim_fault_happened(w, SIM_FAULT_TYPO);
+    }
+    const char *token = d->typo ? "wrong-token" : sim_oracle_token(d->user);
+    if (roam_client_set_token(&d->client, token) != ROAM_STATUS_OK) {
+        sim_fail(w, "client", "%s: set_token", d->name);
+    }
+}
+
 static void log_in(struct sim_world *w, struct sim_device *d,
                    uint64_t take_over)
 {
@@ -32,6 +48,7 @@ static void log_in(struct sim_world *w, struct sim_device *d,
         sim_fail(w, "LOGIN-18", "%s logs in by itself", d->name);
     }
     d->question = 0;
+    choose_token(w, d);
     uint64_t attempt = ++d->disk.attempt;
     sim_step(w, SIM_STEP_LOGS_IN, d->index, attempt, take_over);
     enum roam_status status =
@@ -57,6 +74,7 @@ static void connected(struct sim_world *w, struct sim_device *d)
     /* What was handed out and not stored comes again. */
     d->unsaved_at = d->unsaved_count = 0;
     d->handed = d->disk.cursor;
+    d->unacked = 0;
     d->kicked = 0;
     uint64_t take_over = ROAM_FAULT("app-takes-over-by-itself")
                              ? d->question_generation
@@ -157,7 +175,9 @@ void sim_device_answer(struct sim_world *w, struct sim_device *d, bool yes)
         return;
     }
     sim_step(w, SIM_STEP_TAKES_OVER, d->index, generation, 0);
-    sim_oracle_person_takes(w, &d->disk.id, generation);
+    if (generation != 0) { /* or only the token was wrong */
+        sim_oracle_person_takes(w, &d->disk.id, generation);
+    }
     d->manual = true;
     d->forbidden = false;
     if (can_log_in_here(d)) {
@@ -214,12 +234,28 @@ static void store_one(struct sim_device *d, const struct sim_unsaved *u)
     disk->cursor = u->entry.version;
     if (u->is_reset) {
         disk->base = disk->cursor;
+        disk->foreign = false;
         disk->entry_count = 0;
         return;
     }
     disk->entries = sim_grow(disk->entries, &disk->entry_cap, disk->entry_count,
                              sizeof *disk->entries);
     disk->entries[disk->entry_count++] = u->entry;
+    d->unacked++;
+}
+
+/* [ACK-2], when the ACK was not waiting for room, and no SYNC may be. */
+static void check_acked(struct sim_world *w, struct sim_device *d)
+{
+    const struct sim_link *l = d->link;
+    if (l == NULL || !d->logged_in || l->watch.client_left || sim_is_slow(w) ||
+        roam_client_pending(&d->client).len != 0) {
+        return;
+    }
+    if (d->unacked >= d->config.max_unacked / 2) {
+        sim_fail(w, "ACK-2", "%s has stored %u entries without an ACK", d->name,
+                 d->unacked);
+    }
 }
 
 void sim_device_store_event(struct sim_world *w, struct sim_device *d,
@@ -246,4 +282,5 @@ void sim_device_store_event(struct sim_world *w, struct sim_device *d,
     }
     sim_device_store_soon(w, d);
     sim_device_pump(w, d);
+    check_acked(w, d);
 }

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Each request is carried out by the memory store alone and at once, when its
+ * time has come; the oracle sees it there, before the core hears of it. */
 #include "gate.h"
 
 #include <inttypes.h>

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Links and what goes wrong with them. A pipe has at most one delivery event
+ * in the queue, so its bytes keep their order whatever the delays are; data
+ * that is on its way when a side closes still arrives, as with TCP. */
 #include "net.h"
 
 #include <stdlib.h>
@@ -84,7 +87,7 @@ static size_t draw_room(struct sim_world *w)
 static void draw_pieces(struct sim_world *w, struct sim_link *l)
 {
     static const uint32_t sizes[] = {2, 20, 300, 4000};
-    l->draw_whole =
+    l->whole =
         !sim_fault_on(w, SIM_FAULT_FRAGMENT) || sim_rng_chance(&w->rng, 400);
     l->piece_max = sizes[sim_rng_below(&w->rng, 4)];
     l->to_server.room = draw_room(w);
@@ -115,7 +118,10 @@ struct sim_link *sim_link_open(struct sim_world *w, struct sim_device *d,
     l->device = d;
     l->session = roam_core_accept(server->core, d->name, sim_server_now(w));
     if (l->session == NULL) {
-        sim_fail(w, "core", "no session for a connection");
+        if (!sim_fault_on(w, SIM_FAULT_FEW)) {
+            sim_fail(w, "core", "no session for a connection");
+        }
+        sim_step(w, SIM_STEP_CONNECT_FAILS, d->index, 0, 0);
         return NULL;
     }
     roam_session_set_owner(l->session, l);
@@ -273,7 +279,7 @@ void sim_link_pull_server(struct sim_world *w, struct sim_link *l)
 static size_t draw_piece(struct sim_world *w, const struct sim_link *l,
                          size_t have)
 {
-    if (l->draw_whole || have <= 1) {
+    if (l->whole || have <= 1) {
         return have;
     }
     sim_fault_happened(w, SIM_FAULT_FRAGMENT);

@@ -23,7 +23,7 @@ struct sim_link {
     struct sim_device *device;    /* whose it was, also when it is gone */
     struct roam_session *session; /* NULL: the server has closed it */
     bool client_open, server_open;
-    bool draw_whole; /* no fragments */
+    bool whole; /* no fragments */
     uint32_t piece_max;
     bool cut; /* noticed, or about to be */
     struct sim_pipe to_server, to_client;

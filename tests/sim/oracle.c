@@ -260,6 +260,16 @@ static const struct sim_row *row_of(const struct sim_world *w,
     return NULL;
 }
 
+static void refuse_token(struct sim_world *w, const struct roam_store_login *in,
+                         bool told)
+{
+    if (told && (in->refused != roam_v1_RefusedReason_CREDENTIAL ||
+                 in->generation != 0 || in->has_holder)) {
+        sim_fail(w, "LOGIN-8", "a wrong token of %s: refused %" PRIu32,
+                 in->user, in->refused);
+    }
+}
+
 void sim_oracle_login(struct sim_world *w, const struct roam_store_login *in,
                       bool told)
 {
@@ -268,6 +278,10 @@ void sim_oracle_login(struct sim_world *w, const struct roam_store_login *in,
     uint32_t user = user_of_text(in->user);
     if (user == SIM_USERS) {
         sim_fail(w, "LOGIN-8", "login of an unknown user");
+        return;
+    }
+    if (strcmp(in->token, user_tokens[user]) != 0) {
+        refuse_token(w, in, told);
         return;
     }
     struct sim_slot *s = slot_at(w, user, in->device_type);

@@ -25,7 +25,6 @@ struct sim_message {
     struct roam_bytes conversation, content_type, body;
     /* Since the store has it: */
     bool stored;
-    bool told; /* a SEND_OK for it left the server */
     uint64_t msg_id;
     uint64_t stored_ms;   /* wall clock of the SEND, since 2020-01-01 UTC */
     struct sim_id device; /* the session that it was stored for */
@@ -91,7 +90,7 @@ const struct sim_line *sim_oracle_line(const struct sim_world *w, uint32_t user,
 size_t sim_oracle_floor(const struct sim_world *w, uint32_t user);
 
 /* SEND_OK for this message left the server. */
-void sim_oracle_told(struct sim_world *w, struct sim_message *m);
+void sim_oracle_told(struct sim_world *w, const struct sim_message *m);
 /* The newest version of a timeline for which that is so. */
 uint64_t sim_oracle_told_head(const struct sim_world *w, uint32_t user);
 

@@ -50,9 +50,8 @@ bool sim_oracle_find(const struct sim_world *w, uint32_t user, uint64_t version,
     return sim_oracle_line(w, user, low)->version == version;
 }
 
-void sim_oracle_told(struct sim_world *w, struct sim_message *m)
+void sim_oracle_told(struct sim_world *w, const struct sim_message *m)
 {
-    m->told = true;
     for (uint32_t u = 0; u < SIM_USERS; u++) {
         uint64_t *head = &w->oracle->told_head[u];
         *head = m->version[u] > *head ? m->version[u] : *head;

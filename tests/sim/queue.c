@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* A binary heap in one array, the next event in front. */
 #include "queue.h"
 
 #include <stdlib.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Starting, stopping and driving the core, as the loop in server/net/ does. */
 #include "server.h"
 
 #include <string.h>
@@ -10,6 +11,10 @@
 #define DOWN_MS_MAX 8000u
 /* Ticks that may follow each other without any progress of the deadline. */
 #define IDLE_TICKS_MAX 8u
+/* Connections with the fault FEW: one for each slot, and one to take a slot
+ * over with. Lost connections, and those whose person is still being asked,
+ * take places away until their time is over. */
+#define FEW_PLACES 6u
 /* Bodies go up to this; more than the smallest device takes whole. */
 #define BODY_MAX 2000u
 
@@ -51,9 +56,11 @@ static void draw_config(struct sim_world *w)
     c->log = NULL;
     c->max_body = BODY_MAX;
     c->heartbeat_ms = w->heartbeat_ms;
-    c->max_commands = (uint32_t)sim_rng_between(&w->rng, 1, 16);
     c->output_max_bytes = outputs[sim_rng_below(&w->rng, 3)];
     c->retry_window_ms = 5000;
+    if (sim_fault_on(w, SIM_FAULT_FEW)) {
+        c->max_sessions = FEW_PLACES;
+    }
 }
 
 static void start(struct sim_world *w)
@@ -63,6 +70,8 @@ static void start(struct sim_world *w)
     s->up = true;
     s->draining = false;
     s->tick_at_ms = UINT64_MAX;
+    /* Whoever starts it may set it otherwise. */
+    s->config.max_commands = (uint32_t)sim_rng_between(&w->rng, 1, 16);
     s->core = roam_core_new(&s->config);
     if (s->core == NULL) {
         sim_fail(w, "core", "does not start");

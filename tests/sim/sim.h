@@ -39,7 +39,7 @@
  * two half-open connections, a stuck output and a back-off of a minute. */
 #define SIM_CALM_MS 600000u
 /* More events than any healthy seed has by an order of magnitude. */
-#define SIM_EVENTS_MAX 2000000u
+#define SIM_EVENTS_MAX 500000u
 /* The same within one millisecond: somebody's timer runs in circles. */
 #define SIM_EVENTS_PER_MS_MAX 20000u
 #define SIM_STEPS_KEPT 200u
@@ -61,7 +61,10 @@
     X(TRIM, "trim")                                                            \
     X(CLOCK, "clock")                                                          \
     X(SMALL, "small")                                                          \
-    X(CROWD, "crowd")
+    X(CROWD, "crowd")                                                          \
+    X(FEW, "few-places")                                                       \
+    X(TYPO, "typo")                                                            \
+    X(FOREIGN, "foreign")
 
 enum sim_fault {
 #define SIM_FAULT_ENUM(name, text) SIM_FAULT_##name,

@@ -141,6 +141,15 @@ static void check_heartbeat(struct sim_world *w, const struct sim_link *l)
     }
 }
 
+static void check_ack(struct sim_world *w, const struct sim_device *d,
+                      uint64_t version)
+{
+    if (d->disk.foreign || version > d->disk.cursor) {
+        sim_fail(w, "ACK-1", "%s acks %" PRIu64 ", has stored %" PRIu64,
+                 d->name, version, d->disk.cursor);
+    }
+}
+
 static void client_frame(struct sim_world *w, struct sim_link *l,
                          const struct roam_message *m, size_t payload_bytes)
 {
@@ -153,9 +162,13 @@ static void client_frame(struct sim_world *w, struct sim_link *l,
                  roam_frame_name(m->type));
     }
     l->watch.client_left = m->type == ROAM_LOGOUT;
-    if (m->type == ROAM_ACK && m->u.ack.version > d->disk.cursor) {
-        sim_fail(w, "ACK-1", "%s acks %" PRIu64 ", has stored %" PRIu64,
-                 d->name, m->u.ack.version, d->disk.cursor);
+    if (m->type == ROAM_ACK) {
+        check_ack(w, d, m->u.ack.version);
+        l->device->unacked = 0;
+    }
+    if (m->type == ROAM_SYNC && m->u.sync.cursor > d->disk.cursor) {
+        sim_fail(w, "CHAIN-6", "%s syncs from %" PRIu64 ", stored %" PRIu64,
+                 d->name, m->u.sync.cursor, d->disk.cursor);
     }
     if (m->type == ROAM_LOGIN && m->u.login.attempt != d->disk.attempt) {
         sim_fail(w, "LOGIN-2", "%s sends attempt %" PRIu64 ", stored %" PRIu64,

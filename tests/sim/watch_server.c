@@ -95,10 +95,50 @@ static void login_ok(struct sim_world *w, struct sim_link *l,
     find_displaced(w, l);
 }
 
-static void refused(struct sim_world *w, struct sim_link *l)
+/* Section 12.2. */
+static roam_v1_Retry refusal_retry(roam_v1_RefusedReason reason)
 {
-    if (awaits_answer(w, l)) {
-        l->watch.sync_asked = false;
+    switch ((int)reason) {
+    case roam_v1_RefusedReason_STALE:
+        return roam_v1_Retry_NOW;
+    case roam_v1_RefusedReason_CREDENTIAL:
+        return roam_v1_Retry_REAUTHENTICATE;
+    default:
+        return roam_v1_Retry_NEVER;
+    }
+}
+
+/* Is this a device of that slot? */
+static bool may_hold(const struct sim_world *w, const struct sim_watch *t,
+                     const roam_v1_Holder *holder)
+{
+    for (uint32_t i = 0; i < SIM_DEVICES; i++) {
+        const struct sim_device *d = &w->devices[i];
+        if (d->exists && d->user == t->user && (uint32_t)d->type == t->type &&
+            strcmp(d->name, holder->device_name) == 0) {
+            return (uint32_t)holder->device_type == t->type;
+        }
+    }
+    return false;
+}
+
+static void refused(struct sim_world *w, struct sim_link *l,
+                    const roam_v1_Refused *r)
+{
+    if (!awaits_answer(w, l)) {
+        return;
+    }
+    l->watch.sync_asked = false;
+    bool nobody = r->reason == roam_v1_RefusedReason_FREE ||
+                  r->reason == roam_v1_RefusedReason_CREDENTIAL;
+    if (r->has_holder == nobody ||
+        (!nobody && !may_hold(w, &l->watch, &r->holder))) {
+        sim_fail(w, "LOGIN-14", "#%u: refused %d by holder %s", l->number,
+                 r->reason, r->holder.device_name);
+    }
+    if (r->retry != refusal_retry(r->reason)) {
+        sim_fail(w, "KICK-6", "#%u: refused %d with retry %d", l->number,
+                 r->reason, r->retry);
     }
 }
 
@@ -108,6 +148,28 @@ static bool fenced(const struct sim_world *w, const struct sim_watch *t)
 {
     return !sim_oracle_holds(w, t->user, t->type, &t->device, t->generation,
                              t->attempt);
+}
+
+static bool is_overloaded(const struct sim_world *w)
+{
+    struct roam_core_stats stats;
+    roam_core_get_stats(w->server->core, &stats);
+    return stats.connections > w->server->config.max_sessions;
+}
+
+/* Section 12.3. */
+static roam_v1_Retry kick_retry(roam_v1_KickReason reason)
+{
+    switch ((int)reason) {
+    case roam_v1_KickReason_TAKEN_OVER:
+    case roam_v1_KickReason_SUPERSEDED:
+    case roam_v1_KickReason_LOGGED_OUT:
+        return roam_v1_Retry_NEVER;
+    case roam_v1_KickReason_IDLE:
+        return roam_v1_Retry_NOW;
+    default:
+        return roam_v1_Retry_AFTER;
+    }
 }
 
 static bool kick_is_right(const struct sim_world *w, const struct sim_link *l,
@@ -131,7 +193,9 @@ static bool kick_is_right(const struct sim_world *w, const struct sim_link *l,
     case roam_v1_KickReason_LOGIN_TIMEOUT:
         return !t->live &&
                w->now_ms - t->opened_ms >= w->server->config.login_timeout_ms;
-    default: /* nobody here makes mistakes, nor are there too many */
+    case roam_v1_KickReason_OVERLOADED:
+        return !t->live && is_overloaded(w);
+    default: /* nobody here makes mistakes */
         return false;
     }
 }
@@ -141,6 +205,19 @@ static void kick(struct sim_world *w, struct sim_link *l, const roam_v1_Kick *k)
     if (!kick_is_right(w, l, k->reason)) {
         sim_fail(w, "KICK", "#%u of %s is kicked: reason %d, error %d, %s",
                  l->number, l->device->name, k->reason, k->error, k->detail);
+    }
+    if (k->retry != kick_retry(k->reason)) {
+        sim_fail(w, "KICK-6", "#%u: kick %d with retry %d", l->number,
+                 k->reason, k->retry);
+    }
+    if (k->reason == roam_v1_KickReason_OVERLOADED) {
+        sim_fault_happened(w, SIM_FAULT_FEW);
+    }
+    bool taken = k->reason == roam_v1_KickReason_TAKEN_OVER;
+    if (taken && (k->generation <= l->watch.generation || !k->has_holder ||
+                  !may_hold(w, &l->watch, &k->holder))) {
+        sim_fail(w, "KICK-1", "#%u: taken over by %s, generation %" PRIu64,
+                 l->number, k->holder.device_name, k->generation);
     }
     l->watch.kicked = true;
 }
@@ -250,7 +327,7 @@ void sim_watch_frame_out(struct sim_world *w, struct sim_link *l,
         login_ok(w, l, &m->u.login_ok);
         return;
     case ROAM_REFUSED:
-        refused(w, l);
+        refused(w, l, &m->u.refused);
         return;
     case ROAM_KICK:
         kick(w, l, &m->u.kick);

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Server frames for fuzzing a client: well-formed, made from a few input
+ * bytes, and near enough to the truth of the client's timeline that it often
+ * believes them. */
+#ifndef ROAM_FUZZ_SERVER_FRAMES_H
+#define ROAM_FUZZ_SERVER_FRAMES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define FUZZ_FRAME_BYTES 4096u /* no frame made here is longer */
+
+/* What is left of a fuzzer's input. */
+struct fuzz_input {
+    const uint8_t *at;
+    size_t left;
+};
+
+/* The next byte; 0 behind the last. */
+uint8_t fuzz_take(struct fuzz_input *in);
+
+enum fuzz_frame {
+    FUZZ_LOGIN_OK,
+    FUZZ_SYNC_OK, /* any result, head near the cursor */
+    FUZZ_PUSH,    /* near the end of the chain: fits, is old, or a gap */
+    FUZZ_BATCH,   /* the same with 1..24 rows; now and then it lies */
+    FUZZ_ANSWER,  /* SEND_OK or ERROR */
+    FUZZ_OTHER    /* PONG, REFUSED or KICK */
+};
+
+/* Makes one frame.
+ *
+ * chain   version of the last entry that the client told.
+ * cursor  version that it stored.
+ *
+ * Returns its bytes; 0 when cap is too small. */
+size_t fuzz_server_frame(enum fuzz_frame what, struct fuzz_input *in,
+                         uint64_t chain, uint64_t cursor, uint8_t *out,
+                         size_t cap);
+
+#endif
