@@ -8,9 +8,9 @@
 
 #include "wire.h"
 
-/* No row costs less than a bit of a varint in some column, so a count above
- * this is a lie whatever the columns say; it bounds our own memory. */
-#define MAX_COUNT 1000000u
+/* ROAM_UNACKED_MAX of section 11: no window holds more. It also bounds our
+ * own memory. */
+#define MAX_COUNT 100000u
 #define VERSION_MAX INT64_MAX
 #define LAST_TABLE 3u
 /* ROAM_BATCH_TABLE_MAX of section 11. */
@@ -345,7 +345,7 @@ static bool check_head(const Roam__V1__Batch *b, uint32_t max_inflated,
         return bad(fault, "BATCH-2", "inflated_size is above max_inflated");
     }
     return b->count <= MAX_COUNT ||
-           bad(fault, "BATCH-1", "count is above all reason");
+           bad(fault, "ACK-3", "count is above any window");
 }
 
 bool batch_expand(const Roam__V1__Batch *b, uint32_t max_inflated,

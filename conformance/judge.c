@@ -50,7 +50,8 @@ const struct judge_rule judge_rules[] = {
     {"BATCH-5", "deflate streams are whole"},
     {"BATCH-10", "no table is longer than the batch has rows"},
     {"PING-1", "PONG tells the id of a PING"},
-    {"PING-2", "PONG's head is not below what was seen before its PING"},
+    {"PING-2", "PONG's head is not below an entry seen before its PING whose "
+               "SEND_OK had come"},
 };
 const size_t judge_rule_count = sizeof judge_rules / sizeof judge_rules[0];
 
@@ -85,14 +86,15 @@ static void note_sync(struct link *l, const Roam__V1__Sync *m)
     l->syncs_open++;
 }
 
-static void note_ping(struct link *l, const Roam__V1__Ping *m, bool is_fence)
+static void note_ping(const struct world *w, struct link *l,
+                      const Roam__V1__Ping *m, bool is_fence)
 {
     arena_grow((void **)&l->pings, l->ping_count, &l->ping_cap,
                sizeof *l->pings);
-    l->pings[l->ping_count++] =
-        (struct ping_sent){.id = m->id,
-                           .least_head = l->device->user->highest,
-                           .is_fence = is_fence};
+    l->pings[l->ping_count++] = (struct ping_sent){
+        .id = m->id,
+        .least_head = judge_answered_head(w, l->device->user),
+        .is_fence = is_fence};
 }
 
 void judge_sent(struct world *w, struct link *l, const struct frame_type *type,
@@ -112,7 +114,7 @@ void judge_sent(struct world *w, struct link *l, const struct frame_type *type,
         judge_note_send(w, l, (const Roam__V1__Send *)m);
         break;
     case F_PING:
-        note_ping(l, (const Roam__V1__Ping *)m, is_fence);
+        note_ping(w, l, (const Roam__V1__Ping *)m, is_fence);
         break;
     case F_LOGOUT:
         l->logout_sent = true;

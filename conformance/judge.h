@@ -29,6 +29,8 @@ bool judge_error(struct world *w, struct link *l, struct frame *f);
 bool judge_pong(struct world *w, struct link *l, struct frame *f,
                 bool *is_fence);
 void judge_note_send(struct world *w, struct link *l, const Roam__V1__Send *m);
+/* The highest version of a user's timeline whose SEND_OK has come. */
+uint64_t judge_answered_head(const struct world *w, const struct user *u);
 void judge_note_ack(struct link *l, uint64_t version);
 struct sent *judge_find_sent(struct world *w, const struct link *l,
                              uint64_t client_msg_id);

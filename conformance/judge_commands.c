@@ -141,7 +141,7 @@ bool judge_pong(struct world *w, struct link *l, struct frame *f,
         *is_fence = p->is_fence;
         if (m->head < p->least_head) {
             return world_fail(
-                w, "PING-2", "the head is below an entry seen before",
+                w, "PING-2", "the head is below an entry answered before",
                 arena_printf("head at least %" PRIu64, p->least_head), f);
         }
         return true;

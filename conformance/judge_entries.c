@@ -26,6 +26,39 @@ void judge_note_ack(struct link *l, uint64_t version)
     }
 }
 
+/* The conversation of a stored SEND as `u` sees it; NULL: not u's. */
+static const char *seen_as(const struct sent *s, const struct user *u)
+{
+    const struct user *sender = s->link->device->user;
+    const char *to = (const char *)s->conversation.data;
+    if (u == sender) {
+        return to;
+    }
+    return strcmp(u->name, to) == 0 ? sender->name : NULL;
+}
+
+static bool is_entry_of(const struct sent *s, const struct user *u,
+                        const Roam__V1__Push *message)
+{
+    const char *conversation = seen_as(s, u);
+    return conversation && s->msg_id == message->msg_id &&
+           strcmp(conversation, message->conversation) == 0;
+}
+
+uint64_t judge_answered_head(const struct world *w, const struct user *u)
+{
+    uint64_t head = 0;
+    for (size_t i = 0; i < u->known_count; i++) {
+        const struct known *k = &u->known[i];
+        for (size_t n = 0; k->message && n < w->sent_count; n++) {
+            if (k->version > head && w->sent[n].msg_id == k->message->msg_id) {
+                head = k->version;
+            }
+        }
+    }
+    return head;
+}
+
 /* --------------------------------------------------------- one connection */
 
 static bool check_chain(struct world *w, const struct link *l,
@@ -233,9 +266,6 @@ static bool note_known(struct world *w, struct user *u, const Roam__V1__Push *p,
         (struct known){.version = p->version,
                        .prev_version = p->prev_version,
                        .message = p->kind == ROAM__V1__KIND__NOOP ? NULL : p};
-    if (p->version > u->highest) {
-        u->highest = p->version;
-    }
     return true;
 }
 
@@ -301,17 +331,6 @@ bool judge_delivery(struct world *w, struct link *l, struct frame *f)
 
 /* ------------------------------------------------------------- at the end */
 
-/* The conversation of a stored SEND as `u` sees it; NULL: not u's. */
-static const char *seen_as(const struct sent *s, const struct user *u)
-{
-    const struct user *sender = s->link->device->user;
-    const char *to = (const char *)s->conversation.data;
-    if (u == sender) {
-        return to;
-    }
-    return strcmp(u->name, to) == 0 ? sender->name : NULL;
-}
-
 static bool check_content(struct world *w, const struct sent *s,
                           const struct known *k, const char *conversation)
 {
@@ -358,8 +377,7 @@ static bool check_sent(struct world *w, const struct sent *s, struct user *u)
     }
     for (size_t i = 0; i < u->known_count; i++) {
         const struct known *k = &u->known[i];
-        if (k->message && k->message->msg_id == s->msg_id &&
-            strcmp(k->message->conversation, conversation) == 0) {
+        if (k->message && is_entry_of(s, u, k->message)) {
             return check_content(w, s, k, conversation);
         }
     }
@@ -393,9 +411,7 @@ static bool check_noop(struct world *w, const struct link *l,
             continue;
         }
         open = open || s->msg_id == 0;
-        own = own || (message && s->msg_id == message->msg_id &&
-                      strcmp((const char *)s->conversation.data,
-                             message->conversation) == 0);
+        own = own || (message && is_entry_of(s, u, message));
     }
     bool is_noop = r->push->kind == ROAM__V1__KIND__NOOP;
     if (own && !is_noop) {

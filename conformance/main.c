@@ -62,19 +62,26 @@ static int fail_usage(const char *reason)
     return EXIT_USAGE;
 }
 
-/* The project is found from where we are, or from where the program is. */
+static bool is_root(const char *path)
+{
+    return access(arena_printf("%s/spec/roam-1.md", path), R_OK) == 0;
+}
+
+/* Spec and scenarios are found from where we are, or from where the program
+ * is: in a build directory of the project, or installed with share/roam. */
 static const char *find_root(void)
 {
     char path[4096];
     ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
     path[n > 0 ? n : 0] = '\0';
-    if (access("spec/roam-1.md", R_OK) == 0) {
+    if (is_root(".")) {
         return ".";
     }
     for (char *slash; (slash = strrchr(path, '/')) != NULL;) {
         *slash = '\0';
-        if (access(arena_printf("%s/spec/roam-1.md", path), R_OK) == 0) {
-            return arena_string(path);
+        const char *share = arena_printf("%s/share/roam", path);
+        if (is_root(path) || is_root(share)) {
+            return is_root(path) ? arena_string(path) : share;
         }
     }
     return ".";

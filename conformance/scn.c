@@ -550,7 +550,9 @@ static const char *find_title(const struct lines *lines)
     struct text t = {0};
     for (size_t i = 0; i < lines->count; i++) {
         const char *s = trim(lines->at[i].text);
-        if (*s == '#' && !strstr(s, "SPDX-License-Identifier")) {
+        bool is_text =
+            *s == '#' && *trim(s + 1) && !strstr(s, "SPDX-License-Identifier");
+        if (is_text) {
             text_add(&t, "%s%s", t.len ? " " : "", trim(s + 1));
         } else if (t.len > 0) {
             break;

@@ -137,6 +137,14 @@ struct scenarios {
 /* All *.scn below a directory in the order of their names. */
 bool scenarios_load(const char *dir, struct scenarios *out, const char **error);
 
+/* The files below a directory that end so, as paths relative to it, in the
+ * order of their names. False: it cannot be read. */
+struct names {
+    const char **at;
+    size_t count, cap;
+};
+bool names_load(const char *dir, const char *end, struct names *out);
+
 const char *op_text(enum op op);
 
 #endif

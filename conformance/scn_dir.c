@@ -8,11 +8,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-struct names {
-    const char **at;
-    size_t count, cap;
-};
-
 static int by_name(const void *a, const void *b)
 {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
@@ -25,7 +20,8 @@ static bool ends_with(const char *s, const char *end)
 }
 
 /* Paths relative to `dir`, one level of folders deep and then files. */
-static bool collect(const char *dir, const char *below, struct names *out)
+static bool collect(const char *dir, const char *below, const char *end,
+                    struct names *out)
 {
     const char *path = *below ? arena_printf("%s/%s", dir, below) : dir;
     DIR *d = opendir(path);
@@ -44,8 +40,8 @@ static bool collect(const char *dir, const char *below, struct names *out)
             continue;
         }
         if (S_ISDIR(st.st_mode)) {
-            collect(dir, name, out);
-        } else if (ends_with(name, ".scn")) {
+            collect(dir, name, end, out);
+        } else if (ends_with(name, end)) {
             arena_grow((void **)&out->at, out->count, &out->cap,
                        sizeof *out->at);
             out->at[out->count++] = name;
@@ -55,15 +51,23 @@ static bool collect(const char *dir, const char *below, struct names *out)
     return true;
 }
 
+bool names_load(const char *dir, const char *end, struct names *out)
+{
+    if (!collect(dir, "", end, out)) {
+        return false;
+    }
+    if (out->count > 0) {
+        qsort(out->at, out->count, sizeof *out->at, by_name);
+    }
+    return true;
+}
+
 bool scenarios_load(const char *dir, struct scenarios *out, const char **error)
 {
     struct names names = {0};
-    if (!collect(dir, "", &names)) {
+    if (!names_load(dir, ".scn", &names)) {
         *error = arena_printf("%s: %s", dir, strerror(errno));
         return false;
-    }
-    if (names.count > 0) {
-        qsort(names.at, names.count, sizeof *names.at, by_name);
     }
     for (size_t i = 0; i < names.count; i++) {
         const char *id = arena_copy(names.at[i], strlen(names.at[i]) - 4);

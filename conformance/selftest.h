@@ -8,8 +8,9 @@
 
 #include "rules.h"
 
-/* dir has NAME.scn, NAME.peer and NAME.expected. update: write the last
- * instead of comparing. Returns an exit code. */
+/* dir has NAME.scn with NAME.peer, or NAME.bad, a scenario that must not
+ * load; and NAME.expected. update: write the last instead of comparing.
+ * Returns an exit code. */
 int selftest_run(const char *dir, const struct rules *rules, bool update);
 
 #endif

@@ -48,7 +48,6 @@ struct user {
     const char *token;
     struct known *known;
     size_t known_count, known_cap;
-    uint64_t highest; /* version seen */
 };
 
 struct installation {

@@ -145,6 +145,28 @@ static void test_own_entries_are_told_apart(void **state)
     roam_store_request_free(req);
 }
 
+/* Two copies of one installation count their attempts apart: the generation
+ * tells what the other one sent. [PUSH-2] */
+static void test_own_entries_of_another_generation_come_in_full(void **state)
+{
+    (void)state;
+    struct roam_identity copy = probe_enter("alice", 1, PHONE, 3, 0);
+    probe_must_send(&copy, 101, "bob", "by the copy");
+    struct roam_identity other =
+        probe_enter("alice", 2, PHONE, 1, copy.generation);
+    struct roam_identity now =
+        probe_enter("alice", 1, PHONE, 3, other.generation);
+    assert_int_equal(now.device, copy.device);
+    assert_int_equal(now.attempt, copy.attempt);
+    struct roam_store_request *req = probe_read_all(&now);
+    const struct roam_entry *e = req->u.read.entries;
+    assert_int_equal(req->u.read.count, 1);
+    assert_int_equal(e[0].kind, roam_v1_Kind_MESSAGE);
+    assert_int_equal(e[0].client_msg_id, 101);
+    probe_assert_slice(e[0].body, "by the copy");
+    roam_store_request_free(req);
+}
+
 /* ------------------------------------------------- several requests at once */
 
 static void test_writes_are_answered_in_order_and_see_each_other(void **st)
@@ -264,6 +286,7 @@ int store_suite_read(void)
         PROBE_CLAIM(test_read_keeps_to_its_bounds),
         PROBE_CLAIM(test_read_behind_no_link_says_so),
         PROBE_CLAIM(test_own_entries_are_told_apart),
+        PROBE_CLAIM(test_own_entries_of_another_generation_come_in_full),
         PROBE_CLAIM(test_writes_are_answered_in_order_and_see_each_other),
         PROBE_CLAIM(test_answered_write_is_seen_by_the_next_read),
         PROBE_CLAIM(test_requests_left_at_close_are_freed_unanswered),

@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "batch.h"
+#include "dev_cert.h"
 #include "posix_rig.h"
 
 #define OK ROAM_POSIX_STATUS_OK
@@ -360,6 +361,15 @@ static void test_a_refused_login_waits_for_a_person(void **state)
     rig_hang_up(r);
     rig_frame(r, ROAM_LOGIN, &m);
     assert_int_equal(m.u.login.take_over, 0);
+
+    /* And not even a person who merely connects again has said so again. */
+    rig_refuse(r, roam_v1_RefusedReason_KICKED, roam_v1_Retry_NEVER, 43);
+    rig_event(r, ROAM_EVENT_REFUSED);
+    rig_hang_up(r);
+    rig_driver_event(r, ROAM_POSIX_DISCONNECTED);
+    roam_posix_connect(r->posix);
+    rig_frame(r, ROAM_LOGIN, &m);
+    assert_int_equal(m.u.login.take_over, 0);
 }
 
 static void test_a_person_may_decide_after_the_connection_is_gone(void **state)
@@ -508,6 +518,24 @@ static void test_plain_tcp_is_for_loopback(void **state)
     assert_false(e.u.disconnected.reconnect);
 }
 
+static void test_a_silent_server_is_given_up_in_time(void **state)
+{
+    struct posix_rig *r = *state;
+    char cert[96], key[96], error[256];
+    snprintf(cert, sizeof cert, "%s/cert.pem", r->directory);
+    snprintf(key, sizeof key, "%s/key.pem", r->directory);
+    assert_true(roam_dev_cert_write(cert, key, error, sizeof error));
+    r->config.plain = false;
+    r->config.ca_file = cert;
+    r->config.connect_timeout_ms = 50;
+    rig_start(r); /* the kernel accepts; nobody answers the handshake */
+    struct roam_posix_event e = rig_driver_event(r, ROAM_POSIX_DISCONNECTED);
+    assert_int_equal(e.u.disconnected.status, ROAM_POSIX_STATUS_TIMEOUT);
+    assert_true(e.u.disconnected.reconnect);
+    remove(cert);
+    remove(key);
+}
+
 static void test_nobody_there_is_tried_again(void **state)
 {
     struct posix_rig *r = *state;
@@ -592,6 +620,7 @@ int main(void)
         T(test_close_ends_a_session_and_a_wait_alike),
         T(test_a_liar_is_left_and_nothing_is_applied),
         T(test_plain_tcp_is_for_loopback),
+        T(test_a_silent_server_is_given_up_in_time),
         T(test_nobody_there_is_tried_again),
         T(test_a_full_disk_stops_the_driver_before_it_acks),
     };

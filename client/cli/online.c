@@ -121,7 +121,6 @@ static void take_refusal(struct roam_online *s, const struct roam_event *e)
             return;
         }
     }
-    s->refused = true;
     roam_online_finish(s, e->u.refused.reason == ROAM_REFUSED_KICKED
                               ? ROAM_EXIT_KICKED
                               : ROAM_EXIT_REFUSED);

@@ -30,7 +30,6 @@ struct roam_online {
     struct roam_posix *posix;
     char host_port[512];
     bool may_take_over;   /* --take-over, not used up yet */
-    bool refused;         /* the person said no, or there is none */
     bool finishing;       /* the command ends the connection itself */
     uint64_t deadline_ms; /* UINT64_MAX: none */
     enum roam_exit exit_code;

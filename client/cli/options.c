@@ -327,7 +327,8 @@ void roam_options_print_help(void)
     puts("\nOptions (--name VALUE or --name=VALUE):");
     for (int i = 0; i < OPTION_COUNT; i++) {
         char word[40];
-        snprintf(word, sizeof word, "--%s %s", rules[i].name,
+        snprintf(word, sizeof word, "--%s%s%s", rules[i].name,
+                 rules[i].value ? " " : "",
                  rules[i].value ? rules[i].value : "");
         if (strlen(word) > 18) {
             printf("  %s\n%21s%s\n", word, "", rules[i].help);

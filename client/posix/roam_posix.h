@@ -141,8 +141,8 @@ enum roam_posix_status roam_posix_take_over(struct roam_posix *p,
  * in. */
 enum roam_posix_status roam_posix_logout(struct roam_posix *p);
 
-/* Ends the connection and stays away. DISCONNECTED follows at the next
- * run(). */
+/* Ends the connection, or the wait for one, and stays away. DISCONNECTED
+ * follows at the next run(), unless the driver stayed away already. */
 void roam_posix_close(struct roam_posix *p);
 
 bool roam_posix_logged_in(const struct roam_posix *p);
