@@ -359,6 +359,10 @@ install: all
 	$(Q)install -m 644 $(B)/libroam.a $(DESTDIR)$(PREFIX)/lib/
 	$(Q)install -m 644 client/include/roam.h $(headers) \
 	    $(DESTDIR)$(PREFIX)/include/roam/
+	$(Q)install -m 644 -D spec/roam-1.md \
+	    $(DESTDIR)$(PREFIX)/share/roam/spec/roam-1.md
+	$(Q)cd conformance && find scenarios -name '*.scn' -exec install -m 644 \
+	    -D {} $(abspath $(DESTDIR)$(PREFIX))/share/roam/conformance/{} \;
 	$(Q)printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$${prefix}/lib' \
 	    'includedir=$${prefix}/include/roam' '' 'Name: libroam' \
 	    'Description: Client engine of Roam 1, without I/O and heap' \
