@@ -184,7 +184,7 @@ static struct value scalar_get(const ProtobufCMessage *m,
     case PROTOBUF_C_TYPE_BOOL:
         return value_number(*(const protobuf_c_boolean *)p != 0);
     case PROTOBUF_C_TYPE_ENUM:
-        return value_number((uint64_t)(int64_t) * (const int32_t *)p);
+        return value_number((uint64_t)(int64_t)(*(const int32_t *)p));
     case PROTOBUF_C_TYPE_UINT32:
         return value_number(*(const uint32_t *)p);
     default:

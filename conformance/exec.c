@@ -12,6 +12,7 @@
 #include "expr.h"
 #include "judge.h"
 #include "link.h"
+#include "seeds.h"
 
 /* ---------------------------------------------------------------- sending */
 
@@ -395,6 +396,9 @@ static bool do_server(struct world *w, const struct step *step)
     const char *reason = "";
     bool restart = strcmp(step->word, "restart") == 0;
     world_event(w, NULL, "-", arena_printf("server %s", step->word));
+    if (!seeds_server(w, step->word)) {
+        return false;
+    }
     if (strcmp(step->word, "kill") == 0) {
         if (!server_stop(w->server, SIGKILL, &reason)) {
             return world_fail(w, NULL, reason, NULL, NULL);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "judge.h"
+#include "seeds.h"
 
 #define READ_BYTES 65536u
 
@@ -62,7 +63,7 @@ bool link_open(struct world *w, struct device *d)
     w->links[w->link_count++] = l;
     d->link = l;
     world_event(w, d, "-", "connects");
-    return true;
+    return seeds_open(w, l);
 }
 
 void link_end(struct world *w, struct device *d, bool reset)
@@ -81,6 +82,7 @@ void link_end(struct world *w, struct device *d, bool reset)
     l->is_dropped = true;
     d->link = NULL;
     world_event(w, d, "-", reset ? "cuts the connection" : "closes");
+    seeds_end(w, l, reset ? "cut" : "close");
 }
 
 void link_forget(struct device *d)
@@ -152,7 +154,10 @@ static bool read_link(struct world *w, struct link *l)
     }
     if (n <= 0) {
         judge_closed(w, l);
-        return !w->failure.happened;
+        return seeds_end(w, l, "closed") && !w->failure.happened;
+    }
+    if (!seeds_to_client(w, l, l->in + l->have, (size_t)n)) {
+        return false;
     }
     l->have += (size_t)n;
     return cut_frames(w, l) && ack_if_due(w, l);
@@ -206,6 +211,9 @@ bool link_write(struct world *w, struct link *l, const uint8_t *bytes,
         size_t n = split && split < len - at ? split : len - at;
         ssize_t r = send(l->fd, bytes + at, n, MSG_NOSIGNAL);
         if (r > 0) {
+            if (!seeds_to_server(w, l, bytes + at, (size_t)r)) {
+                return false;
+            }
             at += (size_t)r;
             continue;
         }

@@ -13,6 +13,7 @@
 #include "judge.h"
 #include "peers.h"
 #include "runner.h"
+#include "seeds.h"
 #include "selftest.h"
 
 #define DEFAULT_TIMEOUT_MS 10000u
@@ -40,6 +41,7 @@ static const char usage[] =
     "  -j N                 cases at a time (4)\n"
     "  --timeout MS         for each step (10000)\n"
     "  --trace              every frame of every device, on stderr\n"
+    "  --dump-seeds DIR     server: writes there what went over the wire\n"
     "  --scenarios DIR      instead of conformance/scenarios\n"
     "  --spec FILE          instead of spec/roam-1.md\n"
     "  --fault NAME         broken: only this one\n"
@@ -121,6 +123,7 @@ enum {
     OPT_SEED,
     OPT_TIMEOUT,
     OPT_TRACE,
+    OPT_DUMP_SEEDS,
     OPT_SCENARIOS,
     OPT_SPEC,
     OPT_FAULT,
@@ -137,6 +140,7 @@ static const struct option long_options[] = {
     {"seed", required_argument, NULL, OPT_SEED},
     {"timeout", required_argument, NULL, OPT_TIMEOUT},
     {"trace", no_argument, NULL, OPT_TRACE},
+    {"dump-seeds", required_argument, NULL, OPT_DUMP_SEEDS},
     {"scenarios", required_argument, NULL, OPT_SCENARIOS},
     {"spec", required_argument, NULL, OPT_SPEC},
     {"fault", required_argument, NULL, OPT_FAULT},
@@ -177,6 +181,9 @@ static bool take_option(struct options *o, int option, const char *arg)
         break;
     case OPT_TRACE:
         o->run.trace = true;
+        break;
+    case OPT_DUMP_SEEDS:
+        o->run.dump_seeds = arg;
         break;
     case OPT_SCENARIOS:
         o->scenarios = arg;
@@ -336,6 +343,10 @@ static int command_server(struct options *o)
     }
     if (o->run.host && !o->run.provision) {
         return fail_usage("--at needs --provision");
+    }
+    const char *reason = "";
+    if (o->run.dump_seeds && !seeds_make_dir(o->run.dump_seeds, &reason)) {
+        return fail_usage(reason);
     }
     o->run.repeat = repeat_command(&o->run);
     fprintf(stderr, "roam-conform: seed %" PRIu64 "\n", o->run.seed);

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "exec.h"
+#include "seeds.h"
 
 static volatile sig_atomic_t interrupted;
 
@@ -65,7 +66,8 @@ struct result run_case(const struct run_options *o, const struct scenario *s,
     struct world *w = arena_alloc(sizeof *w);
     w->timeout_ms = o->timeout_ms;
     w->trace = o->trace;
-    bool passed = world_open(w, s, server, o->seed, o->nonce) && exec_run(w);
+    bool passed = world_open(w, s, server, o->seed, o->nonce) &&
+                  seeds_begin(w, o->dump_seeds) && exec_run(w);
     passed = passed && !w->failure.happened;
     struct result r = {.s = s,
                        .verdict = verdict_of(w, passed),

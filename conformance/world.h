@@ -145,6 +145,8 @@ struct link {
     uint64_t *in_flight; /* versions received and not acknowledged */
     size_t flight_count, flight_cap;
     uint64_t fenced; /* head reached by the last fence */
+
+    struct seed_files *seeds; /* NULL: not dumped */
 };
 
 /* A grant: which installation had which generation of which slot. */
@@ -188,6 +190,7 @@ struct world {
     size_t event_count, event_cap;
 
     struct failure failure;
+    struct seeds *seeds; /* NULL: nothing is dumped */
 };
 
 /* Notes the first failure; always returns false. `rules` NULL: those of the

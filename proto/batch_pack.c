@@ -22,6 +22,8 @@ enum {
     TABLE_COUNT = roam_v1_Columns_content_types_tag,
     HASH_SLOTS = 2 * ROAM_BATCH_TABLE_MAX, /* a power of 2, half empty */
     DEFLATE_TRIES = 4,
+    /* Chats deflate to a quarter or so; more than this is not aimed for. */
+    RATIO_MAX = 16,
     WIRE_BYTES = 2 /* the wire type of tables, columns and bodies */
 };
 
@@ -442,7 +444,16 @@ static size_t batch_size(const struct roam_entry *entries, size_t count,
            varint_size(columns) + field_size(roam_v1_Batch_payload_tag, len);
 }
 
-/* Makes rows as long as their columns fit max_inflated. *plain becomes the
+/* The most bytes of columns that are worth making rows for: more than a frame
+ * can hold would be made again for the next one, and again. */
+static size_t columns_max(const struct roam_pack_limits *limits)
+{
+    bool deflates = (limits->codecs & 1u << roam_v1_Codec_CODEC_DEFLATE) != 0;
+    size_t frames = (size_t)limits->max_frame * (deflates ? RATIO_MAX : 1);
+    return frames < limits->max_inflated ? frames : limits->max_inflated;
+}
+
+/* Makes rows as long as their columns fit columns_max(). *plain becomes the
  * number that fits max_frame uncompressed. Returns the number of rows; 0: no
  * memory. */
 static size_t make_rows(struct roam_packer *p, const struct roam_entry *entries,
@@ -457,6 +468,7 @@ static size_t make_rows(struct roam_packer *p, const struct roam_entry *entries,
     memset(&x, 0, sizeof x);
     uint64_t version = entries[0].prev_version;
     uint64_t time_ms = 0;
+    size_t size_max = columns_max(limits);
     *plain = 0;
     for (size_t i = 0; i < count; i++) {
         if (!reserve_row(p, i)) {
@@ -468,7 +480,7 @@ static size_t make_rows(struct roam_packer *p, const struct roam_entry *entries,
         }
         extend(&x, row, &entries[i]);
         row->columns_size = columns_size(p, &x);
-        if (row->columns_size > limits->max_inflated) {
+        if (row->columns_size > size_max) {
             return i;
         }
         version = entries[i].version;

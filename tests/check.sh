@@ -20,6 +20,7 @@ passed=0
 failed=0
 seeds=${SEEDS:-1000}
 
+export PYTHONDONTWRITEBYTECODE=1
 export ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1
 export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 
@@ -297,6 +298,9 @@ main()
         counted 'conformance: the harness itself' timeout 300 \
             $gcc_dir/roam-conform selftest
         counted 'conformance: roamd, ASan+UBSan' conform
+        counted 'conformance: an independent client' timeout 300 \
+            /usr/bin/python3 conformance/adapters/check_client.py \
+            $gcc_dir/roamd $top
         counted 'conformance: broken servers are caught' timeout 600 \
             $gcc_dir/roam-conform broken --roamd $gcc_dir/roamd-faulty
     fi

@@ -66,7 +66,7 @@ void roamd_rig_teardown(struct roamd_rig *rig)
 
 /* -------------------------------------------------------------- processes */
 
-static const char *program(void)
+const char *roamd_program(void)
 {
     static char path[512];
     ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 16);
@@ -86,8 +86,8 @@ static size_t collect_words(char *argv[WORDS_MAX], struct roamd_rig *rig,
     size_t n = 0;
     char *word;
 
-    argv[n++] = (char *)(uintptr_t)program();
-    argv[n++] = (char *)(uintptr_t) "-d";
+    argv[n++] = (char *)(uintptr_t)roamd_program();
+    argv[n++] = "-d";
     argv[n++] = rig->home;
     while ((word = va_arg(words, char *)) != NULL) {
         assert_true(n < WORDS_MAX - 4);
@@ -207,7 +207,7 @@ void roamd_start(struct roamd_rig *rig, struct roamd_limits limits, ...)
     va_start(words, limits);
     size_t n = collect_words(argv, rig, words);
     va_end(words);
-    argv[n++] = (char *)(uintptr_t) "--port-file";
+    argv[n++] = "--port-file";
     argv[n++] = rig->port_file;
     argv[n] = NULL;
     unlink(rig->port_file);

@@ -31,6 +31,9 @@ void roamd_rig_setup(struct roamd_rig *rig);
 /* Fails the test when a server is still there. */
 void roamd_rig_teardown(struct roamd_rig *rig);
 
+/* The path of roamd, beside the tests. */
+const char *roamd_program(void);
+
 /* Runs `roamd -d home WORDS...` to its end, input from `input` or empty when
  * NULL. The words end with NULL. */
 void roamd_do(struct roamd_rig *rig, const char *input, ...);

@@ -419,6 +419,50 @@ static void test_a_packer_without_memory_says_so_and_goes_on(void **state)
     assert_true(failures >= 8);
 }
 
+/* A device with small frames costs many calls, so one call must not look at
+ * the whole backlog. Rows are kept in an array that doubles, so the number of
+ * allocations tells how many were made. */
+
+static unsigned allocations;
+
+static bool count_allocation(void)
+{
+    allocations++;
+    return false;
+}
+
+static void test_rows_that_no_frame_can_hold_are_not_made(void **state)
+{
+    struct world *w = *state;
+    static const struct {
+        struct roam_pack_limits limits;
+        unsigned rows; /* times that their array may be allocated */
+    } cases[] = {
+        {{ROAM_FRAME_MIN, 1u << 18, 0}, 1},           /* up to 64 rows */
+        {{ROAM_FRAME_MIN, 1u << 18, DEFLATE_BIT}, 2}, /* up to 128 */
+    };
+    make_chat(w, ENTRIES);
+    for (size_t i = 0; i < ENTRIES; i++) { /* noise */
+        w->entries[i].body.data = w->pool + POOL / 2 + i % 270 * 120;
+        w->entries[i].body.len = 120;
+    }
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct roam_packer *p = roam_packer_new();
+        assert_non_null(p);
+        struct roam_message m;
+        allocations = 0;
+        roam__packer_refuse = count_allocation;
+        size_t packed =
+            roam_batch_pack(p, w->entries, ENTRIES, &cases[i].limits, &m);
+        roam__packer_refuse = NULL;
+        assert_unpacks_to(&m, w->entries, packed, &cases[i].limits);
+        /* One more for the columns, one for what they deflate to. */
+        bool deflates = cases[i].limits.codecs != 0;
+        assert_true(allocations <= cases[i].rows + (deflates ? 2 : 1));
+        roam_packer_free(p);
+    }
+}
+
 /* ------------------------------------------------------ the longest entry */
 
 static char long_id[3][ROAM_USER_MAX + 1];
@@ -522,6 +566,9 @@ int main(void)
             free_world),
         cmocka_unit_test_setup_teardown(
             test_a_packer_without_memory_says_so_and_goes_on, make_world,
+            free_world),
+        cmocka_unit_test_setup_teardown(
+            test_rows_that_no_frame_can_hold_are_not_made, make_world,
             free_world),
         cmocka_unit_test(test_the_widest_entry_fits_its_limits),
     };

@@ -314,6 +314,9 @@ static void test_refusals_decide_whether_to_come_back(void **unused)
         {(roam_v1_RefusedReason)99, roam_v1_Retry_NOW, true},
         {(roam_v1_RefusedReason)99, roam_v1_Retry_AFTER, true},
         {(roam_v1_RefusedReason)99, roam_v1_Retry_NEVER, false},
+        /* A class of a later version counts as AFTER, as in a KICK. */
+        {(roam_v1_RefusedReason)99, (roam_v1_Retry)99, true},
+        {roam_v1_RefusedReason_OCCUPIED, (roam_v1_Retry)99, false},
     };
     static struct rig r;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -64,8 +65,8 @@ static void test_init_makes_a_home_for_its_owner_alone(void **state)
     assert_string_equal(rig->err, "");
     assert_int_equal(mode_of(rig, ""), 0700);
     assert_int_equal(mode_of(rig, "key.pem"), 0600);
+    assert_int_equal(mode_of(rig, "roamd.db"), 0600);
     mode_of(rig, "cert.pem");
-    mode_of(rig, "roamd.db");
     mode_of(rig, "roamd.conf");
     roamd_expect(rig, 0, "config"); /* the file it wrote can be read */
 }
@@ -74,8 +75,11 @@ static void test_init_takes_an_empty_directory_and_no_other(void **state)
 {
     struct roamd_rig *rig = *state;
 
-    assert_int_equal(mkdir(rig->home, 0700), 0);
+    /* A package's directory may let others in: bodies are not for them. */
+    assert_int_equal(mkdir(rig->home, 0755), 0);
     roamd_expect(rig, 0, "init");
+    assert_int_equal(mode_of(rig, "roamd.db"), 0600);
+    assert_int_equal(mode_of(rig, "key.pem"), 0600);
     roamd_expect(rig, 1, "init");
     assert_says(rig, "not an empty directory");
 }
@@ -425,6 +429,42 @@ static void test_plaintext_leaves_loopback_only_when_told(void **state)
     }
 }
 
+static void test_an_option_without_its_value_is_told(void **state)
+{
+    struct roamd_rig *rig = *state;
+
+    roamd_expect(rig, 2, "run", "--port");
+    assert_says(rig, "--port needs a value");
+    roamd_expect(rig, 2, "token", "issue", "alice", "--type");
+    assert_says(rig, "--type needs a value");
+    roamd_expect(rig, 2, "run", "--dance");
+    assert_says(rig, "\"--dance\" is not understood");
+}
+
+/* The exit status of the command with its output on a full disk. */
+static int with_full_output(const struct roamd_rig *rig, const char *command)
+{
+    char line[1024];
+    int len = snprintf(line, sizeof(line), "%s -d %s %s >/dev/full 2>&1",
+                       roamd_program(), rig->home, command);
+
+    assert_true(len > 0 && (size_t)len < sizeof(line));
+    int status = system(line);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static void test_output_that_is_lost_is_a_failure(void **state)
+{
+    struct roamd_rig *rig = *state;
+
+    assert_int_equal(with_full_output(rig, "config"), 1);
+    assert_int_equal(with_full_output(rig, "--help"), 1);
+    assert_int_equal(with_full_output(rig, "--version"), 1);
+    assert_int_equal(with_full_output(rig, "user add alice"), 0);
+    assert_int_equal(with_full_output(rig, "token issue alice"), 1);
+}
+
 int main(void)
 {
 #define BARE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -436,6 +476,8 @@ int main(void)
         BARE(test_every_command_names_a_missing_home),
         BARE(test_misuse_is_status_2),
         BARE(test_help_and_version_are_on_the_output),
+        HOME(test_an_option_without_its_value_is_told),
+        HOME(test_output_that_is_lost_is_a_failure),
         HOME(test_user_names_are_utf8_of_1_to_64_bytes),
         HOME(test_token_is_all_that_is_printed),
         HOME(test_token_is_revoked_by_argument_or_input),

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The POSIX driver: what is on the disk before what goes over the wire, and
  * what it does when connections, refusals and restarts come in between. */
+#include <arpa/inet.h>
+#include <dlfcn.h>
+#include <netdb.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -19,6 +23,34 @@
 #include "posix_rig.h"
 
 #define OK ROAM_POSIX_STATUS_OK
+
+/* A name with two addresses, the second of which is the rig's; all others
+ * are the system's. */
+#define TWO_ADDRESSES "two.example"
+
+typedef int lookup_fn(const char *, const char *, const struct addrinfo *,
+                      struct addrinfo **);
+
+int getaddrinfo(const char *restrict host, const char *restrict port,
+                const struct addrinfo *restrict hints,
+                struct addrinfo **restrict out)
+{
+    lookup_fn *system_lookup;
+    struct addrinfo *first, *second;
+    *(void **)&system_lookup = dlsym(RTLD_NEXT, "getaddrinfo");
+    if (host == NULL || strcmp(host, TWO_ADDRESSES) != 0) {
+        return system_lookup(host, port, hints, out);
+    }
+    int error = system_lookup("127.0.0.2", port, hints, &first);
+    if (error == 0) {
+        error = system_lookup("127.0.0.1", port, hints, &second);
+    }
+    if (error == 0) {
+        first->ai_next = second;
+        *out = first;
+    }
+    return error;
+}
 
 static void test_the_attempt_is_on_the_disk_before_login(void **state)
 {
@@ -549,6 +581,20 @@ static void test_nobody_there_is_tried_again(void **state)
     }
 }
 
+static void test_an_address_that_failed_is_no_fault_of_the_session(void **state)
+{
+    struct posix_rig *r = *state;
+    struct roam_message login;
+    r->config.host = TWO_ADDRESSES;
+    rig_start(r);
+    rig_log_in(r, 0, &login);
+    roam_posix_close(r->posix);
+    rig_eof(r);
+    struct roam_posix_event e = rig_driver_event(r, ROAM_POSIX_DISCONNECTED);
+    assert_int_equal(e.u.disconnected.status, OK);
+    assert_string_equal(e.u.disconnected.detail, "");
+}
+
 static void test_a_full_disk_stops_the_driver_before_it_acks(void **state)
 {
     struct posix_rig *r = *state;
@@ -622,6 +668,7 @@ int main(void)
         T(test_plain_tcp_is_for_loopback),
         T(test_a_silent_server_is_given_up_in_time),
         T(test_nobody_there_is_tried_again),
+        T(test_an_address_that_failed_is_no_fault_of_the_session),
         T(test_a_full_disk_stops_the_driver_before_it_acks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The command line, and what a device remembers. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "commands.h"
 #include "options.h"
 #include "profile.h"
 
@@ -288,6 +290,23 @@ static void test_what_login_knew_is_remembered(void **state)
     assert_string_equal(p.token, "");
 }
 
+static void test_what_cannot_be_remembered_is_told_with_its_cause(void **state)
+{
+    static struct roam_profile p;
+    struct roam_options o;
+    char path[160];
+    (void)state;
+    assert_true(parse(&o, "login", "--user", "a", "--server", "h:1", NULL));
+    assert_true(roam_profile_load(&p, &o, error));
+    assert_true(roam_profile_make_directory(&p, error));
+    snprintf(path, sizeof path, "%s/roam/a-desktop/profile", home);
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_false(roam_profile_save(&p, error));
+    refused(strerror(EISDIR));
+    assert_int_equal(rmdir(path), 0);
+    assert_true(roam_profile_save(&p, error));
+}
+
 static void test_a_token_file_holds_one_token(void **state)
 {
     static struct roam_profile p;
@@ -336,6 +355,53 @@ static void test_a_spoilt_profile_is_refused(void **state)
     }
 }
 
+/* Runs a command; what it said on standard error is in `said`. */
+static enum roam_exit run(
+    enum roam_exit (*command)(const struct roam_options *),
+    const struct roam_options *o, char said[512])
+{
+    FILE *file = tmpfile();
+    int before = dup(STDERR_FILENO);
+    assert_non_null(file);
+    assert_true(before >= 0);
+    assert_true(dup2(fileno(file), STDERR_FILENO) >= 0);
+    enum roam_exit code = command(o);
+    assert_true(dup2(before, STDERR_FILENO) >= 0);
+    close(before);
+    rewind(file);
+    said[fread(said, 1, 511, file)] = '\0';
+    fclose(file);
+    return code;
+}
+
+static void test_a_device_that_never_logged_in_is_told_to(void **state)
+{
+    struct roam_options o;
+    char said[512];
+    (void)state;
+    assert_true(parse(&o, "history", "--user", "a", NULL));
+    assert_int_equal(run(roam_command_history, &o, said), ROAM_EXIT_FAILED);
+    assert_non_null(strstr(said, "roam login"));
+    assert_true(parse(&o, "status", "--user", "a", NULL));
+    assert_int_equal(run(roam_command_status, &o, said), ROAM_EXIT_FAILED);
+    assert_non_null(strstr(said, "roam login"));
+}
+
+static void test_a_ca_file_that_is_none_is_a_wrong_configuration(void **state)
+{
+    struct roam_options o;
+    char ca[96], said[512];
+    (void)state;
+    snprintf(ca, sizeof ca, "%s/ca.pem", home);
+    write_file(ca, "x");
+    setenv("ROAM_TOKEN", "secret", 1);
+    assert_true(parse(&o, "login", "--user", "a", "--server", "localhost:1",
+                      "--ca", ca, NULL));
+    assert_int_equal(run(roam_command_login, &o, said), ROAM_EXIT_USAGE);
+    assert_non_null(strstr(said, ca));
+    assert_null(strstr(said, "secret"));
+}
+
 int main(void)
 {
 #define H(f) cmocka_unit_test_setup_teardown(f, make_home, remove_home)
@@ -351,8 +417,11 @@ int main(void)
         cmocka_unit_test(test_a_server_is_a_host_and_a_port),
         cmocka_unit_test(test_a_directory_name_cannot_leave_its_place),
         H(test_what_login_knew_is_remembered),
+        H(test_what_cannot_be_remembered_is_told_with_its_cause),
         H(test_a_token_file_holds_one_token),
         H(test_a_spoilt_profile_is_refused),
+        H(test_a_device_that_never_logged_in_is_told_to),
+        H(test_a_ca_file_that_is_none_is_a_wrong_configuration),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "input.h"
+#include "show.h"
 #include "text.h"
 
 static struct roam_bytes bytes(const void *data, size_t len)
@@ -50,10 +51,22 @@ static void test_json_escapes_what_it_must(void **state)
 static void test_json_keeps_utf8_as_it_is(void **state)
 {
     (void)state;
-    is_json("\xc2\x80", 2, "\"\xc2\x80\"");
+    is_json("\xc2\xa0", 2, "\"\xc2\xa0\"");
     is_json("\xe4\xbd\xa0", 3, "\"\xe4\xbd\xa0\"");
     is_json("\xf0\x9f\x8e\x89", 4, "\"\xf0\x9f\x8e\x89\"");
     is_json("\xf4\x8f\xbf\xbf", 4, "\"\xf4\x8f\xbf\xbf\"");
+}
+
+static void test_json_cannot_drive_the_terminal_either(void **state)
+{
+    (void)state;
+    is_json("\xc2\x80", 2, "\"\\u0080\"");
+    is_json("\xc2\x9b"
+            "31m",
+            5, "\"\\u009b31m\""); /* CSI in one character */
+    is_json("\xc2\x9f", 2, "\"\\u009f\"");
+    is_json("\xe2\x80\xae", 3, "\"\\u202e\"");
+    is_json("\xe2\x81\xa6", 3, "\"\\u2066\"");
 }
 
 static void test_json_takes_no_broken_utf8(void **state)
@@ -131,6 +144,23 @@ static void test_a_message_cannot_drive_the_terminal(void **state)
     is_visible("\xe2\x80\xae", 3, "\\xe2\\x80\\xae"); /* right to left */
     is_visible("\xff\xc3", 2, "\\xff\\xc3");
     is_visible("\0", 1, "\\x00");
+}
+
+static void test_every_refusal_says_what_to_do(void **state)
+{
+    (void)state;
+    for (int r = ROAM_REFUSED_OCCUPIED; r <= ROAM_REFUSED_PROTOCOL_VERSION;
+         r++) {
+        const char *advice = roam_refused_advice((enum roam_refused)r);
+        assert_null(strstr(advice, "does not know"));
+        bool slot = r <= ROAM_REFUSED_FREE;
+        bool token =
+            r == ROAM_REFUSED_CREDENTIAL || r == ROAM_REFUSED_TOKEN_EXPIRED;
+        assert_int_equal(strstr(advice, "--take-over") != NULL, slot);
+        assert_int_equal(strstr(advice, "--token-file") != NULL, token);
+    }
+    assert_non_null(
+        strstr(roam_refused_advice((enum roam_refused)99), "does not know"));
 }
 
 static void test_long_text_grows(void **state)
@@ -269,10 +299,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_json_escapes_what_it_must),
         cmocka_unit_test(test_json_keeps_utf8_as_it_is),
+        cmocka_unit_test(test_json_cannot_drive_the_terminal_either),
         cmocka_unit_test(test_json_takes_no_broken_utf8),
         cmocka_unit_test(test_members_get_their_commas),
         cmocka_unit_test(test_other_bytes_become_base64),
         cmocka_unit_test(test_a_message_cannot_drive_the_terminal),
+        cmocka_unit_test(test_every_refusal_says_what_to_do),
         cmocka_unit_test(test_long_text_grows),
         P(test_lines_come_whole_however_they_were_cut),
         P(test_a_last_line_needs_no_newline),

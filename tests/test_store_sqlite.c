@@ -9,14 +9,17 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 #include <sqlite3.h>
 
 #include "roam.pb.h"
+#include "db.h"
 #include "sqlite_rig.h"
 #include "store_suite.h"
+#include "writer.h"
 
 #define NOBODY 65534
 
@@ -310,6 +313,100 @@ static void test_what_is_queued_at_close_is_stored(void **state)
     roam_store_request_free(req);
 }
 
+/* ------------------------------------------------------ other processes */
+
+static uint64_t now_ms(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static sqlite3 *foreign(struct sqlite_rig *rig, const char *sql)
+{
+    sqlite3 *db;
+
+    assert_int_equal(sqlite3_open(rig->path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    return db;
+}
+
+static void submit_one(struct sqlite_rig *rig, const struct roam_identity *from,
+                       uint64_t id)
+{
+    struct roam_store_request *req =
+        rig_send_request(from, "bob", id, "x", RIG_NOW_MS);
+
+    req->done = rig_done;
+    rig->store->ops->submit(rig->store, req);
+}
+
+static void test_request_waits_while_another_process_writes(void **state)
+{
+    struct sqlite_rig *rig = *state;
+    const struct timespec a_while = {0, 600 * 1000000};
+
+    rig_open(rig);
+    struct roam_identity alice = rig_login(rig, "alice", 1, 1, 1, 0);
+    sqlite3 *db = foreign(rig, "BEGIN IMMEDIATE");
+    submit_one(rig, &alice, 1);
+    nanosleep(&a_while, NULL); /* it looks around more than once */
+    assert_int_equal(sqlite3_exec(db, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+    assert_true(rig_wait(rig));
+    assert_int_equal(rig_last()->u.send.result, ROAM_SEND_STORED);
+    roam_store_request_free(rig_last());
+}
+
+/* Somebody left `sqlite3 roamd.db` open in the middle of a transaction. */
+static void test_close_does_not_wait_for_another_process_for_ever(void **state)
+{
+    struct sqlite_rig *rig = *state;
+
+    rig_open(rig);
+    struct roam_identity alice = rig_login(rig, "alice", 1, 1, 1, 0);
+    sqlite3 *db = foreign(rig, "BEGIN IMMEDIATE");
+    submit_one(rig, &alice, 1);
+    alarm(30); /* ends the test program with SIGALRM */
+    rig_close(rig);
+    alarm(0);
+    sqlite3_close(db);
+    rig_open(rig);
+    struct roam_store_request *req = rig_read(rig, alice.user);
+    assert_int_equal(req->u.read.count, 0);
+    roam_store_request_free(req);
+}
+
+static void test_reader_that_stays_does_not_hold_up_every_commit(void **state)
+{
+    struct sqlite_rig *rig = *state;
+    static struct roam_writer w;
+    char error[256] = "";
+
+    assert_true(
+        roam_writer_open(&w, rig->path, NULL, NULL, error, sizeof(error)));
+    sqlite3 *db = foreign(rig, "BEGIN; SELECT count(*) FROM user");
+    assert_int_equal(roam_db_exec(w.db, "UPDATE clock SET high_msg_id = 1"),
+                     SQLITE_OK);
+    w.log_pages = 1 << 20; /* much longer than any that is put up with */
+    uint64_t start_ms = now_ms();
+    for (int commit = 0; commit < 100; commit++) {
+        assert_true(roam_writer_tidy(&w));
+    }
+    assert_true(now_ms() - start_ms < ROAM_DB_BUSY_MS);
+    sqlite3_close(db);
+    int waited_at = w.insist_pages;
+    assert_true(waited_at > 1 << 20);
+    w.log_pages = waited_at; /* grown: it is tried again, and goes well */
+    assert_true(roam_writer_tidy(&w));
+    assert_int_equal(w.insist_pages, waited_at);
+    w.log_pages = 1;
+    assert_true(roam_writer_tidy(&w));
+    assert_true(w.insist_pages < waited_at);
+    roam_writer_close(&w);
+}
+
 /* A KICK may be lost: what KICKED needs survives the server. [LOGIN-13] */
 static void test_displaced_device_is_kicked_after_reopen(void **state)
 {
@@ -559,6 +656,9 @@ int main(void)
         TEST(test_client_msg_id_is_known_after_reopen),
         TEST(test_msg_ids_rise_when_the_clock_went_back),
         TEST(test_what_is_queued_at_close_is_stored),
+        TEST(test_request_waits_while_another_process_writes),
+        TEST(test_close_does_not_wait_for_another_process_for_ever),
+        TEST(test_reader_that_stays_does_not_hold_up_every_commit),
         TEST(test_displaced_device_is_kicked_after_reopen),
         TEST(test_users_and_tokens_change_while_a_server_runs),
         TEST(test_admin_refuses_what_cannot_be_used),

@@ -520,6 +520,13 @@ static void test_files_that_do_not_fit_are_named(void **state)
     check_not_loaded(p->cert_path, "/nonexistent/key", "/nonexistent/key");
     check_not_loaded(p->key_path, p->key_path, p->key_path);
     check_not_loaded(p->cert_path, other_key, "not the key");
+    FILE *chain = fopen(other_cert, "a");
+    assert_non_null(chain);
+    fputs("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+          chain);
+    assert_int_equal(fclose(chain), 0);
+    check_not_loaded(other_cert, other_key,
+                     "other-cert: 1 of its certificates cannot be read");
     unlink(other_cert);
     unlink(other_key);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* history and status: what is on this device, without the server, also while
  * another command of this device runs. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -18,6 +19,13 @@ static struct roam_local *open_store(const struct roam_options *o,
     struct roam_local *store = NULL;
     if (!roam_profile_load(profile, o, error)) {
         fprintf(stderr, "roam: %s\n", error);
+        return NULL;
+    }
+    if (access(profile->store, F_OK) != 0 && errno == ENOENT) {
+        fprintf(stderr,
+                "roam: %s: nothing is stored yet; `roam login` is"
+                " first\n",
+                profile->directory);
         return NULL;
     }
     enum roam_posix_status status =

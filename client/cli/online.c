@@ -51,8 +51,10 @@ static enum roam_exit open_driver(struct roam_online *s)
     if (status != ROAM_POSIX_STATUS_OK) {
         fprintf(stderr, "roam: %s: %s\n", roam_posix_status_text(status),
                 detail);
-        return status == ROAM_POSIX_STATUS_BAD_ARGUMENT ? ROAM_EXIT_USAGE
-                                                        : ROAM_EXIT_FAILED;
+        return status == ROAM_POSIX_STATUS_BAD_ARGUMENT ||
+                       status == ROAM_POSIX_STATUS_CA_FILE
+                   ? ROAM_EXIT_USAGE
+                   : ROAM_EXIT_FAILED;
     }
     return ROAM_EXIT_OK;
 }
@@ -120,6 +122,9 @@ static void take_refusal(struct roam_online *s, const struct roam_event *e)
             ROAM_POSIX_STATUS_OK) {
             return;
         }
+    }
+    if (!s->options->json) {
+        fprintf(stderr, "roam: %s\n", roam_refused_advice(e->u.refused.reason));
     }
     roam_online_finish(s, e->u.refused.reason == ROAM_REFUSED_KICKED
                               ? ROAM_EXIT_KICKED

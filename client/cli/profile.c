@@ -242,7 +242,14 @@ static bool write_file(const struct roam_profile *p, const char *name,
     bool good = fchmod(fd, 0600) == 0 && write(fd, text, len) == (ssize_t)len &&
                 fsync(fd) == 0;
     int cause = errno;
-    good = close(fd) == 0 && good && rename(fresh, path) == 0;
+    if (close(fd) != 0 && good) {
+        good = false;
+        cause = errno;
+    }
+    if (good && rename(fresh, path) != 0) {
+        good = false;
+        cause = errno;
+    }
     if (!good) {
         unlink(fresh);
         return complain(error, strerror(cause), path);

@@ -51,6 +51,30 @@ const char *roam_refused_name(enum roam_refused reason)
     return pick(refused_names, COUNT(refused_names), (size_t)reason);
 }
 
+const char *roam_refused_advice(enum roam_refused reason)
+{
+    switch (reason) {
+    case ROAM_REFUSED_OCCUPIED:
+    case ROAM_REFUSED_KICKED:
+        return "--take-over uses this device and logs the other one out";
+    case ROAM_REFUSED_FREE:
+        return "no device is in use; --take-over uses this one";
+    case ROAM_REFUSED_STALE:
+        return "this state is in use elsewhere; --state names another one";
+    case ROAM_REFUSED_CREDENTIAL:
+        return "user and token do not belong together, or the token was"
+               " revoked; `roam login --token-file` remembers another one";
+    case ROAM_REFUSED_TOKEN_EXPIRED:
+        return "the token has expired; `roam login --token-file` remembers"
+               " another one";
+    case ROAM_REFUSED_TYPE_FORBIDDEN:
+        return "the token is for another type of device, see --type";
+    case ROAM_REFUSED_PROTOCOL_VERSION:
+        return "the server speaks another version of Roam";
+    }
+    return "the server gave a reason that this program does not know";
+}
+
 static const char *retry_name(enum roam_retry retry)
 {
     return pick(retry_names, COUNT(retry_names), (size_t)retry);

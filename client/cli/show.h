@@ -39,5 +39,7 @@ void roam_show_row(const struct roam_show *out,
 /* "TAKEN_OVER"...; "?" for a value that Roam 1 does not have. */
 const char *roam_kick_name(enum roam_kick reason);
 const char *roam_refused_name(enum roam_refused reason);
+/* What a person can do about it, a line without an end. */
+const char *roam_refused_advice(enum roam_refused reason);
 
 #endif

@@ -137,9 +137,12 @@ static bool is_utf8(struct roam_bytes bytes)
     return true;
 }
 
-static void add_json_byte(struct roam_text *t, uint8_t c)
+/* Marks that would steer the terminal on which somebody looks at the JSON
+ * are escaped, too: to a program both spellings are the same text. */
+static void add_json_character(struct roam_text *t, const uint8_t *s, size_t n,
+                               uint32_t code)
 {
-    switch (c) {
+    switch (code) {
     case '"':
         add_text(t, "\\\"");
         return;
@@ -158,10 +161,10 @@ static void add_json_byte(struct roam_text *t, uint8_t c)
     default:
         break;
     }
-    if (c < 0x20 || c == 0x7f) {
-        roam_text_printf(t, "\\u%04x", c);
+    if (is_control(code)) {
+        roam_text_printf(t, "\\u%04" PRIx32, code);
     } else {
-        roam_text_add(t, (const char *)&c, 1);
+        roam_text_add(t, (const char *)s, n);
     }
 }
 
@@ -171,8 +174,11 @@ bool roam_text_add_json_string(struct roam_text *t, struct roam_bytes bytes)
         return false;
     }
     roam_text_add(t, "\"", 1);
-    for (size_t i = 0; i < bytes.len; i++) {
-        add_json_byte(t, bytes.data[i]);
+    for (size_t i = 0; i < bytes.len;) {
+        uint32_t code = 0;
+        size_t n = character(bytes.data + i, bytes.len - i, &code);
+        add_json_character(t, bytes.data + i, n, code);
+        i += n;
     }
     roam_text_add(t, "\"", 1);
     return true;

@@ -32,7 +32,8 @@ void roam_text_free(struct roam_text *t);
 void roam_text_add_visible(struct roam_text *t, struct roam_bytes bytes);
 
 /* Adds a JSON string, quotes included. False, and nothing added: the bytes
- * are not UTF-8. NUL is escaped like any control character. */
+ * are not UTF-8. Control characters, NUL among them, are
+ * escaped, and so are the marks that turn the direction of text around. */
 bool roam_text_add_json_string(struct roam_text *t, struct roam_bytes bytes);
 
 /* Members of a JSON object: ,"name":value. The comma is left out behind an

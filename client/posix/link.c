@@ -142,10 +142,18 @@ static void step_resolving(struct roam_link *l, uint64_t now_ms)
     try_next(l, now_ms);
 }
 
+/* What became of earlier addresses is no failure of this connection. */
+static void come_up(struct roam_link *l)
+{
+    l->state = ROAM_LINK_UP;
+    l->status = ROAM_POSIX_STATUS_OK;
+    l->detail[0] = '\0';
+}
+
 static void begin_handshake(struct roam_link *l)
 {
     if (!l->tls) {
-        l->state = ROAM_LINK_UP;
+        come_up(l);
         return;
     }
     enum roam_posix_status status = roam_link_tls_start(l->tls, l->fd);
@@ -184,7 +192,7 @@ static void step_handshake(struct roam_link *l, uint64_t now_ms)
         roam_link_tls_handshake(l->tls, &l->status, l->detail);
     switch (io) {
     case ROAM_LINK_DONE:
-        l->state = ROAM_LINK_UP;
+        come_up(l);
         break;
     case ROAM_LINK_WANT_READ:
         l->handshake_wants = POLLIN;

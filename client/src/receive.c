@@ -118,8 +118,9 @@ enum roam__on roam__act_granted(struct roam__engine *e)
 enum roam__on roam__act_refused(struct roam__engine *e)
 {
     const roam_v1_Refused *refused = &e->hand.message.u.refused;
-    bool by_itself = refused->retry == roam_v1_Retry_NOW ||
-                     refused->retry == roam_v1_Retry_AFTER;
+    /* A class of a later version counts as AFTER. */
+    bool by_itself = refused->retry != roam_v1_Retry_REAUTHENTICATE &&
+                     refused->retry != roam_v1_Retry_NEVER;
     switch ((int)refused->reason) {
     case roam_v1_RefusedReason_STALE:
         e->stale = true;

@@ -318,8 +318,8 @@ void roam__delivery_fan_out(struct roam_core *core,
         plain.content_type = send->content_type;
         plain.body = send->body;
         user->head = d->version;
-        /* By type, not by pointer: a session may end in this loop, and with
-         * the last one the user goes. */
+        /* A copy: a session may end in this loop, and with the last one the
+         * user goes. */
         struct roam_session *live[ROAM__DEVICE_TYPES];
         memcpy(live, user->live, sizeof live);
         size_t shared = 0;

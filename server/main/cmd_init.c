@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -66,10 +67,18 @@ static bool write_config(const char *path, char *error, size_t cap)
     return true;
 }
 
+/* SQLite would make the file readable by all whom the umask lets in; its log
+ * gets the mode of the file. */
 static bool write_store(const char *path, char *error, size_t cap)
 {
-    struct roam_admin *admin = roam_admin_open(path, true, error, cap);
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
+    if (fd < 0) {
+        snprintf(error, cap, "%s: %s", path, strerror(errno));
+        return false;
+    }
+    close(fd);
+    struct roam_admin *admin = roam_admin_open(path, false, error, cap);
     if (admin == NULL) {
         return false;
     }

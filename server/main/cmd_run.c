@@ -123,7 +123,11 @@ static int parse_options(struct run *r, int argc, char **argv)
 
     optind = 0; /* glibc: start anew */
     opterr = 0;
-    while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+    while ((c = getopt_long(argc, argv, ":", options, NULL)) != -1) {
+        if (c == ':') {
+            return roamd_misused("%s: %s needs a value", argv[0],
+                                 argv[optind - 1]);
+        }
         if (c == '?') {
             return roamd_misused("%s: \"%s\" is not understood", argv[0],
                                  argv[optind - 1]);

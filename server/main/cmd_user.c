@@ -76,7 +76,7 @@ static int parse_issue(int argc, char **argv, struct issue *issue)
 
     optind = 0; /* glibc: start anew */
     opterr = 0;
-    while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+    while ((c = getopt_long(argc, argv, ":", options, NULL)) != -1) {
         if (c == 't' && !parse_type(optarg, &issue->device_type)) {
             return roamd_misused("\"%s\" is no device type", optarg);
         }
@@ -84,6 +84,10 @@ static int parse_issue(int argc, char **argv, struct issue *issue)
             !roamd_parse_expiry(optarg, roamd_now_ms(), &issue->expires_ms)) {
             return roamd_misused("\"%s\" is no time for a token to end",
                                  optarg);
+        }
+        if (c == ':') {
+            return roamd_misused("token issue: %s needs a value",
+                                 argv[optind - 1]);
         }
         if (c == '?') {
             return roamd_misused("token issue: \"%s\" is not understood",

@@ -65,6 +65,15 @@ static int run_command(const char *dir, int argc, char **argv)
     return roamd_misused("there is no command \"%s\"", argv[0]);
 }
 
+/* Success is only what has been printed whole. */
+static int end_output(int status)
+{
+    bool bad = fflush(stdout) != 0 || ferror(stdout) != 0;
+
+    return bad && status == ROAMD_OK ? roamd_failed("cannot write the output")
+                                     : status;
+}
+
 int main(int argc, char **argv)
 {
     static const struct option options[] = {{"help", no_argument, NULL, 'h'},
@@ -78,20 +87,22 @@ int main(int argc, char **argv)
     }
     opterr = 0;
     /* +: the command's own options are not for here. */
-    while ((c = getopt_long(argc, argv, "+d:h", options, NULL)) != -1) {
+    while ((c = getopt_long(argc, argv, "+:d:h", options, NULL)) != -1) {
         switch (c) {
         case 'd':
             dir = optarg;
             break;
         case 'h':
             fputs(help, stdout);
-            return ROAMD_OK;
+            return end_output(ROAMD_OK);
         case 'v':
             printf("roamd %s\n", roamd_version);
-            return ROAMD_OK;
+            return end_output(ROAMD_OK);
+        case ':':
+            return roamd_misused("%s needs a value", argv[optind - 1]);
         default:
             return roamd_misused("\"%s\" is not understood", argv[optind - 1]);
         }
     }
-    return run_command(dir, argc - optind, argv + optind);
+    return end_output(run_command(dir, argc - optind, argv + optind));
 }

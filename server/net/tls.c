@@ -117,8 +117,13 @@ static bool load(struct roam_tls_server *s, const char *cert_path,
     }
 #endif
     rc = mbedtls_x509_crt_parse_file(&s->cert, cert_path);
-    if (rc != 0) {
+    if (rc < 0) {
         return explain(error, cap, cert_path, rc);
+    }
+    if (rc > 0) { /* half a chain would surprise the clients, not us */
+        snprintf(error, cap, "%s: %d of its certificates cannot be read",
+                 cert_path, rc);
+        return false;
     }
     return load_key(s, key_path, error, cap);
 }

@@ -157,12 +157,34 @@ static bool carry_out(struct roam_writer *w, struct roam_store_request *group)
     return true;
 }
 
+static bool is_stopping(struct sqlite_store *s)
+{
+    pthread_mutex_lock(&s->lock);
+    bool stopping = s->stopping;
+    pthread_mutex_unlock(&s->lock);
+    return stopping;
+}
+
+/* Waits while another process writes, but not longer than the store is
+ * wanted: what was never begun needs no answer. */
+static bool begin_group(struct sqlite_store *s)
+{
+    bool busy;
+
+    do {
+        if (!roam_writer_begin(&s->writer, &busy)) {
+            return false;
+        }
+    } while (busy && !is_stopping(s));
+    return !busy;
+}
+
 static bool write_group(struct sqlite_store *s,
                         struct roam_store_request *group)
 {
     struct roam_writer *w = &s->writer;
 
-    if (!roam_writer_begin(w)) {
+    if (!begin_group(s)) {
         fail(s, w->db, "cannot begin a transaction", group);
         return false;
     }

@@ -12,6 +12,10 @@
 /* Readers that never pause keep the log from starting over; from here on
  * the writer waits for them. */
 #define LOG_PAGES_INSIST (8 * LOG_PAGES_TIDY)
+/* How long the writer waits for another process before it looks around: a
+ * transaction that somebody forgot to end must not keep the store from
+ * closing, nor a long backup every commit from its answer. */
+#define WRITER_BUSY_MS 250
 
 static const char *const sql[ROAM_WRITER_STATEMENTS] = {
     [ROAM_WRITER_BEGIN] = "BEGIN IMMEDIATE",
@@ -62,6 +66,8 @@ bool roam_writer_open(struct roam_writer *w, const char *path,
     if (w->db == NULL || !roam_db_checkpoint(w->db, error, cap)) {
         return false;
     }
+    w->insist_pages = LOG_PAGES_INSIST;
+    sqlite3_busy_timeout(w->db, WRITER_BUSY_MS);
     sqlite3_wal_hook(w->db, note_log_pages, w);
     w->names = roam_user_names_new(w->db, error, cap);
     return w->names != NULL &&
@@ -82,18 +88,16 @@ void roam_writer_close(struct roam_writer *w)
     w->db = NULL;
 }
 
-bool roam_writer_begin(struct roam_writer *w)
+bool roam_writer_begin(struct roam_writer *w, bool *busy)
 {
-    int rc;
-
+    *busy = false;
     if (ROAM_FAULT("answer-before-commit") &&
         sqlite3_get_autocommit(w->db) == 0) {
         return true; /* the transaction that commit() left open */
     }
-    do { /* nothing is written yet, so waiting on is always right */
-        rc = roam_db_run(w->stmt[ROAM_WRITER_BEGIN]);
-    } while ((rc & 0xff) == SQLITE_BUSY);
-    return rc == SQLITE_OK;
+    int rc = roam_db_run(w->stmt[ROAM_WRITER_BEGIN]);
+    *busy = (rc & 0xff) == SQLITE_BUSY;
+    return rc == SQLITE_OK || *busy;
 }
 
 bool roam_writer_commit(struct roam_writer *w)
@@ -123,13 +127,21 @@ bool roam_writer_do(struct roam_writer *w, struct roam_store_request *req)
 bool roam_writer_tidy(struct roam_writer *w)
 {
     if (w->log_pages < LOG_PAGES_TIDY) {
+        w->insist_pages = LOG_PAGES_INSIST;
         return true;
     }
-    int mode = w->log_pages < LOG_PAGES_INSIST ? SQLITE_CHECKPOINT_PASSIVE
-                                               : SQLITE_CHECKPOINT_RESTART;
-    int rc = sqlite3_wal_checkpoint_v2(w->db, NULL, mode, NULL, NULL);
-    /* Somebody reads or copies the file: the next commit tries again. */
-    return rc == SQLITE_OK || (rc & 0xff) == SQLITE_BUSY;
+    bool insist = w->log_pages >= w->insist_pages;
+    int rc = sqlite3_wal_checkpoint_v2(w->db, NULL,
+                                       insist ? SQLITE_CHECKPOINT_RESTART
+                                              : SQLITE_CHECKPOINT_PASSIVE,
+                                       NULL, NULL);
+    bool busy = (rc & 0xff) == SQLITE_BUSY;
+    if (insist && busy) {
+        /* Somebody reads or copies the file for long: waited for again when
+         * the log has grown, not at each commit. */
+        w->insist_pages = w->log_pages + LOG_PAGES_TIDY;
+    }
+    return rc == SQLITE_OK || busy;
 }
 
 bool roam_writer_slot(struct roam_writer *w, int64_t user, uint32_t type,

@@ -43,7 +43,8 @@ struct roam_writer {
     struct roam_user_names *names;
     struct roam_timelines timelines;
     struct roam_msg_ids msg_ids;
-    int log_pages; /* of the write-ahead log, after the last commit */
+    int log_pages;    /* of the write-ahead log, after the last commit */
+    int insist_pages; /* from here on readers of the log are waited for */
 };
 
 /* Opens a connection and empties the log. False with a reason in error;
@@ -53,9 +54,10 @@ bool roam_writer_open(struct roam_writer *w, const char *path,
                       size_t cap);
 void roam_writer_close(struct roam_writer *w);
 
-/* Begins the transaction of a group; waits while another process writes.
- * False: an error, but nothing was written. */
-bool roam_writer_begin(struct roam_writer *w);
+/* Begins the transaction of a group. *busy: another process writes for long;
+ * nothing was begun, trying again is right. False: an error, but nothing was
+ * written. */
+bool roam_writer_begin(struct roam_writer *w, bool *busy);
 /* Carries out one request inside the transaction. */
 bool roam_writer_do(struct roam_writer *w, struct roam_store_request *req);
 /* True: all since begin is durable. */

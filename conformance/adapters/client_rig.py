@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A server with users, and devices on it: what the cases are made of.
+
+No time decides but the 10 s that an event may take. Fences are PINGs: whoever
+reached the head that PONG told has seen all that was stored before."""
+import contextlib
+import os
+import pathlib
+import signal
+import subprocess
+import tempfile
+import time
+
+import roam_client as roam
+
+CASES = []
+
+
+def case(function):
+    CASES.append(function)
+    return function
+
+
+class Server:
+    def __init__(self, roamd, home):
+        self.roamd, self.home, self.process = roamd, home, None
+        self.names = 0
+        self._call("init")
+
+    def _call(self, *words):
+        return subprocess.run([self.roamd, "-d", self.home + "/d", *words],
+                              check=True, capture_output=True,
+                              text=True).stdout.strip()
+
+    def start(self, *options):
+        ports = self.home + "/ports"
+        pathlib.Path(ports).unlink(missing_ok=True)
+        self.process = subprocess.Popen(
+            [self.roamd, "-d", self.home + "/d", "run", "--port", "off",
+             "--plain-port", "0", "--port-file", ports, *options],
+            stderr=subprocess.DEVNULL)
+        until = time.monotonic() + 10
+        while True:
+            if os.path.exists(ports):
+                for line in open(ports):
+                    if line.endswith("\n") and line.split()[1] == "plain":
+                        self.address = line.split()[2], int(line.split()[0])
+                        return
+            if self.process.poll() is not None or time.monotonic() > until:
+                raise RuntimeError("roamd did not start")
+            time.sleep(0.01)
+
+    def kill(self):
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGKILL)
+        if self.process:
+            self.process.wait()
+
+    def users(self, *names):
+        """Fresh users with a token each."""
+        self.names += 1
+        out = []
+        for name in names:
+            name = "%s%d" % (name, self.names)
+            self._call("user", "add", name)
+            out.append((name, self._call("token", "issue", name)))
+        return out
+
+
+@contextlib.contextmanager
+def server_of_its_own(roamd, *options):
+    with tempfile.TemporaryDirectory(prefix="roam-client-") as home:
+        server = Server(roamd, home)
+        try:
+            server.start(*options)
+            yield server
+        finally:
+            server.kill()
+
+
+class Device:
+    """A client on its wire, with what it saw."""
+
+    def __init__(self, server, user, kind=1, store=None, **limits):
+        self.server, self.frames, self.held = server, [], False
+        self.client = roam.Client(store or roam.Store(), *user, kind, **limits)
+        self.store, self.user = self.client.store, user[0]
+        for name in ("Push", "Batch"):
+            self._spy("_on_" + name, name)
+        ack = self.client.ack
+        self.client.ack = lambda: None if self.held else ack()
+        self.connect()
+
+    def _spy(self, method, name):
+        plain = getattr(self.client, method)
+
+        def seen(message):
+            self.frames.append((name, message))
+            plain(message)
+        setattr(self.client, method, seen)
+
+    def connect(self):
+        self.wire = roam.Wire(self.client, self.server.address)
+
+    def wait(self, *names):
+        return self.wire.wait(*names)
+
+    def login(self, **how):
+        self.client.login(**how)
+        event = self.wait("login_ok", "refused")
+        if event[0] == "login_ok":
+            event = self.wait("sync_ok")
+        return event[1]
+
+    def close(self):
+        self.wire.sock.close()
+        self.client.lost()
+
+    def send(self, to, body, ctype=""):
+        mark = self.client.send(to, body, ctype)
+        while True:
+            event = self.wait("sent", "unsent")
+            if event[1] == mark:
+                return event
+
+    def settle(self):
+        """All that was stored before this call is in the store after it."""
+        self.client.ping()
+        head = self.wait("pong")[1].head
+        while self.store.cursor < head:
+            self.wait("entry")
+        return self
+
+    def messages(self):
+        return [e for e in self.store.entries if e.kind == 0]
+
+    def bodies(self):
+        return [e.body for e in self.messages()]
+
+
+def same(got, want):
+    assert got == want, "got %.300r, want %.300r" % (got, want)
+
+
+def must_raise(rule, function, *values):
+    try:
+        function(*values)
+    except (roam.ProtocolError, RuntimeError) as error:
+        assert ("[%s]" % rule) in str(error), error
+        return
+    raise AssertionError("%s was not noticed" % rule)
