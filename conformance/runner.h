@@ -20,8 +20,8 @@ struct run_options {
     uint64_t timeout_ms; /* of each step */
     bool trace;
     const char *dump_seeds; /* directory; NULL: nothing is dumped */
-    bool quiet;         /* print nothing, only collect */
-    const char *repeat; /* command that runs one case; "%s" is its id */
+    bool quiet;             /* print nothing, only collect */
+    const char *repeat;     /* command that runs one case; "%s" is its id */
 };
 
 struct results {

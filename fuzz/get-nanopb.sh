@@ -21,7 +21,7 @@ fail()
     exit 1
 }
 
-for tool in apt-get apt-cache dpkg-query dpkg-source; do
+for tool in apt-get apt-cache dpkg-query; do
     command -v $tool >/dev/null || fail "there is no $tool"
 done
 version=$(dpkg-query -W -f '${source:Version}' $package 2>/dev/null) ||
@@ -48,11 +48,14 @@ apt()
         -o Dir::Cache="$tmp/cache" -o APT::Sandbox::User="$(id -un)" "$@"
 }
 
-if ! (cd "$tmp/src" && apt update && apt source "nanopb=$version") \
-    >"$tmp/log" 2>&1; then
+# The upstream archive is enough: what the distribution changes is how it is
+# packaged.
+if ! (cd "$tmp/src" && apt update &&
+    apt source --download-only --tar-only "nanopb=$version" &&
+    tar -xf nanopb_*.orig.tar.*) >"$tmp/log" 2>&1; then
     tail -n 3 "$tmp/log" >&2
     fail "no source package nanopb $version from $origin"
 fi
 mkdir -p "$dir"
-cp "$tmp"/src/nanopb-*/pb*.[ch] "$dir"
+cp "$tmp"/src/*/pb*.[ch] "$dir"
 echo "$version" >"$dir/version"

@@ -88,7 +88,7 @@ class ServerWorld:
         return data
 
     def frame(self, conn, kind, payload):
-        """The frame as this world's client would have sent it. What stock
+        """The frame as it would be in this world. What stock
         protobuf would write otherwise is bent on purpose, and stays so."""
         m = dump.decode(kind, payload)
         if m is None or m.SerializeToString() != payload:
@@ -111,6 +111,9 @@ class ServerWorld:
         elif kind == dump.SEND:
             m.conversation = self.names.get(m.conversation, m.conversation)
             m.body = self.body(conn, m.body)
+        elif kind == dump.PUSH:
+            m.conversation = self.names.get(m.conversation, m.conversation)
+            m.sender = self.names.get(m.sender, m.sender)
 
     @staticmethod
     def body(conn, body):
@@ -359,24 +362,43 @@ def coverage(fuzzer, *folders):
     return re.findall(r"cov: (\d+) ft: (\d+)", run.stdout)[-1]
 
 
+def features_of(fuzzer, work):
+    """Name of a file in work/there or work/candidates -> the features that
+    it reaches, from the notes that a merge takes."""
+    notes = work / "notes"
+    (work / "merged").mkdir()
+    subprocess.run([fuzzer, "-set_cover_merge=1",
+                    f"-merge_control_file={notes}", work / "merged",
+                    work / "there", work / "candidates"], check=True,
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    lines = notes.read_text().splitlines()
+    count = int(lines[0])
+    names = [pathlib.Path(line).name for line in lines[2:2 + count]]
+    return {names[int(words[1])]: set(words[2:]) for words in
+            map(str.split, lines[2 + count:]) if words[0] == "FT"}
+
+
 def choose(fuzzer, there, candidates):
-    """Those that reach what neither the files there nor each other reach;
-    and the coverage without and with them."""
+    """Each the one that adds most to the files there and those chosen
+    before it, the smallest of several; and the coverage without and with
+    them."""
     with tempfile.TemporaryDirectory() as name:
         work = pathlib.Path(name)
         fill(work / "there", there)
-        fill(work / "merged", there)
         fill(work / "candidates", candidates)
         coverage(fuzzer, work / "candidates")  # a merge skips what fails
-        subprocess.run([fuzzer, "-set_cover_merge=1", work / "merged",
-                        work / "candidates"], check=True,
-                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        kept = {f.read_bytes() for f in (work / "merged").iterdir()}
-        names = sorted(n for n, data in candidates.items() if data in kept)
-        if len(names) > MOST_FILES:  # some of every area
-            names = [names[i * len(names) // MOST_FILES]
-                     for i in range(MOST_FILES)]
-        chosen = {n: candidates[n] for n in names}
+        features = features_of(fuzzer, work)
+        known = set().union(*(features[n] for n in there))
+        left = sorted(set(candidates) & set(features))
+        chosen = {}
+        while left and len(chosen) < MOST_FILES:
+            best = max(left, key=lambda n: (len(features[n] - known),
+                                            -len(candidates[n])))
+            if features[best] <= known:
+                break
+            known |= features[best]
+            chosen[best] = candidates[best]
+            left.remove(best)
         fill(work / "chosen", chosen)
         return (chosen, coverage(fuzzer, work / "there"),
                 coverage(fuzzer, work / "there", work / "chosen"))

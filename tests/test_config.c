@@ -125,6 +125,7 @@ static void test_misuse_is_status_2(void **state)
         {"user", "add"},
         {"user", "remove", "alice"},
         {"user", "add", "alice", "bob"},
+        {"user", "add", "--help"},
         {"token"},
         {"token", "issue"},
         {"token", "issue", "alice", "bob"},
@@ -190,6 +191,10 @@ static void test_user_names_are_utf8_of_1_to_64_bytes(void **state)
     roamd_expect(rig, 1, "user", "add", "");
     roamd_expect(rig, 1, "user", "add", "\xc3");
     roamd_expect(rig, 0, "user", "add", "\xc3\xa4nne");
+    roamd_expect(rig, 2, "user", "add", "--help");
+    assert_says(rig, "user add -- --help");
+    roamd_expect(rig, 0, "user", "add", "--", "--help");
+    roamd_expect(rig, 0, "token", "issue", "--", "--help");
 }
 
 static void test_token_is_all_that_is_printed(void **state)

@@ -30,15 +30,21 @@ static struct roam_admin *open_store(const char *dir)
 int roamd_user(const char *dir, int argc, char **argv)
 {
     char error[ROAMD_ERROR_MAX];
+    bool marked = argc == 4 && strcmp(argv[2], "--") == 0;
 
-    if (argc != 3 || strcmp(argv[1], "add") != 0) {
+    if ((argc != 3 && !marked) || strcmp(argv[1], "add") != 0) {
         return roamd_misused("it is `user add NAME`");
+    }
+    const char *name = argv[argc - 1];
+    if (name[0] == '-' && !marked) { /* a user stays for ever */
+        return roamd_misused("it is `user add -- %s`, if %s is the name", name,
+                             name);
     }
     struct roam_admin *admin = open_store(dir);
     if (admin == NULL) {
         return ROAMD_FAILED;
     }
-    bool ok = roam_admin_add_user(admin, argv[2], error, sizeof(error));
+    bool ok = roam_admin_add_user(admin, name, error, sizeof(error));
     roam_admin_close(admin);
     return ok ? ROAMD_OK : roamd_failed("user add: %s", error);
 }
