@@ -110,12 +110,13 @@ SAN := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all \
     -fno-omit-frame-pointer)
 C11 := -std=c11 -D_GNU_SOURCE
 C99 := -std=c99 -Wpedantic
-# -iquote: proto/limits.h must not be found as the system's <limits.h>.
-INC := -iquote proto -I$(GEN) $(NANOPB_INC)
-SERVER_INC := -Iserver/core -Iserver/store -Iserver/net -Iserver
-CLIENT_INC := -Iclient/include -Iclient/src
-ALL_INC := -Itests $(SERVER_INC) $(CLIENT_INC) -Iclient/posix -Iclient/cli \
-    -Iconformance
+# -iquote, not -I: no header here may be found in place of a system header.
+quote = $(addprefix -iquote ,$(1))
+INC := $(call quote,proto $(GEN)) $(NANOPB_INC)
+SERVER_INC := $(call quote,server/core server/store server/net server)
+CLIENT_INC := $(call quote,client/include client/src)
+ALL_INC := $(call quote,tests) $(SERVER_INC) $(CLIENT_INC) \
+    $(call quote,client/posix client/cli conformance)
 
 # What a folder's sources are compiled with, in every variant.
 define part
@@ -126,9 +127,10 @@ $(eval $(call part,server,$(C11) $(WARN) $(INC) $(SERVER_INC)))
 $(eval $(call part,client/src,$(C99) $(WARN) $(INC) $(CLIENT_INC)))
 $(eval $(call part,client/posix,$(C11) $(WARN) $(INC) $(CLIENT_INC)))
 $(eval $(call part,client/cli,$(C11) $(WARN) $(INC) $(CLIENT_INC) \
-    -Iclient/posix))
+    $(call quote,client/posix)))
 $(eval $(call part,client/examples,$(C99) $(WARN) $(INC) $(CLIENT_INC)))
-$(eval $(call part,conformance,$(C11) $(WARN) -I$(GEN) -Iconformance))
+$(eval $(call part,conformance,$(C11) $(WARN) \
+    $(call quote,$(GEN) conformance)))
 $(eval $(call part,tests,$(C11) $(WARN) $(INC) $(ALL_INC)))
 $(eval $(call part,fuzz,$(C11) $(WARN) $(INC) $(ALL_INC)))
 $(eval $(call part,build/gen,$(C11) -Wall $(INC)))
@@ -163,12 +165,12 @@ $(GEN_PROTOBUF_C) &: proto/roam.proto | build/config.mk
 
 COMPILE = $(CC) $(PART) $(CFLAGS) $(SAN) -MMD -MP
 
-$(B)/obj/%.o: %.c | $(GEN_NANOPB)
+$(B)/obj/%.o: %.c Makefile | $(GEN_NANOPB)
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(COMPILE) -c -o $@ $<
 
-$(B)/faulty/%.o: %.c | $(GEN_NANOPB)
+$(B)/faulty/%.o: %.c Makefile | $(GEN_NANOPB)
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(COMPILE) -DROAM_FAULTS -c -o $@ $<
@@ -297,7 +299,7 @@ FUZZ_FLAGS := -O1 -g -fsanitize=fuzzer-no-link,address,undefined \
 FUZZ_CODE := $(FUZZ_HELP_SRC) $(CORE_SRC) $(CLIENT_SRC) $(PROTO_SRC) \
     $(GEN)/roam.pb.c
 
-$(F)/obj/%.o: %.c | $(GEN_NANOPB) build/deps/fuzz
+$(F)/obj/%.o: %.c Makefile | $(GEN_NANOPB) build/deps/fuzz
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)clang $(PART) $(FUZZ_FLAGS) -MMD -MP -c -o $@ $<

@@ -307,6 +307,9 @@ static bool on_sync_ok(struct world *w, struct link *l, struct frame *f)
     }
     l->syncs_open--;
     l->active = l->sync;
+    if (s->max_unacked != 0 && s->max_unacked < l->active.max_unacked) {
+        l->active.max_unacked = s->max_unacked; /* ACK-8 */
+    }
     l->is_delivering = true;
     l->start =
         s->result == ROAM__V1__SYNC_RESULT__RESET ? s->head : l->sync.cursor;

@@ -38,6 +38,7 @@ static const struct bound bounds[] = {
     {F_SYNC_OK, "head", 0, V_MAX},
     {F_SYNC_OK, "floor", 0, V_MAX},
     {F_SYNC_OK, "reason", 0, 3},
+    {F_SYNC_OK, "max_unacked", 0, 100000},
     {F_BATCH, "prev_version", 0, V_MAX},
     {F_BATCH, "last_version", 1, V_MAX},
     {F_BATCH, "count", 1, U32},
@@ -200,6 +201,9 @@ static bool check_sync_ok(const Roam__V1__SyncOk *s, struct schema_fault *fault)
     if (reset != (s->reason != 0)) {
         return bad(fault, "SYNC-4",
                    "a reason belongs to RESET and to nothing else");
+    }
+    if (s->max_unacked != 0 && s->max_unacked < 4) {
+        return bad(fault, "ACK-8", "max_unacked is 0, or 4 at least");
     }
     return s->floor <= s->head ||
            bad(fault, "FRAME-1", "the floor is above the head");

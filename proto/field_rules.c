@@ -4,7 +4,7 @@
 #include "field_rules.h"
 
 #include "frame.h"
-#include "limits.h"
+#include "roam_limits.h"
 
 #define ANY UINT32_MAX /* no bound of its own */
 
@@ -74,6 +74,8 @@ const struct roam__field_rule roam__field_rules[] = {
     {ROAM_SYNC_OK, roam_v1_SyncOk_head_tag, ROAM__VERSION, 0, 0},
     {ROAM_SYNC_OK, roam_v1_SyncOk_floor_tag, ROAM__VERSION, 0, 0},
     {ROAM_SYNC_OK, roam_v1_SyncOk_reason_tag, ROAM__UINT32, 0, ANY},
+    {ROAM_SYNC_OK, roam_v1_SyncOk_max_unacked_tag, ROAM__UINT32, 0,
+     ROAM_UNACKED_MAX},
 
     {ROAM_PUSH, roam_v1_Push_version_tag, ROAM__VERSION, 1, 0},
     {ROAM_PUSH, roam_v1_Push_prev_version_tag, ROAM__VERSION, 0, 0},
@@ -104,7 +106,7 @@ const struct roam__field_rule roam__field_rules[] = {
 
     {ROAM_ERROR, roam_v1_Error_code_tag, ROAM__UINT32, 1, ANY},
     {ROAM_ERROR, roam_v1_Error_retry_tag, ROAM__UINT32, 1, ANY},
-    {ROAM_ERROR, roam_v1_Error_ref_tag, ROAM__FIXED64, 0, 0},
+    {ROAM_ERROR, roam_v1_Error_ref_tag, ROAM__FIXED64, 1, 0},
     {ROAM_ERROR, roam_v1_Error_detail_tag, ROAM__TEXT, 0, ROAM_DETAIL_MAX},
 
     {ROAM__HOLDER_RULES, roam_v1_Holder_device_type_tag, ROAM__UINT32, 0, ANY},

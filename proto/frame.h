@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "limits.h"
+#include "roam_limits.h"
 #include "roam.pb.h"
 #include "slice.h"
 

@@ -203,6 +203,7 @@ static roam_v1_ErrorCode check_fields(uint8_t message,
 
 static bool push_is_good(const roam_v1_Push *push, size_t body_len)
 {
+    bool cut = push->cut_size == 0 || body_len == 0;
     if (push->prev_version >= push->version) {
         return false;
     }
@@ -213,18 +214,24 @@ static bool push_is_good(const roam_v1_Push *push, size_t body_len)
     }
     if (push->kind == roam_v1_Kind_MESSAGE) {
         return push->msg_id != 0 && push->conversation[0] != '\0' &&
-               push->sender[0] != '\0' &&
-               (push->cut_size == 0 || body_len == 0);
+               push->sender[0] != '\0' && cut;
     }
-    return true;
+    return cut;
+}
+
+static bool sync_ok_is_good(const roam_v1_SyncOk *ok)
+{
+    bool reset = ok->result == roam_v1_SyncResult_RESET;
+    bool reason = ok->reason != roam_v1_ResetReason_RESET_UNSPECIFIED;
+    return reset == reason &&
+           (ok->max_unacked == 0 || ok->max_unacked >= ROAM_UNACKED_MIN);
 }
 
 static bool fields_agree(const struct roam_message *m)
 {
     switch (m->type) {
     case ROAM_SYNC_OK:
-        return (m->u.sync_ok.result == roam_v1_SyncResult_RESET) ==
-               (m->u.sync_ok.reason != roam_v1_ResetReason_RESET_UNSPECIFIED);
+        return sync_ok_is_good(&m->u.sync_ok);
     case ROAM_PUSH:
         return push_is_good(&m->u.push, m->body.len);
     case ROAM_BATCH:

@@ -11,8 +11,8 @@ A rule is a paragraph that starts with **[AREA-N]**. It names who is bound
   - every keyword stands in a rule, every rule has a keyword and a role
   - no id is given twice; the committed registry is the spec's
   - scenarios, code and documents cite only ids that exist
-  - the tables of messages, frames, codes and limits equal proto/ and limits.h,
-    the worked example equals its vector
+  - the tables of messages, frames, codes and limits equal proto/, the worked
+    example equals its vector
 """
 
 import pathlib
@@ -170,7 +170,7 @@ def check_code_tables(text, enums):
 
 
 def check_limits(text):
-    header = (ROOT / "proto" / "limits.h").read_text()
+    header = (ROOT / "proto" / "roam_limits.h").read_text()
     code = {n: int(v.rstrip("ul"), 0) for n, v in
             re.findall(r"#define (ROAM_\w+) (0x[0-9a-f]+u?l*|\d+u?l*)", header)}
     table = {}

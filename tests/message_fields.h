@@ -35,7 +35,7 @@ struct field {
 };
 
 enum {
-    SPEC_FIELDS = 73,
+    SPEC_FIELDS = 74,
     SPEC_TYPES = 15
 };
 extern const struct field spec_fields[SPEC_FIELDS];

@@ -50,6 +50,40 @@ static void test_ack_goes_at_half_the_window(void **unused)
     }
 }
 
+static void test_ack_goes_at_half_of_a_smaller_window_told(void **unused)
+{
+    (void)unused; /* ACK-8: and a wider one than named is not believed */
+    static const struct {
+        uint32_t told, half;
+    } cases[] = {{4, 2}, {9, 4}, {20, 10}, {21, 10}, {0, 10}};
+    static struct rig r;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        rig_prepare(&r);
+        r.config.max_unacked = 20;
+        rig_init(&r);
+        rig_go_live(&r, 0);
+        rig_say_push(&r, 999, 998, "gap"); /* SYNC again */
+        rig_run(&r);
+        struct roam_message m;
+        roam_message_init(&m, ROAM_SYNC_OK);
+        m.u.sync_ok.result = roam_v1_SyncResult_DELTA;
+        m.u.sync_ok.head = 999;
+        m.u.sync_ok.max_unacked = cases[i].told;
+        rig_say(&r, &m);
+        rig_run(&r);
+        rig_forget(&r);
+        for (uint64_t v = 1; v < cases[i].half; v++) {
+            rig_say_push(&r, v, v - 1, "x");
+            rig_run(&r);
+        }
+        assert_frames(&r, "");
+        rig_say_push(&r, cases[i].half, cases[i].half - 1, "x");
+        rig_run(&r);
+        assert_int_equal(r.last_frame.type, ROAM_ACK);
+        assert_true(r.last_frame.u.ack.version == cases[i].half);
+    }
+}
+
 static void test_rows_of_a_batch_count_for_the_ack(void **unused)
 {
     (void)unused;
@@ -294,6 +328,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ack_goes_at_half_the_window),
+        cmocka_unit_test(test_ack_goes_at_half_of_a_smaller_window_told),
         cmocka_unit_test(test_rows_of_a_batch_count_for_the_ack),
         cmocka_unit_test(test_less_than_half_is_acked_after_a_second),
         cmocka_unit_test(test_an_ack_starts_its_second_anew),

@@ -235,7 +235,10 @@ static void test_server_uses_no_more_than_its_own_window(void **state)
     rig.config.max_unacked = 5;
     rig_start(&rig);
     peer_join(&rig, &a, "alice", PHONE);
-    peer_join(&rig, &bob, "bob", PHONE); /* asks for 1000 */
+    peer_login(&rig, &bob, "bob", 1, PHONE, 1, 0);
+    peer_say(&bob, say_sync(0)); /* asks for 1000 */
+    const struct roam_message *ok = rig_take(&bob, ROAM_SYNC_OK);
+    assert_int_equal(ok->u.sync_ok.max_unacked, 5); /* [ACK-8] */
     peer_send_many(&a, "bob", 1, 8);
     assert_int_equal(rig_catch_up(&bob, NULL, NULL), 5);
     peer_free(&a);

@@ -26,6 +26,19 @@ static void test_sync_ok_says_why_with_reset_and_only_then(void **state)
     }
 }
 
+static void test_a_window_told_is_a_legal_one_or_none(void **state)
+{
+    (void)state;
+    for (unsigned window = 0; window <= 5; window++) {
+        struct wire_out out = {.len = 0};
+        wire_put_number(&out, 1, 1);
+        wire_put_number(&out, 5, window);
+        bool good = window == 0 || window >= ROAM_UNACKED_MIN;
+        assert_int_equal(spec_decode(ROAM_SYNC_OK, &out),
+                         good ? OK : FIELD_RANGE);
+    }
+}
+
 static void test_a_chain_only_goes_forward(void **state)
 {
     (void)state;
@@ -67,8 +80,10 @@ static void test_an_entry_of_an_unknown_kind_is_taken_as_it_is(void **state)
     (void)state;
     assert_int_equal(spec_decode_hex(ROAM_PUSH, "08 06 18 02"), OK);
     assert_int_equal(spec_decode_hex(ROAM_PUSH, "08 06 18 ffffffff0f"), OK);
+    assert_int_equal(spec_decode_hex(ROAM_PUSH, "08 06 18 02 40 05"), OK);
+    assert_int_equal(spec_decode_hex(ROAM_PUSH, "08 06 18 02 52 01 61"), OK);
     assert_int_equal(spec_decode_hex(ROAM_PUSH, "08 06 18 02 40 05 52 01 61"),
-                     OK);
+                     FIELD_RANGE);
     assert_int_equal(spec_decode_hex(ROAM_PUSH, "08 06 18 02 20 01"), OK);
     assert_int_equal(spec_decode_hex(ROAM_PUSH, "08 06 18 02 2a 01 ff"),
                      INVALID_UTF8);
@@ -248,7 +263,7 @@ static void test_an_empty_payload_from_nowhere_is_read(void **state)
     assert_int_equal(roam_message_decode(ROAM_LOGIN, empty, &m), FIELD_RANGE);
 }
 
-/* nanopb's bounds, in roam.options, are those of limits.h. */
+/* nanopb's bounds, in roam.options, are those of roam_limits.h. */
 static void test_the_structs_are_as_wide_as_the_limits(void **state)
 {
     (void)state;
@@ -273,6 +288,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sync_ok_says_why_with_reset_and_only_then),
+        cmocka_unit_test(test_a_window_told_is_a_legal_one_or_none),
         cmocka_unit_test(test_a_chain_only_goes_forward),
         cmocka_unit_test(test_a_noop_has_nothing_but_its_link),
         cmocka_unit_test(test_an_entry_of_an_unknown_kind_is_taken_as_it_is),

@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "db.h"
-#include "limits.h"
+#include "roam_limits.h"
 #include "msg_ids.h"
 #include "pair_map.h"
 #include "sqlite_rig.h"

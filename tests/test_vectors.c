@@ -136,8 +136,9 @@ static const struct member kick[] = {
     M(kick, holder, HOLDER),      M(kick, error, U32),
     M(kick, detail, TEXT),        LAST};
 static const struct member sync_ok[] = {
-    M(sync_ok, result, U32), M(sync_ok, head, U64), M(sync_ok, floor, U64),
-    M(sync_ok, reason, U32), LAST};
+    M(sync_ok, result, U32),      M(sync_ok, head, U64),
+    M(sync_ok, floor, U64),       M(sync_ok, reason, U32),
+    M(sync_ok, max_unacked, U32), LAST};
 static const struct member push[] = {M(push, version, U64),
                                      M(push, prev_version, U64),
                                      M(push, kind, U32),

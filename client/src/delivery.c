@@ -41,6 +41,14 @@ static void note_reached(struct roam__engine *e)
     }
 }
 
+/* What SYNC named, unless the server allows less: ACK-8. */
+static uint32_t window_of(const struct roam__engine *e)
+{
+    uint32_t told = e->hand.message.u.sync_ok.max_unacked;
+    uint32_t named = e->config.max_unacked;
+    return told != 0 && told < named ? told : named;
+}
+
 /* A delivery starts behind this version, with nothing in flight. */
 static void begin(struct roam__engine *e, uint64_t from)
 {
@@ -48,6 +56,7 @@ static void begin(struct roam__engine *e, uint64_t from)
     e->unsynced = true;
     e->delivered = from;
     e->acked = from;
+    e->window = window_of(e);
     e->unacked = 0;
     e->fresh = 0;
     e->ack_due = false;
@@ -140,7 +149,7 @@ enum roam__on roam__meets(const struct roam__engine *e)
     uint64_t prev = push ? m->u.push.prev_version : m->u.batch.prev_version;
     uint64_t last = push ? m->u.push.version : m->u.batch.last_version;
     if (e->state == ST_LIVE && last > e->delivered &&
-        in_hand_count(e) > e->config.max_unacked - e->fresh) {
+        in_hand_count(e) > e->window - e->fresh) {
         return ON_OTHER; /* ACK-3: more in flight than we allowed */
     }
     if (last <= e->received) {
@@ -286,7 +295,7 @@ static void note_stored(struct roam__engine *e)
     if (roam__ack_version(e) == 0) {
         return;
     }
-    if (e->unacked >= e->config.max_unacked / 2) {
+    if (e->unacked >= e->window / 2) {
         e->ack_due = true;
     } else if (e->ack_ms == ROAM__NEVER) {
         e->ack_ms = e->now_ms + ROAM_ACK_DELAY_MS;

@@ -79,6 +79,7 @@ struct roam__engine {
     uint64_t acked;
     uint64_t ahead;      /* head told by PONG; 0: nothing expected */
     uint64_t ahead_from; /* `received` at that time */
+    uint32_t window;     /* entries that may be in flight: ACK-3 */
     uint32_t unacked;    /* entries delivered and not acked, at most */
     uint32_t fresh;      /* entries delivered since the last ACK was written */
     uint32_t codecs;     /* offered in the last SYNC */

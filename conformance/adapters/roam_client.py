@@ -246,6 +246,7 @@ class Client:
         check((m.result == pb.UP_TO_DATE) == (cursor == m.head), "SYNC-2")
         check(m.result != pb.DELTA or m.floor <= cursor < m.head, "SYNC-3")
         check((m.reason == pb.AHEAD) == (cursor > m.head), "SYNC-4")
+        self.window = min(m.max_unacked or 2**32, self.asked.max_unacked)
         if m.result == pb.RESET:                                # SYNC-9
             self.store.commit(cursor=m.head, missing=self.store.missing + 1)
         self.state = "LIVE" if self.state == "SYNC" else self.state
@@ -270,7 +271,7 @@ class Client:
         if self.state == "SYNC":
             return                                              # SYNC-8
         self.inflight += len(rows)
-        check(self.inflight <= self.asked.max_unacked, "ACK-3")
+        check(self.inflight <= self.window, "ACK-3")
         cursor, good = self.store.cursor, []
         for row in rows:
             if row.version <= cursor:
@@ -287,7 +288,7 @@ class Client:
             self.store.commit(good, cursor=cursor, done=[
                 (r.client_msg_id, r.msg_id) for r in good])     # SEND-15
             self.events.extend(("entry", row) for row in good)
-        if self.inflight >= self.asked.max_unacked // 2:        # ACK-2
+        if self.inflight >= self.window // 2:                   # ACK-2
             self.ack()
 
     def _judge(self, row):

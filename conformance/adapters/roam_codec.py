@@ -165,8 +165,8 @@ def unpack(batch, codecs, max_inflated):
     """All entries of a Batch, or ProtocolError: BATCH-7, BATCH-8."""
     data, n = inflate(batch, codecs, max_inflated), batch.count
     try:
-        for _ in fields(data):                  # the library takes groups
-            pass
+        for number, wire, value in fields(data):    # the library takes groups
+            check(number > 3 or wire != 2 or utf8(value), "BATCH-7", "text")
         c = pb.Columns.FromString(data)
     except (ProtocolError, DecodeError) as error:
         raise ProtocolError("BATCH-7", str(error)) from None
@@ -175,8 +175,8 @@ def unpack(batch, codecs, max_inflated):
     tables = c.conversations, c.senders, c.content_types
     check(all(len(table) <= min(n, 1024) for table in tables), "BATCH-10")
     for table, least in zip(tables, (1, 1, 0)):
-        check(all(least <= len(text.encode()) <= 64 and "\0" not in text
-                  for text in table), "BATCH-7", "table")
+        check(all(least <= len(text.encode()) <= 64 for text in table),
+              "BATCH-7", "table")
     # Rows that are 0 in every column do not exist, so one has n bytes.
     check(n <= len(data), "BATCH-7", "count")
     cols = [c.version_gap, c.time_delta, c.id_rest, c.conversation, c.sender,

@@ -62,6 +62,10 @@ void roam__sync_done(struct roam_session *s, struct roam_store_request *req)
     roam_message_init(&m, ROAM_SYNC_OK);
     roam_v1_SyncOk *ok = &m.u.sync_ok;
     decide(ok, &req->u.sync);
+    if (s->window.limit < s->sync.max_unacked &&
+        !ROAM_FAULT("window-not-told")) {
+        ok->max_unacked = s->window.limit; /* [ACK-8] */
+    }
     /* [SYNC-5] */
     uint64_t start =
         ok->result == roam_v1_SyncResult_RESET ? ok->head : req->u.sync.cursor;

@@ -24,7 +24,7 @@
 #include <stdint.h>
 
 #include "batch.h"
-#include "limits.h"
+#include "roam_limits.h"
 #include "slice.h"
 
 /* Who writes: fixed at login, checked in every transaction. */

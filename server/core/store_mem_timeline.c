@@ -205,17 +205,18 @@ bool roam__mem_send(struct roam__mem *mem, struct roam_store_request *req)
         send->result = ROAM_SEND_FENCED;
         return true;
     }
+    /* [SEND-17]: no such conversation comes before a reused id. */
+    plan.receiver = roam__mem_user(mem, (const char *)send->conversation.data,
+                                   send->conversation.len);
+    if (plan.receiver == NULL) {
+        send->result = ROAM_SEND_NO_CONVERSATION;
+        return true;
+    }
     const struct roam__mem_message *earlier = find_earlier(mem, send);
     if (earlier != NULL) {
         bool same = is_same(earlier, send); /* [SEND-4], [SEND-5] */
         send->result = same ? ROAM_SEND_DUPLICATE : ROAM_SEND_ID_REUSED;
         send->msg_id = same ? earlier->msg_id : 0;
-        return true;
-    }
-    plan.receiver = roam__mem_user(mem, (const char *)send->conversation.data,
-                                   send->conversation.len);
-    if (plan.receiver == NULL) {
-        send->result = ROAM_SEND_NO_CONVERSATION;
         return true;
     }
     if (!make_plan(&plan, send)) {

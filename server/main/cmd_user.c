@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "../store/store_sqlite.h"
-#include "limits.h"
+#include "roam_limits.h"
 
 /* NULL, and said why. */
 static struct roam_admin *open_store(const char *dir)

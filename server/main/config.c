@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "../net/net.h"
-#include "limits.h"
+#include "roam_limits.h"
 
 #define LINE_MAX_BYTES 1024
 #define YEAR_MS (UINT64_C(365) * 24 * 60 * 60 * 1000)

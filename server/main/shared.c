@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "limits.h"
+#include "roam_limits.h"
 
 /* What getentropy() gives at once. */
 #define ENTROPY_MAX ((size_t)256)

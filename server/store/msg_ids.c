@@ -3,7 +3,7 @@
 #include "msg_ids.h"
 
 #include "db.h"
-#include "limits.h"
+#include "roam_limits.h"
 
 /* Conversations remembered; 24 bytes each, so some 3 MB. */
 #define REMEMBERED_MAX ((size_t)65536)

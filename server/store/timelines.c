@@ -4,7 +4,7 @@
 
 #include "../core/fault.h"
 #include "db.h"
-#include "limits.h"
+#include "roam_limits.h"
 
 static const char *const sql[ROAM_TIMELINES_STATEMENTS] = {
     [ROAM_TIMELINES_HEAD] = "SELECT version FROM timeline WHERE user = ?1"

@@ -11,7 +11,7 @@
 
 #include <sqlite3.h>
 
-#include "limits.h"
+#include "roam_limits.h"
 #include "slice.h"
 
 struct roam_user_name {

@@ -42,7 +42,8 @@ MESSAGES = {
     0x42: (pb.Refused, {1: (1, U32), 2: (1, U32), 3: (0, V), 4: None}),
     0x43: (pb.Kick, {1: (1, U32), 2: (1, U32), 3: (0, U32), 4: (0, V),
                      5: None, 6: (0, U32), 7: (0, 128)}),
-    0x44: (pb.SyncOk, {1: (1, 3), 2: (0, V), 3: (0, V), 4: (0, U32)}),
+    0x44: (pb.SyncOk, {1: (1, 3), 2: (0, V), 3: (0, V), 4: (0, U32),
+                       5: (0, 100000)}),
     0x45: (pb.Push, {1: (1, V), 2: (0, V), 3: (0, U32), 4: (0, V),
                      5: (0, 64), 6: (0, 64), 7: (0, 64), 8: (0, U32),
                      9: (0, U64), 10: (0, U32)}),
@@ -152,7 +153,8 @@ def faults(data, descriptor, bounds):
 def disagree(m):
     """Whether fields that are good by themselves do not go together."""
     if isinstance(m, pb.SyncOk):
-        return (m.result == pb.RESET) != (m.reason != 0)
+        return ((m.result == pb.RESET) != (m.reason != 0) or
+                0 < m.max_unacked < 4)
     if isinstance(m, pb.Batch):
         return m.prev_version >= m.last_version
     if not isinstance(m, pb.Push):
@@ -161,10 +163,10 @@ def disagree(m):
         return True
     if m.kind == pb.NOOP:
         return any(field.number > 3 for field, _ in m.ListFields())
-    if m.kind == pb.MESSAGE:
-        return not (m.msg_id and m.conversation and m.sender) or (
-            m.cut_size != 0 and m.body != b"")
-    return False
+    if m.cut_size != 0 and m.body != b"":
+        return True
+    return m.kind == pb.MESSAGE and not (
+        m.msg_id and m.conversation and m.sender)
 
 
 def decode(frame, limit):

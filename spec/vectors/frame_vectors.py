@@ -107,6 +107,10 @@ def server_file():
            head=301, floor=12)
     f.good("sync-ok-reset", "The cursor is no link.", "SYNC_OK",
            result=pb.RESET, head=301, floor=12, reason=pb.NOT_A_LINK)
+    f.good("sync-ok-window", "Fewer in flight than SYNC named.", "SYNC_OK",
+           result=pb.DELTA, head=301, floor=12, max_unacked=4)
+    f.good("sync-ok-window-widest", "The widest window.", "SYNC_OK",
+           result=pb.DELTA, head=301, floor=12, max_unacked=100000)
     f.good("push-message", "A message from bob.", "PUSH", version=301,
            prev_version=300, msg_id=180000000000 << 22, conversation="bob",
            sender="bob", content_type="text/plain", body=b"good morning")
@@ -127,8 +131,8 @@ def server_file():
            sender="s" * 64, content_type="t" * 64, client_msg_id=2**64 - 1,
            body=b"\x00\xff")
     f.good("push-unknown-kind", "Chained, acknowledged and kept.", "PUSH",
-           version=305, prev_version=304, kind=77, sender="bob", cut_size=3,
-           body=b"?", tail=FUTURE)
+           version=305, prev_version=304, kind=77, sender="bob", body=b"?",
+           tail=FUTURE)
     f.good("send-ok", "Stored.", "SEND_OK", client_msg_id=0x1122334455667788,
            msg_id=180000000000 << 22)
     f.good("send-ok-duplicate", "It was stored before.", "SEND_OK",
@@ -289,6 +293,9 @@ def reject_file():
          dict(result=pb.RESET))
     edit("sync-ok-delta-with-reason", "Nothing else does.", out, "SYNC_OK",
          dict(result=pb.DELTA, reason=1))
+    for window in (1, 3, 100001):
+        edit(f"sync-ok-window-{window}", "No legal window.", out, "SYNC_OK",
+             dict(result=pb.DELTA, max_unacked=window))
     push = dict(version=6, prev_version=5, msg_id=1, conversation="b",
                 sender="b")
     for field in ("version", "msg_id", "conversation", "sender"):
@@ -300,6 +307,8 @@ def reject_file():
          prev_version=7)
     edit("push-cut-with-body", "What was cut has no body.", out, "PUSH", push,
          cut_size=5, body=b"x")
+    edit("push-unknown-cut-with-body", "Of whatever kind.", out, "PUSH",
+         dict(push, kind=77), cut_size=5, body=b"x")
     for field, value in dict(msg_id=1, conversation="b", sender="b",
                              content_type="t", cut_size=1, client_msg_id=1,
                              body=b"x").items():

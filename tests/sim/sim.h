@@ -22,7 +22,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "limits.h"
+#include "roam_limits.h"
 #include "queue.h"
 #include "rng.h"
 
