@@ -24,7 +24,7 @@ BOUNDS = {
     "Refused": dict(reason=NEED, retry=NEED, generation=V),
     "Holder": dict(device_name=NAME, since=V),
     "Kick": dict(reason=NEED, retry=NEED, generation=V, detail=NOTE),
-    "SyncOk": dict(result=(1, 3), head=V, floor=V),
+    "SyncOk": dict(result=(1, 3), head=V, floor=V, max_unacked=(0, 100000)),
     "Push": dict(version=VERSION, prev_version=V, msg_id=V, conversation=NAME,
                  sender=NAME, content_type=NAME),
     "Batch": dict(prev_version=V, last_version=VERSION, count=NEED,
@@ -126,13 +126,15 @@ def decode(cls, payload):
         in_range(m.holder)
         check(RETRY[cls].get(m.reason, m.retry) == m.retry, "KICK-6")
     elif cls is pb.SyncOk:
-        check((m.result == pb.RESET) == (m.reason != 0), "FRAME-11", "reason")
+        check((m.result == pb.RESET) == (m.reason != 0) and
+              m.max_unacked not in (1, 2, 3), "FRAME-11", "SYNC_OK")
     elif cls is pb.Batch:
         check(m.prev_version < m.last_version, "FRAME-11", "link")
     elif cls is pb.Push:
         check(m.prev_version < m.version, "FRAME-11", "link")
-        check(m.kind != pb.MESSAGE or m.msg_id and m.conversation and m.sender
-              and not (m.cut_size and m.body), "FRAME-11", "MESSAGE")
+        check(not (m.cut_size and m.body), "FRAME-11", "cut_size")
+        check(m.kind != pb.MESSAGE or m.msg_id and m.conversation and
+              m.sender, "FRAME-11", "MESSAGE")
         check(m.kind != pb.NOOP or all(f.number <= 3 for f, _ in
                                        m.ListFields()), "FRAME-11", "NOOP")
     return m
