@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A batch to rows: see batch_check.h. */
+/* A batch or a page to rows: see batch_check.h. */
 #include "batch_check.h"
 
 #include <inttypes.h>
@@ -311,34 +311,37 @@ static bool read_row(struct cursor *u, size_t i, Roam__V1__Push *p,
     }
     bool ok = p->kind == ROAM__V1__KIND__NOOP ? noop_row(u, i, fault)
                                               : message_row(u, i, p, fault);
-    return ok && chain_row(u, i, p, fault) && sparse_row(u, i, p, fault);
+    return ok && sparse_row(u, i, p, fault);
 }
 
-static bool read_rows(const Roam__V1__Batch *b, const Roam__V1__Columns *c,
+/* The rows as a table says them; what they must lead to is the caller's. */
+static bool read_rows(struct cursor *u, size_t count, bool is_page,
                       struct batch_rows *out, struct batch_fault *fault)
 {
-    struct cursor u = {.c = c, .version = b->prev_version};
-    out->at = arena_alloc(b->count * sizeof *out->at);
-    out->count = b->count;
-    for (size_t i = 0; i < b->count; i++) {
+    out->at = arena_alloc(count * sizeof *out->at);
+    out->count = count;
+    for (size_t i = 0; i < count; i++) {
         out->at[i] = (Roam__V1__Push *)message_new(&roam__v1__push__descriptor);
-        if (!read_row(&u, i, out->at[i], fault)) {
+        if (!read_row(u, i, out->at[i], fault) ||
+            (!is_page && !chain_row(u, i, out->at[i], fault))) {
             return false;
         }
     }
-    if (u.version != b->last_version) {
-        return bad(fault, "BATCH-1", "the rows do not lead to last_version");
-    }
-    return u.body_at == c->bodies.len ||
+    return u->body_at == u->c->bodies.len ||
            bad(fault, "BATCH-1", "bytes behind the last body");
+}
+
+static bool was_offered(Roam__V1__Codec codec, uint32_t codecs)
+{
+    return codec == ROAM__V1__CODEC__CODEC_NONE ||
+           (codec == ROAM__V1__CODEC__CODEC_DEFLATE &&
+            (codecs >> ROAM__V1__CODEC__CODEC_DEFLATE & 1));
 }
 
 static bool check_head(const Roam__V1__Batch *b, uint32_t max_inflated,
                        uint32_t codecs, struct batch_fault *fault)
 {
-    if (b->codec != ROAM__V1__CODEC__CODEC_NONE &&
-        !(b->codec == ROAM__V1__CODEC__CODEC_DEFLATE &&
-          (codecs >> ROAM__V1__CODEC__CODEC_DEFLATE & 1))) {
+    if (!was_offered(b->codec, codecs)) {
         return bad(fault, "BATCH-2", "its codec was not offered");
     }
     if (b->inflated_size > max_inflated) {
@@ -348,31 +351,95 @@ static bool check_head(const Roam__V1__Batch *b, uint32_t max_inflated,
            bad(fault, "ACK-3", "count is above any window");
 }
 
+/* Payload to columns, checked one by one. NULL: fault noted. */
+static const Roam__V1__Columns *open_columns(const struct page_head *p,
+                                             struct batch_fault *fault)
+{
+    uint8_t *plain = arena_alloc(p->inflated_size);
+    if (p->codec == ROAM__V1__CODEC__CODEC_DEFLATE) {
+        if (!inflate_raw(p->payload, plain, p->inflated_size, fault)) {
+            return NULL;
+        }
+    } else if (p->payload->len != p->inflated_size) {
+        bad(fault, "BATCH-2",
+            "without codec the payload is inflated_size long");
+        return NULL;
+    } else {
+        memcpy(plain, p->payload->data, p->payload->len);
+    }
+    if (!check_order(plain, p->inflated_size, fault)) {
+        return NULL;
+    }
+    const Roam__V1__Columns *c = (const Roam__V1__Columns *)message_decode(
+        &roam__v1__columns__descriptor, plain, p->inflated_size);
+    if (!c) {
+        bad(fault, "BATCH-1", "the columns are not Columns");
+        return NULL;
+    }
+    return check_columns(c, p->count, fault) ? c : NULL;
+}
+
 bool batch_expand(const Roam__V1__Batch *b, uint32_t max_inflated,
                   uint32_t codecs, struct batch_rows *out,
                   struct batch_fault *fault)
 {
+    const struct page_head p = {.count = b->count,
+                                .inflated_size = b->inflated_size,
+                                .codec = b->codec,
+                                .payload = &b->payload};
     if (!check_head(b, max_inflated, codecs, fault)) {
         return false;
     }
-    uint8_t *plain = arena_alloc(b->inflated_size);
-    if (b->codec == ROAM__V1__CODEC__CODEC_DEFLATE) {
-        if (!inflate_raw(&b->payload, plain, b->inflated_size, fault)) {
-            return false;
-        }
-    } else if (b->payload.len != b->inflated_size) {
-        return bad(fault, "BATCH-2",
-                   "without codec the payload is inflated_size long");
-    } else {
-        memcpy(plain, b->payload.data, b->payload.len);
-    }
-    if (!check_order(plain, b->inflated_size, fault)) {
+    struct cursor u = {.c = open_columns(&p, fault),
+                       .version = b->prev_version};
+    if (!u.c || !read_rows(&u, b->count, false, out, fault)) {
         return false;
     }
-    const Roam__V1__Columns *c = (const Roam__V1__Columns *)message_decode(
-        &roam__v1__columns__descriptor, plain, b->inflated_size);
-    if (!c) {
-        return bad(fault, "BATCH-1", "the columns are not Columns");
+    return u.version == b->last_version ||
+           bad(fault, "BATCH-1", "the rows do not lead to last_version");
+}
+
+/* ------------------------------------------------------------------ pages */
+
+static bool check_page_head(const struct page_head *p, uint32_t max_rows,
+                            uint32_t max_inflated, uint32_t codecs,
+                            struct batch_fault *fault)
+{
+    if (!was_offered(p->codec, codecs)) {
+        return bad(fault, "FRAME-1", "the page's codec was not offered");
     }
-    return check_columns(c, b->count, fault) && read_rows(b, c, out, fault);
+    if (p->inflated_size > max_inflated) {
+        return bad(fault, "LIMIT-1", "inflated_size is above max_inflated");
+    }
+    return p->count <= max_rows ||
+           bad(fault, "LIMIT-1", "a page of more than max_rows rows");
+}
+
+bool page_expand(const struct page_head *p, uint32_t max_rows,
+                 uint32_t max_inflated, uint32_t codecs, struct batch_rows *out,
+                 struct batch_fault *fault)
+{
+    *out = (struct batch_rows){NULL, 0};
+    if (!check_page_head(p, max_rows, max_inflated, codecs, fault)) {
+        return false;
+    }
+    if (p->count == 0) {
+        return true; /* then there is no payload: schema.c */
+    }
+    struct cursor u = {.c = open_columns(p, fault)};
+    if (!u.c) {
+        return false;
+    }
+    if (u.c->n_version_gap > 0) {
+        return bad(fault, "BATCH-1", "a page has version_gap");
+    }
+    if (!read_rows(&u, p->count, true, out, fault)) {
+        return false;
+    }
+    for (size_t i = 0; i < out->count; i++) {
+        if (out->at[i]->kind != ROAM__V1__KIND__MESSAGE) {
+            return bad(fault, "HIST-1", "a row of a page is no message");
+        }
+    }
+    return true;
 }

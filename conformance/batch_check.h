@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Unpacks a BATCH and checks everything that section 8 says of it. Shares
- * no code with the packer or the unpacker that are judged. */
+/* Unpacks a BATCH or a page of history and checks everything that section 8
+ * says of its columns. Shares no code with the packer or the unpacker that
+ * are judged. */
 #ifndef CONFORM_BATCH_CHECK_H
 #define CONFORM_BATCH_CHECK_H
 
@@ -20,5 +21,16 @@ struct batch_fault {
 bool batch_expand(const Roam__V1__Batch *b, uint32_t max_inflated,
                   uint32_t codecs, struct batch_rows *out,
                   struct batch_fault *fault);
+
+/* A HISTORY_PAGE or CONVERSATION_PAGE; the rows have no versions. */
+struct page_head {
+    uint32_t count, inflated_size;
+    Roam__V1__Codec codec;
+    const ProtobufCBinaryData *payload;
+};
+/* max_rows, max_inflated, codecs: what the request named. */
+bool page_expand(const struct page_head *page, uint32_t max_rows,
+                 uint32_t max_inflated, uint32_t codecs, struct batch_rows *out,
+                 struct batch_fault *fault);
 
 #endif

@@ -11,6 +11,9 @@ static const struct frame_type types[] = {
     {F_ACK, "ACK", &roam__v1__ack__descriptor, false},
     {F_SEND, "SEND", &roam__v1__send__descriptor, false},
     {F_PING, "PING", &roam__v1__ping__descriptor, false},
+    {F_HISTORY, "HISTORY", &roam__v1__history__descriptor, false},
+    {F_CONVERSATIONS, "CONVERSATIONS", &roam__v1__conversations__descriptor,
+     false},
     {F_LOGIN_OK, "LOGIN_OK", &roam__v1__login_ok__descriptor, true},
     {F_REFUSED, "REFUSED", &roam__v1__refused__descriptor, true},
     {F_KICK, "KICK", &roam__v1__kick__descriptor, true},
@@ -20,6 +23,9 @@ static const struct frame_type types[] = {
     {F_SEND_OK, "SEND_OK", &roam__v1__send_ok__descriptor, true},
     {F_PONG, "PONG", &roam__v1__pong__descriptor, true},
     {F_ERROR, "ERROR", &roam__v1__error__descriptor, true},
+    {F_HISTORY_PAGE, "HISTORY_PAGE", &roam__v1__history_page__descriptor, true},
+    {F_CONVERSATION_PAGE, "CONVERSATION_PAGE",
+     &roam__v1__conversation_page__descriptor, true},
 };
 #define TYPE_COUNT (sizeof types / sizeof types[0])
 

@@ -24,6 +24,8 @@ enum frame_number {
     F_ACK = 0x04,
     F_SEND = 0x05,
     F_PING = 0x06,
+    F_HISTORY = 0x07,
+    F_CONVERSATIONS = 0x08,
     F_LOGIN_OK = 0x41,
     F_REFUSED = 0x42,
     F_KICK = 0x43,
@@ -32,7 +34,9 @@ enum frame_number {
     F_BATCH = 0x46,
     F_SEND_OK = 0x47,
     F_PONG = 0x48,
-    F_ERROR = 0x49
+    F_ERROR = 0x49,
+    F_HISTORY_PAGE = 0x4a,
+    F_CONVERSATION_PAGE = 0x4b
 };
 
 struct frame_type {

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "edit.h"
+#include "exec_pull.h"
 #include "expect.h"
 #include "expr.h"
 #include "judge.h"
@@ -39,6 +40,9 @@ static void default_sync(const struct device *d, Roam__V1__Sync *m)
     m->codecs = d->codecs;
 }
 
+/* ROAM_PAGE_ROWS_MAX of section 11: what a page may have by default. */
+#define PAGE_ROWS_MAX 1000u
+
 static void set_defaults(struct world *w, struct device *d, uint8_t number,
                          ProtobufCMessage *m)
 {
@@ -57,6 +61,18 @@ static void set_defaults(struct world *w, struct device *d, uint8_t number,
         break;
     case F_PING:
         ((Roam__V1__Ping *)m)->id = prng_next(&w->prng);
+        break;
+    case F_HISTORY:
+        ((Roam__V1__History *)m)->ref = prng_next(&w->prng) | 1;
+        ((Roam__V1__History *)m)->max_rows = PAGE_ROWS_MAX;
+        ((Roam__V1__History *)m)->max_inflated = d->max_inflated;
+        ((Roam__V1__History *)m)->codecs = d->codecs;
+        break;
+    case F_CONVERSATIONS:
+        ((Roam__V1__Conversations *)m)->ref = prng_next(&w->prng) | 1;
+        ((Roam__V1__Conversations *)m)->max_rows = PAGE_ROWS_MAX;
+        ((Roam__V1__Conversations *)m)->max_inflated = d->max_inflated;
+        ((Roam__V1__Conversations *)m)->codecs = d->codecs;
         break;
     default:
         break;
@@ -171,6 +187,13 @@ static bool send_frame(struct world *w, struct device *d, uint8_t number,
     return m && send_message(w, d, type, m, edits, false);
 }
 
+bool exec_send(struct world *w, struct device *d, uint8_t number,
+               const struct terms *fields)
+{
+    static const struct terms unedited;
+    return send_frame(w, d, number, fields, &unedited);
+}
+
 /* ------------------------------------------------------------------ fence */
 
 static const struct terms nothing;
@@ -196,7 +219,7 @@ static bool reached(const struct link *l, uint64_t head)
 
 /* PING, and reading until the head that PONG tells has come: what was
  * stored before has been seen then, and what has not come does not exist. */
-static bool fence(struct world *w, struct device *d)
+bool exec_fence(struct world *w, struct device *d)
 {
     struct link *l = d->link;
     if (!l || !l->is_live) {
@@ -240,7 +263,7 @@ static bool fence(struct world *w, struct device *d)
 
 static bool drain(struct world *w, struct device *d)
 {
-    if (!fence(w, d)) {
+    if (!exec_fence(w, d)) {
         return false;
     }
     for (size_t i = 0; i < d->link->row_count; i++) {
@@ -324,9 +347,11 @@ static bool do_verb(struct world *w, const struct step *step)
     case VERB_ACK:
         return send_frame(w, d, F_ACK, &nothing, &nothing);
     case VERB_FENCE:
-        return fence(w, d);
+        return exec_fence(w, d);
     case VERB_DRAIN:
         return drain(w, d);
+    case VERB_PULL:
+        return exec_pull(w, d, step);
     case VERB_CONNECT:
         return link_open(w, d);
     case VERB_CLOSE:
@@ -363,7 +388,7 @@ static bool checkpoint(struct world *w, const struct step *step)
         if (strcmp(d->user->word, step->word) != 0 || !is_delivering(d)) {
             continue;
         }
-        if (!fence(w, d)) {
+        if (!exec_fence(w, d)) {
             return false;
         }
         if (first && first->link->last != d->link->last) {
@@ -464,7 +489,7 @@ static bool do_any_of(struct world *w, const struct step *step)
 
 static bool do_absent(struct world *w, const struct step *step)
 {
-    return fence(w, &w->devices[step->device]) && expect_absent(w, step);
+    return exec_fence(w, &w->devices[step->device]) && expect_absent(w, step);
 }
 
 static bool do_step(struct world *w, const struct step *step)
@@ -539,7 +564,7 @@ bool exec_run(struct world *w)
     for (size_t i = 0; i < w->s->device_count; i++) {
         struct device *d = &w->devices[i];
         if (d->link && d->link->is_live && !d->link->is_stalled &&
-            !fence(w, d)) {
+            !exec_fence(w, d)) {
             return false;
         }
     }

@@ -14,5 +14,10 @@ bool exec_run(struct world *w);
 ProtobufCMessage *exec_build(struct world *w, struct device *d,
                              const struct frame_type *type,
                              const struct terms *fields);
+/* Sends a frame of this type with these fields as a step would. */
+bool exec_send(struct world *w, struct device *d, uint8_t number,
+               const struct terms *fields);
+/* PING, and reading until what was stored before it has come. */
+bool exec_fence(struct world *w, struct device *d);
 
 #endif

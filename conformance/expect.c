@@ -197,10 +197,15 @@ static struct row *first_row(struct link *l)
 }
 
 /* The id of the command that an answer names. */
+static const char *id_field(uint8_t number)
+{
+    return number == F_SEND_OK ? "client_msg_id" : "ref";
+}
+
 static uint64_t command_id(const struct frame *f)
 {
     struct value v = value_number(0);
-    field_get(f->msg, f->number == F_ERROR ? "ref" : "client_msg_id", &v);
+    field_get(f->msg, id_field(f->number), &v);
     return v.number;
 }
 
@@ -210,7 +215,7 @@ static struct item *item_for(struct world *w, struct link *l,
                              const struct step *step)
 {
     enum lane lane = lane_of(step->type->number);
-    const char *name = step->type->number == F_ERROR ? "ref" : "client_msg_id";
+    const char *name = id_field(step->type->number);
     struct value want;
     const char *reason;
     for (size_t i = 0; lane == LANE_COMMAND && i < step->fields.count; i++) {
@@ -261,6 +266,31 @@ static struct expect_outcome try_frame(struct world *w, struct link *l,
         match_message(w, item->frame->msg, step, item->frame);
     if (o.result == EXPECT_MATCH) {
         item->consumed = true;
+    }
+    if (o.result == EXPECT_MATCH && item->page) {
+        l->page = item->page;
+        l->page_frame = item->frame;
+        l->page_at = 0;
+    }
+    return o;
+}
+
+/* The next row of the page taken last: all of it is there, nothing can come
+ * any more. */
+static struct expect_outcome try_page_row(struct world *w, struct link *l,
+                                          const struct step *step)
+{
+    if (!l->page || l->page_at == l->page->count) {
+        return mismatch(l->page ? "the page has no further row"
+                                : "no page was taken before",
+                        l->page_frame);
+    }
+    struct expect_outcome o =
+        match_message(w, &l->page->at[l->page_at]->base, step, l->page_frame);
+    if (o.result == EXPECT_MATCH) {
+        l->page_at++;
+    } else {
+        o.why = arena_printf("row %zu: %s", l->page_at, o.why);
     }
     return o;
 }
@@ -337,6 +367,9 @@ struct expect_outcome expect_try(struct world *w, const struct step *step)
     }
     if (step->subject == ABOUT_CLOSED) {
         return try_closed(&w->devices[step->device]);
+    }
+    if (step->subject == ABOUT_ROW) {
+        return try_page_row(w, l, step);
     }
     if (step->subject == ABOUT_ENTRY || step->type->number == F_PUSH) {
         return try_row(w, l, step);
@@ -434,9 +467,26 @@ static bool absent_row(struct world *w, struct link *l, const struct step *step)
     return true;
 }
 
+/* In the whole page, also where steps have read it. */
+static bool absent_page_row(struct world *w, const struct link *l,
+                            const struct step *step)
+{
+    for (size_t i = 0; l->page && i < l->page->count; i++) {
+        struct bindings b = {.count = 0};
+        if (!match_fields(w, &l->page->at[i]->base, &step->fields, &b)) {
+            return world_fail(w, NULL, "it is in the page, and must not be",
+                              step->text, l->page_frame);
+        }
+    }
+    return l->page || world_mistake(w, "no page was taken before");
+}
+
 bool expect_absent(struct world *w, const struct step *step)
 {
     struct link *l = w->devices[step->device].link;
+    if (step->subject == ABOUT_ROW) {
+        return absent_page_row(w, l, step);
+    }
     if (step->subject == ABOUT_ENTRY || step->type->number == F_PUSH ||
         step->type->number == F_BATCH) {
         return absent_row(w, l, step);

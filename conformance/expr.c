@@ -194,6 +194,11 @@ static enum expr_result eval_word(struct world *w, const char *expr,
             return EXPR_OK;
         }
     }
+    if (fd && fd->type == PROTOBUF_C_TYPE_BOOL &&
+        (strcmp(expr, "true") == 0 || strcmp(expr, "false") == 0)) {
+        *out = value_number(expr[0] == 't');
+        return EXPR_OK;
+    }
     if (field_enum(fd, expr, &n)) {
         *out = value_number(n);
         return EXPR_OK;

@@ -41,6 +41,7 @@ const struct judge_rule judge_rules[] = {
     {"PUSH-6", "content, sender and conversation as sent"},
     {"ACK-3", "never more in flight than max_unacked"},
     {"SEND-2", "one answer for each SEND, none for others"},
+    {"SEND-11", "no more than max_commands commands are unanswered together"},
     {"SEND-4", "a repeated SEND gets the first msg_id and `duplicate`"},
     {"SEND-6", "one msg_id for one message, rising in its conversation"},
     {"BATCH-1", "every batch unpacks, column by column"},
@@ -49,6 +50,20 @@ const struct judge_rule judge_rules[] = {
     {"BATCH-4", "bodies are cut exactly above the limit"},
     {"BATCH-5", "deflate streams are whole"},
     {"BATCH-10", "no table is longer than the batch has rows"},
+    {"HIST-1", "rows are of the conversation and range asked for, none of "
+               "which this connection was told is left out"},
+    {"HIST-2", "rows of a page rise"},
+    {"HIST-3", "`more` when a message that was told is left out"},
+    {"HIST-4", "no empty page while there is more"},
+    {"HIST-5", "no page and no other error for what does not exist"},
+    {"HIST-6", "pages hold what entries and answers told before them"},
+    {"HIST-7", "rows have the content that was sent, and only this device's "
+               "own client_msg_ids"},
+    {"HIST-8", "one row for each conversation, the newest message, in order"},
+    {"HIST-9", "as_of is no lower than the entries before and no higher than "
+               "the next PONG's head"},
+    {"HIST-10", "pages asked for count among them"},
+    {"LIMIT-1", "max_rows and max_inflated of a page"},
     {"PING-1", "PONG tells the id of a PING"},
     {"PING-2", "PONG's head is not below an entry seen before its PING whose "
                "SEND_OK had come"},
@@ -115,6 +130,10 @@ void judge_sent(struct world *w, struct link *l, const struct frame_type *type,
         break;
     case F_PING:
         note_ping(w, l, (const Roam__V1__Ping *)m, is_fence);
+        break;
+    case F_HISTORY:
+    case F_CONVERSATIONS:
+        judge_note_page(w, l, type->number == F_CONVERSATIONS, m);
         break;
     case F_LOGOUT:
         l->logout_sent = true;
@@ -187,6 +206,7 @@ static bool on_login_ok(struct world *w, struct link *l, struct frame *f)
         return false;
     }
     l->is_live = true;
+    l->max_commands = ((const Roam__V1__LoginOk *)f->msg)->max_commands;
     mark_displaced(w, l);
     return true;
 }
@@ -387,6 +407,9 @@ bool judge_received(struct world *w, struct link *l, struct frame *f)
     case F_ERROR:
         judge_add_item(l, f, LANE_COMMAND);
         return judge_error(w, l, f);
+    case F_HISTORY_PAGE:
+    case F_CONVERSATION_PAGE:
+        return judge_page(w, l, f);
     case F_PONG:
         if (!judge_pong(w, l, f, &is_fence)) {
             return false;

@@ -34,7 +34,31 @@ uint64_t judge_answered_head(const struct world *w, const struct user *u);
 void judge_note_ack(struct link *l, uint64_t version);
 struct sent *judge_find_sent(struct world *w, const struct link *l,
                              uint64_t client_msg_id);
+/* The conversation of a stored SEND as u sees it; NULL: not u's. */
+const char *judge_seen_as(const struct sent *s, const struct user *u);
+/* The same message, where neither has a cut body? */
+bool judge_same_message(const Roam__V1__Push *a, const Roam__V1__Push *b);
 void judge_add_item(struct link *l, struct frame *f, enum lane lane);
+
+/* The command that left at `order` was answered. What left before it and has
+ * no answer was unanswered with it: [SEND-11]. */
+bool judge_overtaken(struct world *w, const struct link *l, uint64_t order,
+                     struct frame *f);
+
+/* Pages of history, in judge_pages.c. */
+void judge_note_page(struct world *w, struct link *l, bool is_list,
+                     const ProtobufCMessage *m);
+bool judge_page(struct world *w, struct link *l, struct frame *f);
+/* The unanswered request that an ERROR may be for; NULL: there is none. */
+struct page_sent *judge_find_page(struct world *w, const struct link *l,
+                                  bool is_list, uint64_t ref);
+/* This connection was told of a message. */
+void judge_tell(struct link *l, const char *conversation, uint64_t msg_id);
+/* A PONG's head against what pages told before its PING, l->pings[ping]. */
+bool judge_page_pong(struct world *w, const struct link *l, size_t ping,
+                     struct frame *f);
+/* Part of judge_finish(): every row is a message that somebody sent. */
+bool judge_page_rows(struct world *w);
 
 /* The judges' list, for `explain`: rule ids and what is looked at. */
 struct judge_rule {

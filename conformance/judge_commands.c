@@ -85,6 +85,27 @@ static bool check_msg_id(struct world *w, const struct sent *s, struct frame *f)
     return true;
 }
 
+bool judge_overtaken(struct world *w, const struct link *l, uint64_t order,
+                     struct frame *f)
+{
+    size_t open = 1;
+    for (size_t i = 0; i < w->sent_count; i++) {
+        const struct sent *s = &w->sent[i];
+        open += s->link == l && s->order < order && !s->is_answered;
+    }
+    for (size_t i = 0; i < w->page_count; i++) {
+        const struct page_sent *p = &w->pages[i];
+        open += p->link == l && p->order < order && !p->is_answered;
+    }
+    return open <= l->max_commands ||
+           world_fail(
+               w, "SEND-11 HIST-10",
+               arena_printf("%zu commands were unanswered together", open),
+               arena_printf("KICK TOO_MANY_COMMANDS above %" PRIu32,
+                            l->max_commands),
+               f);
+}
+
 bool judge_send_ok(struct world *w, struct link *l, struct frame *f)
 {
     const Roam__V1__SendOk *m = (const Roam__V1__SendOk *)f->msg;
@@ -94,6 +115,9 @@ bool judge_send_ok(struct world *w, struct link *l, struct frame *f)
                           "exactly one answer for each SEND", f);
     }
     const struct sent *first = first_of(w, s);
+    if (!judge_overtaken(w, l, s->order, f)) {
+        return false;
+    }
     s->is_answered = true;
     s->msg_id = m->msg_id;
     s->is_duplicate = m->duplicate != 0;
@@ -112,6 +136,7 @@ bool judge_send_ok(struct world *w, struct link *l, struct frame *f)
         return world_fail(w, "SEND-4", "`duplicate`, yet the id is new",
                           "duplicate=0", f);
     }
+    judge_tell(l, (const char *)s->conversation.data, m->msg_id);
     return m->duplicate || check_msg_id(w, s, f);
 }
 
@@ -119,12 +144,22 @@ bool judge_error(struct world *w, struct link *l, struct frame *f)
 {
     const Roam__V1__Error *m = (const Roam__V1__Error *)f->msg;
     struct sent *s = judge_find_sent(w, l, m->ref);
-    if (!s) {
-        return world_fail(w, "SEND-2", "no SEND of this id is unanswered",
-                          "exactly one answer for each SEND", f);
+    if (s) {
+        s->is_answered = true;
+        return judge_overtaken(w, l, s->order, f);
     }
-    s->is_answered = true;
-    return true;
+    struct page_sent *p = judge_find_page(w, l, false, m->ref);
+    if (!p) {
+        return world_fail(w, "SEND-2", "no command of this id is unanswered",
+                          "exactly one answer for each command", f);
+    }
+    p->is_answered = true;
+    if (!judge_overtaken(w, l, p->order, f)) {
+        return false;
+    }
+    return m->code == ROAM__V1__ERROR_CODE__NO_SUCH_CONVERSATION ||
+           world_fail(w, "HIST-5", "HISTORY has only one error",
+                      "NO_SUCH_CONVERSATION, or a page", f);
 }
 
 bool judge_pong(struct world *w, struct link *l, struct frame *f,
@@ -144,7 +179,7 @@ bool judge_pong(struct world *w, struct link *l, struct frame *f,
                 w, "PING-2", "the head is below an entry answered before",
                 arena_printf("head at least %" PRIu64, p->least_head), f);
         }
-        return true;
+        return judge_page_pong(w, l, i, f);
     }
     return world_fail(w, "PING-1", "no PING of this id is unanswered",
                       "the id of a PING", f);

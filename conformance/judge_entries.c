@@ -159,7 +159,7 @@ static bool check_own(struct world *w, const struct link *l,
 
 /* ---------------------------------------------------------- the timeline */
 
-static bool same_message(const Roam__V1__Push *a, const Roam__V1__Push *b)
+bool judge_same_message(const Roam__V1__Push *a, const Roam__V1__Push *b)
 {
     bool same_body = a->cut_size || b->cut_size ||
                      (a->body.len == b->body.len &&
@@ -187,7 +187,7 @@ static bool check_again(struct world *w, const struct user *u, struct known *k,
                         struct frame *f)
 {
     bool is_noop = p->kind == ROAM__V1__KIND__NOOP;
-    if (!is_noop && k->message && !same_message(k->message, p)) {
+    if (!is_noop && k->message && !judge_same_message(k->message, p)) {
         struct text t = {0};
         message_print_line(&t, &k->message->base);
         return world_fail(w, "CHAIN-2",
@@ -280,6 +280,12 @@ static bool take_entry(struct world *w, struct link *l, const Roam__V1__Push *p,
         return false;
     }
     l->last = p->version;
+    if (p->version > l->told_version) {
+        l->told_version = p->version;
+    }
+    if (p->kind == ROAM__V1__KIND__MESSAGE) {
+        judge_tell(l, p->conversation, p->msg_id);
+    }
     if (l->syncs_open > 0) {
         return true; /* [SYNC-8]: a client drops it */
     }
@@ -448,6 +454,9 @@ static bool check_order(struct world *w, const struct user *u)
 
 bool judge_finish(struct world *w)
 {
+    if (!judge_page_rows(w)) {
+        return false;
+    }
     for (size_t i = 0; i < w->s->user_count; i++) {
         struct user *u = &w->users[i];
         for (size_t k = 0; k < w->sent_count; k++) {
@@ -468,4 +477,9 @@ bool judge_finish(struct world *w)
         }
     }
     return true;
+}
+
+const char *judge_seen_as(const struct sent *s, const struct user *u)
+{
+    return seen_as(s, u);
 }

@@ -9,6 +9,9 @@
 
 #define V_MAX ((uint64_t)INT64_MAX)
 #define U32 ((uint64_t)UINT32_MAX)
+/* ROAM_PAGE_ROWS_MAX and ROAM_INFLATED_MAX of section 11. */
+#define PAGE_ROWS_MAX 1000u
+#define INFLATED_MAX 0xffffffu
 
 /* Bounds of a value, or of the length of a text or bytes field. */
 struct bound {
@@ -52,6 +55,15 @@ static const struct bound bounds[] = {
     {F_ERROR, "retry", 1, 4},
     {F_ERROR, "ref", 1, UINT64_MAX},
     {F_ERROR, "detail", 0, 128},
+    {F_HISTORY_PAGE, "ref", 1, UINT64_MAX},
+    {F_HISTORY_PAGE, "count", 0, PAGE_ROWS_MAX},
+    {F_HISTORY_PAGE, "codec", 0, 1},
+    {F_HISTORY_PAGE, "inflated_size", 0, INFLATED_MAX},
+    {F_CONVERSATION_PAGE, "ref", 1, UINT64_MAX},
+    {F_CONVERSATION_PAGE, "count", 0, PAGE_ROWS_MAX},
+    {F_CONVERSATION_PAGE, "codec", 0, 1},
+    {F_CONVERSATION_PAGE, "inflated_size", 0, INFLATED_MAX},
+    {F_CONVERSATION_PAGE, "as_of", 0, V_MAX},
 };
 
 static bool bad(struct schema_fault *fault, const char *rule, const char *what)
@@ -209,6 +221,23 @@ static bool check_sync_ok(const Roam__V1__SyncOk *s, struct schema_fault *fault)
            bad(fault, "FRAME-1", "the floor is above the head");
 }
 
+bool schema_check_row(const Roam__V1__Push *p, struct schema_fault *fault)
+{
+    size_t conversation = strlen(p->conversation);
+    size_t sender = strlen(p->sender);
+    if (p->msg_id == 0 || p->msg_id > V_MAX || conversation == 0 ||
+        conversation > 64 || sender == 0 || sender > 64 ||
+        strlen(p->content_type) > 64) {
+        return bad(fault, "FRAME-1",
+                   "msg_id, conversation, sender or content_type is out of "
+                   "its bounds");
+    }
+    if (p->cut_size != 0 && p->body.len > 0) {
+        return bad(fault, "BATCH-4", "a cut body is there");
+    }
+    return check_text(&p->base, fault);
+}
+
 bool schema_check_entry(const Roam__V1__Push *p, struct schema_fault *fault)
 {
     if (p->version == 0 || p->version > V_MAX ||
@@ -223,19 +252,17 @@ bool schema_check_entry(const Roam__V1__Push *p, struct schema_fault *fault)
         return empty ||
                bad(fault, "FRAME-1", "a NOOP has only the first three fields");
     }
-    size_t conversation = strlen(p->conversation);
-    size_t sender = strlen(p->sender);
-    if (p->msg_id == 0 || p->msg_id > V_MAX || conversation == 0 ||
-        conversation > 64 || sender == 0 || sender > 64 ||
-        strlen(p->content_type) > 64) {
-        return bad(fault, "FRAME-1",
-                   "msg_id, conversation, sender or content_type is out of "
-                   "its bounds");
-    }
-    if (p->cut_size != 0 && p->body.len > 0) {
-        return bad(fault, "BATCH-4", "a cut body is there");
-    }
-    return check_text(&p->base, fault);
+    return schema_check_row(p, fault);
+}
+
+/* 0 only with count 0, and no payload then. */
+static bool check_page(uint32_t count, uint32_t inflated_size, size_t payload,
+                       struct schema_fault *fault)
+{
+    bool empty = count == 0;
+    return (empty == (inflated_size == 0) && empty == (payload == 0)) ||
+           bad(fault, "FRAME-1",
+               "count, inflated_size and payload do not fit each other");
 }
 
 bool schema_check(const struct frame *f, struct schema_fault *fault)
@@ -253,6 +280,15 @@ bool schema_check(const struct frame *f, struct schema_fault *fault)
         return check_sync_ok((const Roam__V1__SyncOk *)f->msg, fault);
     case F_PUSH:
         return schema_check_entry((const Roam__V1__Push *)f->msg, fault);
+    case F_HISTORY_PAGE: {
+        const Roam__V1__HistoryPage *p = (const Roam__V1__HistoryPage *)f->msg;
+        return check_page(p->count, p->inflated_size, p->payload.len, fault);
+    }
+    case F_CONVERSATION_PAGE: {
+        const Roam__V1__ConversationPage *p =
+            (const Roam__V1__ConversationPage *)f->msg;
+        return check_page(p->count, p->inflated_size, p->payload.len, fault);
+    }
     case F_ERROR:
         return ((const Roam__V1__Error *)f->msg)->retry ==
                    ROAM__V1__RETRY__NEVER ||

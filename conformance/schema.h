@@ -15,5 +15,7 @@ struct schema_fault {
 bool schema_check(const struct frame *f, struct schema_fault *fault);
 /* The same for an entry, whether PUSH or a row of a BATCH. */
 bool schema_check_entry(const Roam__V1__Push *p, struct schema_fault *fault);
+/* The same for a row of a page, which is a message without versions. */
+bool schema_check_row(const Roam__V1__Push *p, struct schema_fault *fault);
 
 #endif

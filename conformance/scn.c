@@ -307,6 +307,9 @@ static bool parse_arrow(struct parser *p, struct step *step,
     if (step->kind != STEP_SEND && strcmp(name, "entry") == 0) {
         step->subject = ABOUT_ENTRY;
         desc = &roam__v1__push__descriptor;
+    } else if (step->kind != STEP_SEND && strcmp(name, "row") == 0) {
+        step->subject = ABOUT_ROW;
+        desc = &roam__v1__push__descriptor;
     } else if (step->kind == STEP_EXPECT && strcmp(name, "closed") == 0) {
         step->subject = ABOUT_CLOSED;
     } else {
@@ -338,6 +341,7 @@ static const struct {
     {"half-open", VERB_HALF_OPEN, NULL},
     {"stall", VERB_STALL, NULL},
     {"resume", VERB_RESUME, NULL},
+    {"pull", VERB_PULL, &roam__v1__history__descriptor},
 };
 
 static bool parse_verb(struct parser *p, struct step *step,

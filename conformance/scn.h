@@ -49,6 +49,7 @@ enum step_kind {
 enum subject {
     ABOUT_FRAME,
     ABOUT_ENTRY,
+    ABOUT_ROW, /* of the page that a step took last */
     ABOUT_CLOSED
 };
 
@@ -66,7 +67,8 @@ enum verb {
     VERB_CUT,
     VERB_HALF_OPEN,
     VERB_STALL,
-    VERB_RESUME
+    VERB_RESUME,
+    VERB_PULL
 };
 
 struct step;

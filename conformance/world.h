@@ -4,7 +4,8 @@
  *
  * Words: an *installation* is what a device_id names; two devices of a
  * scenario can share one. A *link* is one connection of a device. A *row* is
- * one entry as it reached one link, by PUSH or out of a BATCH. A *lane* is a
+ * one entry as it reached one link, by PUSH or out of a BATCH; a row of a
+ * *page* is a message out of a HISTORY_PAGE or CONVERSATION_PAGE. A *lane* is a
  * kind of answer: answers of one lane are expected in the order in which
  * they came, those of different lanes in any order, as the spec has it. */
 #ifndef CONFORM_WORLD_H
@@ -14,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "batch_check.h"
 #include "codec.h"
 #include "scn.h"
 #include "server.h"
@@ -34,6 +36,32 @@ struct sent {
     bool is_answered;
     bool is_duplicate;
     uint64_t msg_id; /* 0: no SEND_OK */
+};
+
+/* A HISTORY or CONVERSATIONS, from when it left until the case ends. */
+struct page_sent {
+    const struct link *link;
+    bool is_list; /* CONVERSATIONS */
+    uint64_t ref;
+    const char *conversation;
+    uint64_t before, after;
+    uint32_t max_rows, max_inflated, codecs;
+    uint64_t order; /* event number when it was sent */
+    bool is_answered;
+};
+
+/* A row of a page that came. */
+struct page_row {
+    const struct link *link;
+    const Roam__V1__Push *push;
+    struct frame *frame;
+};
+
+/* A message that one connection was told of: by an entry, by SEND_OK or by
+ * an earlier page. [HIST-6] is about these. */
+struct told {
+    const char *conversation; /* as the link's user sees it */
+    uint64_t msg_id;
 };
 
 /* What is known of one entry of a user's timeline, from all devices. */
@@ -78,6 +106,7 @@ enum lane {
 struct item {
     struct frame *frame;
     enum lane lane;
+    const struct batch_rows *page; /* of a page; NULL: none */
     bool consumed;
 };
 
@@ -123,6 +152,15 @@ struct link {
     size_t item_count, item_cap;
     struct row *rows;
     size_t row_count, row_cap;
+    struct told *told;
+    size_t told_count, told_cap;
+    uint64_t told_version; /* highest of an entry, in any delivery */
+    uint64_t as_of;        /* highest of a page ... */
+    size_t as_of_pings;    /* ... and the PINGs that left before it came */
+    /* The page that a step took last, and its next unread row. */
+    const struct batch_rows *page;
+    struct frame *page_frame;
+    size_t page_at;
 
     /* The judge's own view of the protocol's state. */
     struct login_sent *logins; /* not answered yet */
@@ -131,8 +169,9 @@ struct link {
     bool is_kicked;
     bool logout_sent;
     uint64_t generation;
-    uint64_t displaced; /* event at which its slot or session went; 0: not */
-    uint32_t max_frame; /* named by the last LOGIN */
+    uint64_t displaced;    /* event at which its slot or session went; 0: not */
+    uint32_t max_frame;    /* named by the last LOGIN */
+    uint32_t max_commands; /* told by LOGIN_OK */
     struct ping_sent *pings;
     size_t ping_count, ping_cap;
     struct sync_sent sync; /* of the last SYNC sent */
@@ -184,6 +223,10 @@ struct world {
     size_t var_count, var_cap;
     struct sent *sent;
     size_t sent_count, sent_cap;
+    struct page_sent *pages;
+    size_t page_count, page_cap;
+    struct page_row *page_rows;
+    size_t page_row_count, page_row_cap;
     struct grant *grants;
     size_t grant_count, grant_cap;
     const char **events; /* lines, oldest first */

@@ -9,6 +9,8 @@
  *     start at the cursor or at a RESET's head;
  *   - what an event points at lies in the engine's memory, not in the bytes
  *     that were fed, which are gone;
+ *   - rows of pages come only when asked for, in the range and order asked
+ *     for, and every page that was taken ends once;
  *   - the cursor moves only by stored(), and backwards only by a RESET;
  *   - the client's bytes are frames that the codec accepts, in an order that
  *     the server's table allows; no ACK names what is not stored;
@@ -58,6 +60,11 @@ struct world {
     bool eager;       /* the transport takes all bytes before it brings any */
     uint64_t next_id;
 
+    struct fuzz_asked asked;
+    bool page;          /* asked for, its end not told */
+    uint32_t page_rows; /* told of it */
+    uint64_t page_last; /* msg_id of the last one */
+
     uint8_t heard[2 * BUFFER]; /* client bytes without a whole frame */
     size_t heard_len;
     bool login_heard, sync_heard, logout_heard, granted, synced;
@@ -98,6 +105,28 @@ static void check_entry(struct world *w, const struct roam_entry_event *e)
     CHECK(e->kind != ROAM_KIND_NOOP || (e->msg_id == 0 && e->body.len == 0));
 }
 
+static void check_row(struct world *w, uint64_t ref,
+                      const struct roam_entry_event *row)
+{
+    CHECK(w->page && ref == w->asked.ref);
+    CHECK(++w->page_rows <= w->asked.max_rows);
+    CHECK(row->version == 0 && row->prev_version == 0);
+    CHECK(row->kind == ROAM_KIND_MESSAGE && row->msg_id != 0);
+    if (w->asked.history) {
+        CHECK(row->msg_id > w->asked.after && row->msg_id > w->page_last);
+        CHECK(w->asked.before == 0 || row->msg_id < w->asked.before);
+        CHECK(row->conversation.len == 3);
+    } else {
+        CHECK(w->page_last == 0 || row->msg_id <= w->page_last);
+        CHECK(w->asked.before == 0 || row->msg_id <= w->asked.before);
+    }
+    w->page_last = row->msg_id;
+    check_slice(w, row->conversation);
+    check_slice(w, row->sender);
+    check_slice(w, row->content_type);
+    check_slice(w, row->body);
+}
+
 static void check_event(struct world *w, const struct roam_event *e)
 {
     CHECK(!w->closed_told);
@@ -113,7 +142,22 @@ static void check_event(struct world *w, const struct roam_event *e)
     case ROAM_EVENT_SYNCED:
         CHECK(e->u.synced.version == w->chain);
         break;
+    case ROAM_EVENT_PAGE_ROW:
+        check_row(w, e->u.page_row.ref, &e->u.page_row.row);
+        break;
+    case ROAM_EVENT_PAGE_END:
+        CHECK(w->page && e->u.page_end.ref == w->asked.ref);
+        CHECK(e->u.page_end.rows == w->page_rows);
+        CHECK(!e->u.page_end.more || w->page_rows > 0);
+        w->page = false;
+        break;
+    case ROAM_EVENT_PAGE_FAILED:
+        CHECK(w->page && e->u.page_failed.ref == w->asked.ref);
+        CHECK(w->page_rows == 0);
+        w->page = false;
+        break;
     case ROAM_EVENT_CLOSE:
+        CHECK(!w->page);
         CHECK(e->u.close.status <= 0);
         CHECK(e->u.close.status != ROAM_STATUS_BAD_STATE);
         CHECK(e->u.close.reconnect_at_ms <= w->now_ms + UINT32_MAX);
@@ -289,8 +333,8 @@ static void feed(struct world *w, const uint8_t *bytes, size_t len)
 static void say(struct world *w, struct fuzz_input *in, enum fuzz_frame what)
 {
     static uint8_t frame[2 * BUFFER];
-    size_t n =
-        fuzz_server_frame(what, in, w->chain, w->cursor, frame, sizeof frame);
+    size_t n = fuzz_server_frame(what, in, w->chain, w->cursor, &w->asked,
+                                 frame, sizeof frame);
     /* One frame a call: then feed() sees every change of the state. */
     feed(w, frame, n);
 }
@@ -358,6 +402,33 @@ static void send_something(struct world *w, struct fuzz_input *in)
     struct roam_bytes text_body = {body, how};
     (void)roam_client_send(&w->client, 1u + (w->next_id++ & 63), to, type,
                            text_body, w->now_ms);
+}
+
+static void ask_for_a_page(struct world *w, struct fuzz_input *in)
+{
+    struct fuzz_asked asked;
+    uint8_t how = fuzz_take(in);
+    struct roam_bytes bob = {(const uint8_t *)"bob", 3};
+    struct roam_bytes nobody = {NULL, 0};
+    asked.history = (how & 1) != 0;
+    asked.ref = 1u + (how & 62);
+    asked.before = (how & 64) != 0 ? 16u + fuzz_take(in) : 0;
+    asked.after = asked.history && (how & 128) != 0 ? fuzz_take(in) : 0;
+    asked.max_rows = 1u + fuzz_take(in) % ROWS;
+    enum roam_status status =
+        asked.history
+            ? roam_client_history(&w->client, asked.ref, bob, asked.before,
+                                  asked.after, asked.max_rows, w->now_ms)
+            : roam_client_conversations(&w->client, asked.ref, asked.before,
+                                        asked.before != 0 ? bob : nobody,
+                                        asked.max_rows, w->now_ms);
+    CHECK(status != ROAM_STATUS_OK || !w->page);
+    if (status == ROAM_STATUS_OK) {
+        w->asked = asked;
+        w->page = true;
+        w->page_rows = 0;
+        w->page_last = 0;
+    }
 }
 
 static void pass(struct world *w, uint32_t ms)
@@ -429,6 +500,10 @@ static void step(struct world *w, struct fuzz_input *in)
             (void)roam_client_logout(&w->client, w->now_ms);
         } else if (op >= 160) {
             roam_client_close(&w->client, w->now_ms);
+        } else if (op >= 80) {
+            say(w, in, FUZZ_PAGE);
+        } else {
+            ask_for_a_page(w, in);
         }
         break;
     }

@@ -10,8 +10,8 @@
  * so.
  *
  * The judge aborts when the server's output is not well-formed, breaks the
- * chain, exceeds the window, goes on after KICK, or answers more SENDs than
- * there were. */
+ * chain, exceeds the window, goes on after KICK, answers more commands than
+ * there were, or tells an `as_of` below what it told before. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,8 +33,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define MAX_UNACKED 9
 #define SMALL_WINDOW 4
 #define OUTPUT_MAX 1500
-/* What does not wait for room: answers to SENDs, KICK, one of the others. */
-#define OUTPUT_EXTRA 1000
+/* What does not wait for room: answers to SENDs, KICK, one of the others; and
+ * a page, which is half the bound at most. */
+#define OUTPUT_EXTRA (1000 + OUTPUT_MAX / 2)
 
 #define JUDGE(claim)                                                           \
     do {                                                                       \
@@ -60,6 +61,8 @@ enum op {
     OP_TRIM,
     OP_REFUSE, /* an allocation fails soon */
     OP_DRAIN,
+    OP_HISTORY,
+    OP_CONVERSATIONS,
     OP_COUNT
 };
 
@@ -72,7 +75,7 @@ struct conn {
     bool syncing; /* cursor is not known: the next entry tells it */
     bool kicked;
     bool acks_unknown; /* raw bytes may have been an ACK or a SYNC */
-    uint64_t sends, answers;
+    uint64_t commands, answers;
 };
 
 struct world {
@@ -136,6 +139,23 @@ static void judge_batch(struct conn *c, const struct roam_message *m)
                   m->u.batch.count);
 }
 
+static void judge_page(struct conn *c, const struct roam_message *m)
+{
+    static uint8_t buf[1u << 20];
+    struct roam_unpack unpack;
+    c->answers++;
+    JUDGE(c->acks_unknown || c->answers <= c->commands);
+    JUDGE(roam_unpack_open_page(&unpack, m, ROAM_PAGE_ROWS_MAX, ~0u, buf,
+                                sizeof buf) == ROAM_BATCH_OK);
+    if (m->type == ROAM_CONVERSATION_PAGE) {
+        JUDGE(m->u.conversation_page.as_of >= c->cursor); /* [HIST-9] */
+        JUDGE(m->u.conversation_page.count > 0 || !m->u.conversation_page.more);
+    } else {
+        JUDGE(m->u.history_page.count > 0 ||
+              !m->u.history_page.more); /* [HIST-4] */
+    }
+}
+
 static void judge_frame(struct conn *c, uint8_t type, struct roam_slice p)
 {
     struct roam_message m;
@@ -161,7 +181,11 @@ static void judge_frame(struct conn *c, uint8_t type, struct roam_slice p)
     case ROAM_SEND_OK:
     case ROAM_ERROR:
         c->answers++;
-        JUDGE(c->acks_unknown || c->answers <= c->sends); /* [SEND-2] */
+        JUDGE(c->acks_unknown || c->answers <= c->commands); /* [SEND-2] */
+        break;
+    case ROAM_HISTORY_PAGE:
+    case ROAM_CONVERSATION_PAGE:
+        judge_page(c, &m);
         break;
     default:
         break;
@@ -350,7 +374,50 @@ static void put_send(struct world *w, struct conn *c)
     m.u.send.kind = (roam_v1_Kind)(what == 255);
     m.body.data = zeros;
     m.body.len = 2u * (what >> 2) + next_byte(w);
-    c->sends++;
+    c->commands++;
+    put(w, c, &m);
+}
+
+/* A msg_id of the world: of its first millisecond and above. */
+static uint64_t some_id(uint8_t byte)
+{
+    uint64_t ms = START_WALL_MS - ROAM_EPOCH_UNIX_MS + (byte >> 4) * 50u;
+    return byte == 0 ? 0 : (ms << ROAM_MSG_ID_TIME_SHIFT) + (byte & 15u);
+}
+
+static void put_history(struct world *w, struct conn *c)
+{
+    static const char *const of[] = {"alice", "bob", "nobody", "bob"};
+    struct roam_message m;
+    roam_message_init(&m, ROAM_HISTORY);
+    uint8_t what = next_byte(w);
+    m.u.history.ref = 1u + what;
+    snprintf(m.u.history.conversation, sizeof m.u.history.conversation, "%s",
+             of[what & 3]);
+    m.u.history.max_rows = 1u + (what >> 3);
+    m.u.history.codecs = what >> 1 & 2u;
+    m.u.history.max_inflated = ROAM_INFLATED_MIN;
+    m.u.history.before = some_id(next_byte(w));
+    m.u.history.after = some_id(next_byte(w));
+    c->commands++;
+    put(w, c, &m);
+}
+
+static void put_conversations(struct world *w, struct conn *c)
+{
+    struct roam_message m;
+    roam_message_init(&m, ROAM_CONVERSATIONS);
+    uint8_t what = next_byte(w);
+    m.u.conversations.ref = 1u + what;
+    m.u.conversations.max_rows = 1u + (what >> 2);
+    m.u.conversations.max_inflated = ROAM_INFLATED_MIN;
+    m.u.conversations.before = some_id(next_byte(w));
+    if (m.u.conversations.before != 0) {
+        snprintf(m.u.conversations.conversation,
+                 sizeof m.u.conversations.conversation, "%s",
+                 (what & 1) != 0 ? "bob" : "alice");
+    }
+    c->commands++;
     put(w, c, &m);
 }
 
@@ -402,6 +469,12 @@ static void on_connection(struct world *w, struct conn *c, enum op op)
         break;
     case OP_LOGOUT:
         put_small(w, c, ROAM_LOGOUT);
+        break;
+    case OP_HISTORY:
+        put_history(w, c);
+        break;
+    case OP_CONVERSATIONS:
+        put_conversations(w, c);
         break;
     case OP_TAKE:
         take(w, c, 1u + 8u * next_byte(w));

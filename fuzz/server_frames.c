@@ -13,6 +13,7 @@ enum {
 /* Where the client's timeline is. */
 struct around {
     uint64_t chain, cursor;
+    const struct fuzz_asked *asked;
 };
 
 uint8_t fuzz_take(struct fuzz_input *in)
@@ -107,10 +108,18 @@ static void push(struct fuzz_input *in, const struct around *a,
     m->body = e.body;
 }
 
+static struct roam_packer *packer(void)
+{
+    static struct roam_packer *one; /* for all runs */
+    if (one == NULL) {
+        one = roam_packer_new();
+    }
+    return one;
+}
+
 static void batch(struct fuzz_input *in, const struct around *a,
                   struct roam_message *m)
 {
-    static struct roam_packer *packer; /* one for all runs */
     struct roam_entry rows[ROWS];
     uint8_t how = fuzz_take(in);
     size_t count = 1u + how % ROWS;
@@ -125,11 +134,8 @@ static void batch(struct fuzz_input *in, const struct around *a,
     struct roam_pack_limits limits = {FUZZ_FRAME_BYTES / 2,
                                       FUZZ_FRAME_BYTES / 2,
                                       (how & 0x40) != 0 ? 2u : 0u};
-    if (packer == NULL) {
-        packer = roam_packer_new();
-    }
-    if (packer == NULL ||
-        roam_batch_pack(packer, rows, count, &limits, m) == 0) {
+    struct roam_packer *p = packer();
+    if (p == NULL || roam_batch_pack(p, rows, count, &limits, m) == 0) {
         roam_message_init(m, ROAM_PONG); /* out of memory: say nothing */
         return;
     }
@@ -180,14 +186,67 @@ static void other(struct fuzz_input *in, const struct around *a,
     }
 }
 
+/* Rows in the range asked for, if it is wide enough; a lie otherwise. */
+static size_t page_rows(struct fuzz_input *in, const struct fuzz_asked *asked,
+                        struct roam_entry rows[ROWS])
+{
+    size_t count = fuzz_take(in) % (ROWS + 1);
+    uint64_t id = asked->history ? asked->after : asked->before;
+    if (!asked->history && id == 0) {
+        id = 1u << 20;
+    }
+    count =
+        count > asked->max_rows && fuzz_take(in) != 1 ? asked->max_rows : count;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t by = 1 + fuzz_take(in) % 3;
+        id = asked->history ? id + by : id > by ? id - by : 1;
+        memset(&rows[i], 0, sizeof rows[i]);
+        rows[i].msg_id = id;
+        rows[i].conversation = text("bob");
+        rows[i].sender = text((by & 1) != 0 ? "bob" : "alice");
+        rows[i].body = text(&"a body of some length"[i & 15]);
+    }
+    return count;
+}
+
+static void page(struct fuzz_input *in, const struct around *a,
+                 struct roam_message *m)
+{
+    struct roam_entry rows[ROWS];
+    const struct fuzz_asked *asked = a->asked;
+    uint8_t how = fuzz_take(in);
+    bool history = asked->history != (how == 1);
+    size_t count = page_rows(in, asked, rows);
+    struct roam_pack_limits limits = {FUZZ_FRAME_BYTES / 2,
+                                      FUZZ_FRAME_BYTES / 2,
+                                      (how & 0x40) != 0 ? 2u : 0u};
+    struct roam_packer *p = packer();
+    roam_message_init(m, history ? ROAM_HISTORY_PAGE : ROAM_CONVERSATION_PAGE);
+    if (p == NULL || roam_page_pack(p, rows, count, &limits, m) == SIZE_MAX) {
+        roam_message_init(m, ROAM_PONG); /* out of memory: say nothing */
+        return;
+    }
+    uint64_t ref = asked->ref + (how == 2);
+    if (history) {
+        m->u.history_page.ref = ref;
+        m->u.history_page.more = (how & 0x10) != 0;
+        m->u.history_page.count += how == 3;
+    } else {
+        m->u.conversation_page.ref = ref;
+        m->u.conversation_page.more = (how & 0x10) != 0;
+        m->u.conversation_page.inflated_size += how == 3;
+    }
+}
+
 size_t fuzz_server_frame(enum fuzz_frame what, struct fuzz_input *in,
-                         uint64_t chain, uint64_t cursor, uint8_t *out,
+                         uint64_t chain, uint64_t cursor,
+                         const struct fuzz_asked *asked, uint8_t *out,
                          size_t cap)
 {
     static void (*const makers[])(struct fuzz_input *, const struct around *,
                                   struct roam_message *) = {
-        login_ok, sync_ok, push, batch, answer, other};
-    struct around a = {chain, cursor};
+        login_ok, sync_ok, push, batch, answer, other, page};
+    struct around a = {chain, cursor, asked};
     struct roam_message m;
     makers[what](in, &a, &m);
     return roam_message_encode(&m, out, cap);

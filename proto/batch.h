@@ -61,6 +61,18 @@ size_t roam_batch_pack(struct roam_packer *p, const struct roam_entry *entries,
                        size_t count, const struct roam_pack_limits *limits,
                        struct roam_message *m);
 
+/* The same for a page of history: rows without versions, in the order given;
+ * count may be 0.
+ *
+ * m  a HISTORY_PAGE or CONVERSATION_PAGE whose ref and as_of are set, and more
+ *    now or later; count, codec, inflated_size and body become set.
+ *
+ * Returns how many rows were packed, at least 1 of them unless count is 0;
+ * SIZE_MAX when out of memory. */
+size_t roam_page_pack(struct roam_packer *p, const struct roam_entry *rows,
+                      size_t count, const struct roam_pack_limits *limits,
+                      struct roam_message *m);
+
 /* -------------------------------------------------------------- unpacking */
 
 struct roam_column {
@@ -74,24 +86,37 @@ enum roam_batch_error {
     ROAM_BATCH_CODEC,   /* codec not offered */
     ROAM_BATCH_SIZE,    /* inflated_size above the limit, or not what came */
     ROAM_BATCH_INFLATE, /* broken deflate stream, or bytes after its end */
-    ROAM_BATCH_COLUMNS, /* not a Columns message, field order, duplicates */
-    ROAM_BATCH_COUNT,   /* a column's length differs from count */
+    ROAM_BATCH_COLUMNS, /* not a Columns message, field order, duplicates;
+                           versions in a page */
+    ROAM_BATCH_COUNT,   /* a column's length differs from count; more rows in
+                           a page than were asked for */
     ROAM_BATCH_TABLE,   /* an index past its table, a bad table entry, or
                            more of them than rows or ROAM_BATCH_TABLE_MAX */
     ROAM_BATCH_BODIES,  /* body lengths do not add up */
     ROAM_BATCH_CHAIN,   /* versions do not lead from prev to last */
-    ROAM_BATCH_ROW      /* a row breaks the rules of its kind */
+    ROAM_BATCH_ROW      /* a row breaks the rules of its kind, or the order
+                           of a page */
 };
 
-/* The state of one batch being read; the caller's memory. */
+/* What leads from row to row: versions in a batch, message ids in a page. */
+enum roam_row_order {
+    ROAM_ROWS_CHAIN,  /* BATCH */
+    ROAM_ROWS_RISING, /* HISTORY_PAGE */
+    ROAM_ROWS_FALLING /* CONVERSATION_PAGE */
+};
+
+/* The state of one batch or page being read; the caller's memory. */
 struct roam_unpack {
+    enum roam_row_order order;
     struct roam_slice conversations, senders, content_types; /* tables */
     struct roam_column version_gap, time_delta, id_rest, conversation, sender,
         kind, content_type, body_length, own_row, own_id, cut_row, cut_size;
     struct roam_slice bodies;
     uint64_t version; /* of the last row read */
     uint64_t last_version;
-    uint64_t time_ms; /* of the last message row */
+    uint64_t msg_id;                     /* of the last row read; pages only */
+    struct roam_slice last_conversation; /* likewise */
+    uint64_t time_ms;                    /* of the last message row */
     uint32_t row, count;
     uint32_t next_own, next_cut; /* row index, or UINT32_MAX */
     size_t body_at;
@@ -108,6 +133,16 @@ enum roam_batch_error roam_unpack_open(struct roam_unpack *u,
                                        const struct roam_message *m,
                                        uint32_t codecs, uint8_t *buf,
                                        size_t cap);
+
+/* The same for a HISTORY_PAGE or CONVERSATION_PAGE; roam_unpack_next() gives
+ * its rows with version and prev_version 0, none of them a NOOP. Those of a
+ * HISTORY_PAGE rise strictly by msg_id; those of a CONVERSATION_PAGE fall by
+ * msg_id and, where it is the same, strictly by the conversation's bytes.
+ * max_rows: what was asked for. */
+enum roam_batch_error roam_unpack_open_page(struct roam_unpack *u,
+                                            const struct roam_message *m,
+                                            uint32_t max_rows, uint32_t codecs,
+                                            uint8_t *buf, size_t cap);
 
 /* The next row; false after the last. The slices point into buf or into the
  * frame and live as long as these. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Packing a batch: entries become rows of numbers, texts become indices into
- * tables, and a row's numbers go to one column each. Server only: C11, heap,
- * and the only file that knows zlib.
+/* Packing a batch or page: entries become rows of numbers, texts become indices
+ * into tables, and a row's numbers go to one column each. Server only: C11,
+ * heap, and the only file that knows zlib.
  *
  * An *extent* is what the first n rows come to in bytes. It is exact, so the
  * number of rows that fit uncompressed is found while the rows are made, and
@@ -67,6 +67,8 @@ struct buffer {
 };
 
 struct roam_packer {
+    bool page;         /* what is packed: a page, or a BATCH */
+    size_t page_bytes; /* of a page's own fields in the payload */
     z_stream deflate;
     struct row *rows;
     size_t row_cap;
@@ -262,7 +264,7 @@ static bool make_row(struct roam_packer *p, const struct roam_entry *e,
                      uint64_t prev_version, uint64_t *time_ms, struct row *row)
 {
     memset(row, 0, sizeof *row);
-    row->value[GAP] = e->version - prev_version - 1;
+    row->value[GAP] = p->page ? 0 : e->version - prev_version - 1;
     row->value[KIND] = e->kind;
     if (e->kind == roam_v1_Kind_NOOP) {
         return true;
@@ -417,29 +419,43 @@ static bool write_columns(struct roam_packer *p,
 
 /* ---------------------------------------------------------------- fitting */
 
-/* The BATCH of the first `count` entries with a payload of `len` bytes. */
-static void make_batch(struct roam_packer *p, const struct roam_entry *entries,
-                       size_t count, roam_v1_Codec codec, size_t len,
-                       struct roam_message *m)
+/* What was packed: `count` rows, in p->columns or p->packed. */
+struct outcome {
+    size_t count; /* 0: no memory */
+    roam_v1_Codec codec;
+    struct roam_slice payload;
+};
+
+static struct outcome outcome_of(const struct roam_packer *p, size_t count,
+                                 roam_v1_Codec codec, size_t len)
 {
-    roam_message_init(m, ROAM_BATCH);
-    m->u.batch.prev_version = entries[0].prev_version;
-    m->u.batch.last_version = entries[count - 1].version;
-    m->u.batch.count = (uint32_t)count;
-    m->u.batch.codec = codec;
-    m->u.batch.inflated_size = (uint32_t)p->rows[count - 1].columns_size;
-    m->body.data =
-        codec == roam_v1_Codec_CODEC_NONE ? p->columns.data : p->packed.data;
-    m->body.len = len;
+    struct outcome outcome = {count, codec, {p->columns.data, len}};
+    if (codec != roam_v1_Codec_CODEC_NONE) {
+        outcome.payload.data = p->packed.data;
+    }
+    return outcome;
 }
 
-/* Payload bytes of a BATCH frame. */
-static size_t batch_size(const struct roam_entry *entries, size_t count,
-                         roam_v1_Codec codec, size_t columns, size_t len)
+/* Bytes of the fields of a BATCH that a page has not, or the other way
+ * round. */
+static size_t own_fields(const struct roam_packer *p,
+                         const struct roam_entry *entries, size_t count)
 {
+    if (p->page) {
+        return p->page_bytes;
+    }
     uint64_t prev = entries[0].prev_version;
     return (prev == 0 ? 0 : 1 + varint_size(prev)) + 1 +
-           varint_size(entries[count - 1].version) + 1 + varint_size(count) +
+           varint_size(entries[count - 1].version);
+}
+
+/* Bytes of the frame's payload. The fields that BATCH and the pages share
+ * have the same numbers in all of them. */
+static size_t frame_size(const struct roam_packer *p,
+                         const struct roam_entry *entries, size_t count,
+                         roam_v1_Codec codec, size_t columns, size_t len)
+{
+    return own_fields(p, entries, count) + 1 + varint_size(count) +
            (codec == roam_v1_Codec_CODEC_NONE ? 0 : 2) + 1 +
            varint_size(columns) + field_size(roam_v1_Batch_payload_tag, len);
 }
@@ -484,9 +500,10 @@ static size_t make_rows(struct roam_packer *p, const struct roam_entry *entries,
             return i;
         }
         version = entries[i].version;
-        if (*plain == i && batch_size(entries, i + 1, roam_v1_Codec_CODEC_NONE,
-                                      row->columns_size,
-                                      row->columns_size) <= limits->max_frame) {
+        if (*plain == i &&
+            frame_size(p, entries, i + 1, roam_v1_Codec_CODEC_NONE,
+                       row->columns_size,
+                       row->columns_size) <= limits->max_frame) {
             *plain = i + 1;
         }
     }
@@ -547,7 +564,7 @@ static size_t deflate_most(struct roam_packer *p,
         }
         count = next;
         *deflated = deflate_rows(p, entries, count);
-        if (batch_size(entries, count, roam_v1_Codec_CODEC_DEFLATE,
+        if (frame_size(p, entries, count, roam_v1_Codec_CODEC_DEFLATE,
                        p->rows[count - 1].columns_size,
                        *deflated) <= max_frame) {
             best = count;
@@ -561,14 +578,16 @@ static size_t deflate_most(struct roam_packer *p,
     return *deflated == 0 ? 0 : best;
 }
 
-size_t roam_batch_pack(struct roam_packer *p, const struct roam_entry *entries,
-                       size_t count, const struct roam_pack_limits *limits,
-                       struct roam_message *m)
+/* Packs as many of the first entries as fit; at least 1 of them. */
+static struct outcome pack(struct roam_packer *p,
+                           const struct roam_entry *entries, size_t count,
+                           const struct roam_pack_limits *limits)
 {
+    const struct outcome no_memory = {.count = 0};
     size_t plain;
     size_t rows = make_rows(p, entries, count, limits, &plain);
     if (rows == 0) {
-        return 0;
+        return no_memory;
     }
     assert(plain != 0); /* an entry within roam_body_limit() fits alone */
     if ((limits->codecs & 1u << roam_v1_Codec_CODEC_DEFLATE) != 0) {
@@ -576,19 +595,72 @@ size_t roam_batch_pack(struct roam_packer *p, const struct roam_entry *entries,
         size_t most =
             deflate_most(p, entries, plain, rows, limits->max_frame, &deflated);
         if (most == 0) {
-            return 0;
+            return no_memory;
         }
         /* A codec other than NONE costs the frame two bytes of its own. */
         if (most > plain || deflated + 2 < p->rows[plain - 1].columns_size) {
-            make_batch(p, entries, most, roam_v1_Codec_CODEC_DEFLATE, deflated,
-                       m);
-            return most;
+            return outcome_of(p, most, roam_v1_Codec_CODEC_DEFLATE, deflated);
         }
     }
     if (!write_columns(p, entries, plain)) {
+        return no_memory;
+    }
+    return outcome_of(p, plain, roam_v1_Codec_CODEC_NONE,
+                      p->rows[plain - 1].columns_size);
+}
+
+size_t roam_batch_pack(struct roam_packer *p, const struct roam_entry *entries,
+                       size_t count, const struct roam_pack_limits *limits,
+                       struct roam_message *m)
+{
+    p->page = false;
+    const struct outcome packed = pack(p, entries, count, limits);
+    if (packed.count == 0) {
         return 0;
     }
-    make_batch(p, entries, plain, roam_v1_Codec_CODEC_NONE,
-               p->rows[plain - 1].columns_size, m);
-    return plain;
+    roam_message_init(m, ROAM_BATCH);
+    m->u.batch.prev_version = entries[0].prev_version;
+    m->u.batch.last_version = entries[packed.count - 1].version;
+    m->u.batch.count = (uint32_t)packed.count;
+    m->u.batch.codec = packed.codec;
+    m->u.batch.inflated_size = (uint32_t)p->rows[packed.count - 1].columns_size;
+    m->body = packed.payload;
+    return packed.count;
+}
+
+static void set_page(struct roam_message *m, uint32_t inflated_size,
+                     const struct outcome *packed)
+{
+    m->body = packed->payload;
+    if (m->type == ROAM_HISTORY_PAGE) {
+        m->u.history_page.count = (uint32_t)packed->count;
+        m->u.history_page.codec = packed->codec;
+        m->u.history_page.inflated_size = inflated_size;
+    } else {
+        m->u.conversation_page.count = (uint32_t)packed->count;
+        m->u.conversation_page.codec = packed->codec;
+        m->u.conversation_page.inflated_size = inflated_size;
+    }
+}
+
+size_t roam_page_pack(struct roam_packer *p, const struct roam_entry *rows,
+                      size_t count, const struct roam_pack_limits *limits,
+                      struct roam_message *m)
+{
+    const struct outcome none = {.count = 0};
+    set_page(m, 0, &none);
+    if (count == 0) {
+        return 0;
+    }
+    bool more = m->type == ROAM_HISTORY_PAGE ? m->u.history_page.more
+                                             : m->u.conversation_page.more;
+    p->page = true;
+    p->page_bytes = roam_message_size(m) - ROAM_FRAME_HEADER_BYTES;
+    p->page_bytes += more ? 0 : 2; /* it may be set yet */
+    const struct outcome packed = pack(p, rows, count, limits);
+    if (packed.count == 0) {
+        return SIZE_MAX;
+    }
+    set_page(m, (uint32_t)p->rows[packed.count - 1].columns_size, &packed);
+    return packed.count;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Unpacking a batch without a heap: the tables and columns are noted as
+/* Unpacking a batch or page without a heap: the tables and columns are noted as
  * slices of the inflated payload, and each row moves one cursor a column.
  *
  * roam_unpack_open() runs through all rows on a copy of the state before it
@@ -125,6 +125,13 @@ static enum roam_batch_error note_entry(struct roam_slice *table,
 
 /* ---------------------------------------------------------------- opening */
 
+/* What BATCH and the pages have in common. */
+struct packed {
+    roam_v1_Codec codec;
+    uint32_t inflated_size;
+    struct roam_slice payload;
+};
+
 static struct roam_column *column_of(struct roam_unpack *u, uint32_t number)
 {
     switch (number) {
@@ -202,7 +209,9 @@ static enum roam_batch_error check_columns(struct roam_unpack *u,
         }
         bool in_table = f.number <= roam_v1_Columns_content_types_tag;
         if (f.type != ROAM__WIRE_BYTES || f.number < last ||
-            (f.number == last && !in_table)) {
+            (f.number == last && !in_table) ||
+            (f.number == roam_v1_Columns_version_gap_tag &&
+             u->order != ROAM_ROWS_CHAIN)) {
             return ROAM_BATCH_COLUMNS;
         }
         entries = f.number == last ? entries : 0;
@@ -222,28 +231,28 @@ static enum roam_batch_error check_columns(struct roam_unpack *u,
 }
 
 /* Where the columns are: in the frame, or inflated into buf. */
-static enum roam_batch_error inflate_columns(const struct roam_message *m,
+static enum roam_batch_error inflate_columns(const struct packed *packed,
                                              uint32_t codecs, uint8_t *buf,
                                              size_t cap,
                                              struct roam_slice *columns)
 {
-    const roam_v1_Batch *batch = &m->u.batch;
-    if (batch->codec != roam_v1_Codec_CODEC_NONE &&
-        (batch->codec != roam_v1_Codec_CODEC_DEFLATE ||
+    if (packed->codec != roam_v1_Codec_CODEC_NONE &&
+        (packed->codec != roam_v1_Codec_CODEC_DEFLATE ||
          (codecs & 1u << roam_v1_Codec_CODEC_DEFLATE) == 0)) {
         return ROAM_BATCH_CODEC;
     }
-    if (batch->inflated_size > cap) {
+    if (packed->inflated_size > cap) {
         return ROAM_BATCH_SIZE;
     }
-    if (batch->codec == roam_v1_Codec_CODEC_NONE) {
-        *columns = m->body;
-        return m->body.len == batch->inflated_size ? ROAM_BATCH_OK
-                                                   : ROAM_BATCH_SIZE;
+    if (packed->codec == roam_v1_Codec_CODEC_NONE) {
+        *columns = packed->payload;
+        return columns->len == packed->inflated_size ? ROAM_BATCH_OK
+                                                     : ROAM_BATCH_SIZE;
     }
     columns->data = buf;
-    columns->len = batch->inflated_size;
-    switch (roam_inflate(m->body.data, m->body.len, buf, columns->len)) {
+    columns->len = packed->inflated_size;
+    switch (roam_inflate(packed->payload.data, packed->payload.len, buf,
+                         columns->len)) {
     case ROAM_INFLATE_OK:
         return ROAM_BATCH_OK;
     case ROAM_INFLATE_SIZE:
@@ -385,6 +394,45 @@ static enum roam_batch_error read_content(struct roam_unpack *u,
     return ROAM_BATCH_OK;
 }
 
+static enum roam_batch_error read_version(struct roam_unpack *u,
+                                          const struct row *row,
+                                          struct roam_entry *e)
+{
+    if (u->version >= u->last_version ||
+        row->version_gap > u->last_version - u->version - 1) {
+        return ROAM_BATCH_CHAIN;
+    }
+    e->prev_version = u->version;
+    e->version = u->version + 1 + row->version_gap;
+    u->version = e->version;
+    return ROAM_BATCH_OK;
+}
+
+static bool text_below(struct roam_slice a, struct roam_slice b)
+{
+    size_t common = a.len < b.len ? a.len : b.len;
+    int order = common == 0 ? 0 : memcmp(a.data, b.data, common);
+    return order != 0 ? order < 0 : a.len < b.len;
+}
+
+/* A row of a page is a message by its id: a NOOP has none, and an id that
+ * stands where it may not would be taken twice or never. */
+static enum roam_batch_error check_order(struct roam_unpack *u,
+                                         const struct roam_entry *e)
+{
+    bool good = e->msg_id != 0;
+    if (u->row != 0 && u->order == ROAM_ROWS_RISING) {
+        good = e->msg_id > u->msg_id;
+    } else if (u->row != 0 && e->msg_id == u->msg_id) {
+        good = good && text_below(e->conversation, u->last_conversation);
+    } else if (u->row != 0) {
+        good = good && e->msg_id < u->msg_id;
+    }
+    u->msg_id = e->msg_id;
+    u->last_conversation = e->conversation;
+    return good ? ROAM_BATCH_OK : ROAM_BATCH_ROW;
+}
+
 static enum roam_batch_error read_entry(struct roam_unpack *u,
                                         struct roam_entry *e)
 {
@@ -394,15 +442,15 @@ static enum roam_batch_error read_entry(struct roam_unpack *u,
     if (error != ROAM_BATCH_OK) {
         return error;
     }
-    if (u->version >= u->last_version ||
-        row.version_gap > u->last_version - u->version - 1) {
-        return ROAM_BATCH_CHAIN;
+    if (u->order == ROAM_ROWS_CHAIN &&
+        (error = read_version(u, &row, e)) != ROAM_BATCH_OK) {
+        return error;
     }
-    e->prev_version = u->version;
-    e->version = u->version + 1 + row.version_gap;
     e->kind = row.kind;
     error = read_content(u, &row, e);
-    u->version = e->version;
+    if (error == ROAM_BATCH_OK && u->order != ROAM_ROWS_CHAIN) {
+        error = check_order(u, e);
+    }
     u->row++;
     return error;
 }
@@ -435,18 +483,17 @@ static enum roam_batch_error check_rows(const struct roam_unpack *u)
     return check_end(&trial);
 }
 
-enum roam_batch_error roam_unpack_open(struct roam_unpack *u,
-                                       const struct roam_message *m,
+/* The rest of both ways to open; of *u, order and what the order needs are
+ * set. */
+static enum roam_batch_error open_rows(struct roam_unpack *u, uint32_t count,
+                                       const struct packed *packed,
                                        uint32_t codecs, uint8_t *buf,
                                        size_t cap)
 {
     struct roam_slice columns;
-    memset(u, 0, sizeof *u);
-    u->version = m->u.batch.prev_version;
-    u->last_version = m->u.batch.last_version;
-    u->count = m->u.batch.count;
     enum roam_batch_error error;
-    if ((error = inflate_columns(m, codecs, buf, cap, &columns)) ||
+    u->count = count;
+    if ((error = inflate_columns(packed, codecs, buf, cap, &columns)) ||
         (error = check_columns(u, columns)) ||
         (error = next_sparse(&u->own_row, &u->own_id, NO_ROW, u->count,
                              &u->next_own)) ||
@@ -456,6 +503,42 @@ enum roam_batch_error roam_unpack_open(struct roam_unpack *u,
         return error;
     }
     return ROAM_BATCH_OK;
+}
+
+enum roam_batch_error roam_unpack_open(struct roam_unpack *u,
+                                       const struct roam_message *m,
+                                       uint32_t codecs, uint8_t *buf,
+                                       size_t cap)
+{
+    const roam_v1_Batch *batch = &m->u.batch;
+    const struct packed packed = {batch->codec, batch->inflated_size, m->body};
+    memset(u, 0, sizeof *u);
+    u->order = ROAM_ROWS_CHAIN;
+    u->version = batch->prev_version;
+    u->last_version = batch->last_version;
+    return open_rows(u, batch->count, &packed, codecs, buf, cap);
+}
+
+enum roam_batch_error roam_unpack_open_page(struct roam_unpack *u,
+                                            const struct roam_message *m,
+                                            uint32_t max_rows, uint32_t codecs,
+                                            uint8_t *buf, size_t cap)
+{
+    struct packed packed = {m->u.history_page.codec,
+                            m->u.history_page.inflated_size, m->body};
+    uint32_t count = m->u.history_page.count;
+    memset(u, 0, sizeof *u);
+    u->order = ROAM_ROWS_RISING;
+    if (m->type == ROAM_CONVERSATION_PAGE) {
+        u->order = ROAM_ROWS_FALLING;
+        packed.codec = m->u.conversation_page.codec;
+        packed.inflated_size = m->u.conversation_page.inflated_size;
+        count = m->u.conversation_page.count;
+    }
+    if (count > max_rows) {
+        return ROAM_BATCH_COUNT;
+    }
+    return open_rows(u, count, &packed, codecs, buf, cap);
 }
 
 bool roam_unpack_next(struct roam_unpack *u, struct roam_entry *e)

@@ -11,11 +11,13 @@
 
 const char *roam_frame_name(uint8_t type)
 {
-    static const char *const from_client[] = {NULL,  "LOGIN", "LOGOUT", "SYNC",
-                                              "ACK", "SEND",  "PING"};
+    static const char *const from_client[] = {
+        NULL,   "LOGIN", "LOGOUT",  "SYNC",         "ACK",
+        "SEND", "PING",  "HISTORY", "CONVERSATIONS"};
     static const char *const from_server[] = {
-        NULL,   "LOGIN_OK", "REFUSED", "KICK", "SYNC_OK",
-        "PUSH", "BATCH",    "SEND_OK", "PONG", "ERROR"};
+        NULL,      "LOGIN_OK", "REFUSED",      "KICK",
+        "SYNC_OK", "PUSH",     "BATCH",        "SEND_OK",
+        "PONG",    "ERROR",    "HISTORY_PAGE", "CONVERSATION_PAGE"};
     size_t index = type & ~ROAM_FRAME_FROM_SERVER;
     if ((type & ROAM_FRAME_FROM_SERVER) != 0) {
         return index < sizeof from_server / sizeof from_server[0]

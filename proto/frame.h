@@ -28,6 +28,8 @@ enum roam_frame_type {
     ROAM_ACK = 0x04,
     ROAM_SEND = 0x05,
     ROAM_PING = 0x06,
+    ROAM_HISTORY = 0x07,
+    ROAM_CONVERSATIONS = 0x08,
     ROAM_LOGIN_OK = 0x41,
     ROAM_REFUSED = 0x42,
     ROAM_KICK = 0x43,
@@ -36,7 +38,9 @@ enum roam_frame_type {
     ROAM_BATCH = 0x46,
     ROAM_SEND_OK = 0x47,
     ROAM_PONG = 0x48,
-    ROAM_ERROR = 0x49
+    ROAM_ERROR = 0x49,
+    ROAM_HISTORY_PAGE = 0x4a,
+    ROAM_CONVERSATION_PAGE = 0x4b
 };
 #define ROAM_FRAME_IGNORABLE 0x80u
 #define ROAM_FRAME_FROM_SERVER 0x40u
@@ -45,8 +49,8 @@ enum roam_frame_type {
 const char *roam_frame_name(uint8_t type);
 
 /* One decoded message. The bytes field of SEND and PUSH (body) and of BATCH
- * (payload) is `body`; the nanopb callback field of these is never used by
- * callers. */
+ * and the pages (payload) is `body`; the nanopb callback field of these is
+ * never used by callers. */
 struct roam_message {
     uint8_t type; /* enum roam_frame_type */
     union {
@@ -56,6 +60,8 @@ struct roam_message {
         roam_v1_Ack ack;
         roam_v1_Send send;
         roam_v1_Ping ping;
+        roam_v1_History history;
+        roam_v1_Conversations conversations;
         roam_v1_LoginOk login_ok;
         roam_v1_Refused refused;
         roam_v1_Kick kick;
@@ -65,6 +71,8 @@ struct roam_message {
         roam_v1_SendOk send_ok;
         roam_v1_Pong pong;
         roam_v1_Error error;
+        roam_v1_HistoryPage history_page;
+        roam_v1_ConversationPage conversation_page;
     } u;
     struct roam_slice body;
 };

@@ -10,8 +10,8 @@
  * Of several faults in one payload, MALFORMED is reported before
  * INVALID_UTF8, and that before FIELD_RANGE.
  *
- * In the three messages with a body, the body is the field with the highest
- * number; it is written behind what nanopb wrote, without a copy. */
+ * A body (or payload) is written behind what nanopb wrote, without a copy, be
+ * its number the highest or not: fields may come in any order. */
 #include <string.h>
 
 #include <pb_decode.h>
@@ -46,6 +46,8 @@ static const struct message_form *form_of(uint8_t type)
         {ROAM_ACK, 0, &roam_v1_Ack_msg},
         {ROAM_SEND, roam_v1_Send_body_tag, &roam_v1_Send_msg},
         {ROAM_PING, 0, &roam_v1_Ping_msg},
+        {ROAM_HISTORY, 0, &roam_v1_History_msg},
+        {ROAM_CONVERSATIONS, 0, &roam_v1_Conversations_msg},
         {ROAM_LOGIN_OK, 0, &roam_v1_LoginOk_msg},
         {ROAM_REFUSED, 0, &roam_v1_Refused_msg},
         {ROAM_KICK, 0, &roam_v1_Kick_msg},
@@ -55,6 +57,10 @@ static const struct message_form *form_of(uint8_t type)
         {ROAM_SEND_OK, 0, &roam_v1_SendOk_msg},
         {ROAM_PONG, 0, &roam_v1_Pong_msg},
         {ROAM_ERROR, 0, &roam_v1_Error_msg},
+        {ROAM_HISTORY_PAGE, roam_v1_HistoryPage_payload_tag,
+         &roam_v1_HistoryPage_msg},
+        {ROAM_CONVERSATION_PAGE, roam_v1_ConversationPage_payload_tag,
+         &roam_v1_ConversationPage_msg},
     };
     for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
         if (forms[i].type == type) {
@@ -227,6 +233,14 @@ static bool sync_ok_is_good(const roam_v1_SyncOk *ok)
            (ok->max_unacked == 0 || ok->max_unacked >= ROAM_UNACKED_MIN);
 }
 
+/* A page without rows has no columns, and one with rows has some. */
+static bool page_is_good(uint32_t count, uint32_t inflated_size,
+                         size_t payload_len)
+{
+    return (count == 0) == (inflated_size == 0) &&
+           (count == 0) == (payload_len == 0);
+}
+
 static bool fields_agree(const struct roam_message *m)
 {
     switch (m->type) {
@@ -236,6 +250,15 @@ static bool fields_agree(const struct roam_message *m)
         return push_is_good(&m->u.push, m->body.len);
     case ROAM_BATCH:
         return m->u.batch.prev_version < m->u.batch.last_version;
+    case ROAM_CONVERSATIONS:
+        return (m->u.conversations.before == 0) ==
+               (m->u.conversations.conversation[0] == '\0');
+    case ROAM_HISTORY_PAGE:
+        return page_is_good(m->u.history_page.count,
+                            m->u.history_page.inflated_size, m->body.len);
+    case ROAM_CONVERSATION_PAGE:
+        return page_is_good(m->u.conversation_page.count,
+                            m->u.conversation_page.inflated_size, m->body.len);
     default:
         return true;
     }

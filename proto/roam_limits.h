@@ -34,6 +34,8 @@
 /* Entries of a batch's table: a client without a heap looks them up by
  * walking, so this bounds its work for a row. */
 #define ROAM_BATCH_TABLE_MAX 1024u
+/* Rows of a page of history: a screen or two, and a bound on one answer. */
+#define ROAM_PAGE_ROWS_MAX 1000u
 /* A shorter heartbeat would cost more than it tells. */
 #define ROAM_HEARTBEAT_MIN_MS 1000u
 

@@ -197,6 +197,65 @@ void rig_say_batch(struct rig *r, uint64_t prev, size_t count, bool deflate)
     rig_say(r, &m);
 }
 
+void rig_page(struct roam_message *m, uint8_t type, uint64_t ref,
+              uint64_t first, size_t count, bool more, bool deflate)
+{
+    static uint8_t payload[32768];
+    static char texts[512][2][8];
+    static struct roam_entry rows[512];
+    bool history = type == ROAM_HISTORY_PAGE;
+    assert_true(count <= 512);
+    memset(rows, 0, sizeof rows);
+    for (size_t i = 0; i < count; i++) {
+        char *name = texts[i][0], *body = texts[i][1];
+        snprintf(body, 8, "%u", (unsigned)i + 1);
+        snprintf(name, 8, "bob%s", history || i == 0 ? "" : body);
+        rows[i].msg_id = history ? first + i : first - i;
+        rows[i].conversation.data = (const uint8_t *)name;
+        rows[i].conversation.len = strlen(name);
+        rows[i].sender = rows[i].conversation;
+        rows[i].body.data = (const uint8_t *)body;
+        rows[i].body.len = strlen(body);
+    }
+    struct roam_pack_limits limits = {
+        ROAM_FRAME_MAX, ROAM_INFLATED_MAX,
+        deflate ? 1u << roam_v1_Codec_CODEC_DEFLATE : 0};
+    struct roam_packer *packer = roam_packer_new();
+    assert_non_null(packer);
+    roam_message_init(m, type);
+    assert_int_equal(roam_page_pack(packer, rows, count, &limits, m), count);
+    assert_true(m->body.len <= sizeof payload);
+    if (m->body.len > 0) {
+        memcpy(payload, m->body.data, m->body.len);
+        m->body.data = payload;
+    }
+    roam_packer_free(packer);
+    if (history) {
+        m->u.history_page.ref = ref;
+        m->u.history_page.more = more;
+    } else {
+        m->u.conversation_page.ref = ref;
+        m->u.conversation_page.more = more;
+        m->u.conversation_page.as_of = 77;
+    }
+}
+
+void rig_say_page(struct rig *r, uint8_t type, uint64_t ref, uint64_t first,
+                  size_t count, bool more)
+{
+    struct roam_message m;
+    rig_page(&m, type, ref, first, count, more, false);
+    rig_say(r, &m);
+}
+
+void rig_ask(struct rig *r, uint64_t ref, uint64_t before, uint64_t after)
+{
+    const struct roam_bytes bob = {(const uint8_t *)"bob", 3};
+    assert_int_equal(
+        roam_client_history(&r->client, ref, bob, before, after, 10, r->now_ms),
+        ROAM_STATUS_OK);
+}
+
 void rig_say_send_ok(struct rig *r, uint64_t client_msg_id, bool duplicate)
 {
     struct roam_message m;
@@ -294,6 +353,24 @@ static void log_event(struct rig *r, const struct roam_event *e)
         LOG_EVENT(r, "SEND_FAILED %" PRIu64 " %" PRIu32,
                   e->u.send_failed.client_msg_id, e->u.send_failed.code);
         break;
+    case ROAM_EVENT_PAGE_ROW:
+        assert_true(e->u.page_row.row.version == 0);
+        assert_true(e->u.page_row.row.prev_version == 0);
+        LOG_EVENT(r, "ROW %" PRIu64 " %" PRIu64 " %.*s:%.*s", e->u.page_row.ref,
+                  e->u.page_row.row.msg_id,
+                  (int)e->u.page_row.row.conversation.len,
+                  (const char *)e->u.page_row.row.conversation.data,
+                  (int)e->u.page_row.row.body.len,
+                  (const char *)e->u.page_row.row.body.data);
+        break;
+    case ROAM_EVENT_PAGE_END:
+        LOG_EVENT(r, "END %" PRIu64 " rows %" PRIu32 "%s", e->u.page_end.ref,
+                  e->u.page_end.rows, e->u.page_end.more ? " more" : "");
+        break;
+    case ROAM_EVENT_PAGE_FAILED:
+        LOG_EVENT(r, "PAGE_FAILED %" PRIu64 " %" PRIu32, e->u.page_failed.ref,
+                  e->u.page_failed.code);
+        break;
     case ROAM_EVENT_KICKED:
         LOG_EVENT(r, "KICKED %d", (int)e->u.kicked.reason);
         break;
@@ -350,6 +427,21 @@ static void log_frame(struct rig *r, const struct roam_message *m)
     case ROAM_SEND:
         LOG_FRAME(r, "SEND %" PRIu64 " %.*s", m->u.send.client_msg_id,
                   (int)m->body.len, (const char *)m->body.data);
+        break;
+    case ROAM_HISTORY:
+        LOG_FRAME(
+            r,
+            "HISTORY %" PRIu64 " %s %" PRIu64 "..%" PRIu64 " max %" PRIu32 "%s",
+            m->u.history.ref, m->u.history.conversation, m->u.history.after,
+            m->u.history.before, m->u.history.max_rows,
+            m->u.history.codecs == 0 ? " plain" : "");
+        break;
+    case ROAM_CONVERSATIONS:
+        LOG_FRAME(r,
+                  "CONVERSATIONS %" PRIu64 " %s %" PRIu64 " max %" PRIu32 "%s",
+                  m->u.conversations.ref, m->u.conversations.conversation,
+                  m->u.conversations.before, m->u.conversations.max_rows,
+                  m->u.conversations.codecs == 0 ? " plain" : "");
         break;
     default:
         LOG_FRAME(r, "%s", roam_frame_name(m->type));

@@ -7,7 +7,8 @@
  * frame, in `events` and `frames`, so that a test compares strings:
  *
  *   events  "LOGGED_IN 7", "ENTRY 3<2 bob:hi", "SYNCED 3", "CLOSE OK back"
- *   frames  "LOGIN 1", "SYNC 0", "ACK 3", "SEND 5 hello", "PING"
+ *   frames  "LOGIN 1", "SYNC 0", "ACK 3", "SEND 5 hello", "PING",
+ *           "HISTORY 7 bob 0..9 max 10", "CONVERSATIONS 7 bob 9 max 10"
  */
 #ifndef ROAM_TESTS_CLIENT_RIG_H
 #define ROAM_TESTS_CLIENT_RIG_H
@@ -79,6 +80,15 @@ void rig_say_noop(struct rig *r, uint64_t version, uint64_t prev);
 void rig_say_batch(struct rig *r, uint64_t prev, size_t count, bool deflate);
 void rig_batch(struct roam_message *m, uint64_t prev, size_t count,
                bool deflate);
+/* A page that answers `ref`: `count` messages of bob's, or in a page of
+ * CONVERSATIONS of bob, bob1, ..., with the msg_ids from `first` on (rising,
+ * or falling), bodies "1", "2"... */
+void rig_page(struct roam_message *m, uint8_t type, uint64_t ref,
+              uint64_t first, size_t count, bool more, bool deflate);
+void rig_say_page(struct rig *r, uint8_t type, uint64_t ref, uint64_t first,
+                  size_t count, bool more);
+/* roam_client_history() for bob, max_rows 10; must be taken. */
+void rig_ask(struct rig *r, uint64_t ref, uint64_t before, uint64_t after);
 void rig_say_send_ok(struct rig *r, uint64_t client_msg_id, bool duplicate);
 void rig_say_error(struct rig *r, uint64_t client_msg_id,
                    roam_v1_ErrorCode code);

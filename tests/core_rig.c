@@ -264,6 +264,34 @@ struct roam_message *say_send(uint64_t id, const char *conversation,
     return &said;
 }
 
+struct roam_message *say_history(uint64_t ref, const char *conversation,
+                                 uint64_t before, uint64_t after)
+{
+    roam_message_init(&said, ROAM_HISTORY);
+    roam_v1_History *history = &said.u.history;
+    history->ref = ref;
+    snprintf(history->conversation, sizeof history->conversation, "%s",
+             conversation);
+    history->before = before;
+    history->after = after;
+    history->max_rows = ROAM_PAGE_ROWS_MAX;
+    history->max_inflated = ROAM_INFLATED_MAX;
+    return &said;
+}
+
+struct roam_message *say_conversations(uint64_t ref, uint64_t before,
+                                       const char *conversation)
+{
+    roam_message_init(&said, ROAM_CONVERSATIONS);
+    roam_v1_Conversations *c = &said.u.conversations;
+    c->ref = ref;
+    c->before = before;
+    snprintf(c->conversation, sizeof c->conversation, "%s", conversation);
+    c->max_rows = ROAM_PAGE_ROWS_MAX;
+    c->max_inflated = ROAM_INFLATED_MAX;
+    return &said;
+}
+
 uint64_t peer_login(struct rig *rig, struct peer *peer, const char *user,
                     uint8_t device, roam_v1_DeviceType type, uint64_t attempt,
                     uint64_t take_over)

@@ -64,6 +64,11 @@ struct roam_message *say_ping(uint64_t id);
 struct roam_message *say_logout(void);
 struct roam_message *say_send(uint64_t id, const char *conversation,
                               const char *body);
+/* Of as many rows, and as long, as the protocol has. */
+struct roam_message *say_history(uint64_t ref, const char *conversation,
+                                 uint64_t before, uint64_t after);
+struct roam_message *say_conversations(uint64_t ref, uint64_t before,
+                                       const char *conversation);
 
 /* Puts it and settles. */
 void peer_say(struct peer *peer, const struct roam_message *m);

@@ -29,6 +29,7 @@ int probe_done(void **state);
 int store_suite_login(void);
 int store_suite_send(void);
 int store_suite_read(void);
+int store_suite_pages(void);
 
 /* ---------------------------------------------------------------- requests */
 

@@ -6,5 +6,6 @@
 int store_suite_run(struct store_suite *suite)
 {
     probe_suite = suite;
-    return store_suite_login() + store_suite_send() + store_suite_read();
+    return store_suite_login() + store_suite_send() + store_suite_read() +
+           store_suite_pages();
 }

@@ -22,6 +22,7 @@ static const struct row expected[] = {
     {ON_RESET, "...L.."},     {ON_FITS, "...SL."},
     {ON_OLD, "...SL."},       {ON_GAP, "...SS."},
     {ON_GAP_AGAIN, "...SE."}, {ON_LIES, "...EE."},
+    {ON_PAGE, "...SL."},      {ON_PAGE_LIES, "...EE."},
     {ON_ANSWER, "...SL."},    {ON_PONG, "...SL."},
     {ON_BEHIND, "....S."},    {ON_BEHIND_AGAIN, "....E."},
     {ON_KICK, ".EEEE."},      {ON_BROKEN, ".EEEE."},
@@ -118,6 +119,14 @@ static void say_sample(struct rig *r, uint8_t type)
     case ROAM_PONG:
         rig_say_pong(r, 0);
         break;
+    case ROAM_HISTORY_PAGE:
+    case ROAM_CONVERSATION_PAGE:
+        if (roam_client_logged_in(&r->client)) {
+            rig_ask(r, 5, 0, 0);
+            rig_run(r);
+        }
+        rig_say_page(r, type, 5, 1, 1, false);
+        break;
     case ROAM_ERROR:
         rig_say_error(r, 77, roam_v1_ErrorCode_ID_REUSED);
         break;
@@ -146,14 +155,33 @@ static void test_every_frame_in_every_state_leads_where_the_spec_says(
         uint8_t type;
         const char *to; /* from OPEN, LOGIN, SYNC, LIVE */
     } frames[] = {
-        {ROAM_LOGIN_OK, "ESEE"}, {ROAM_REFUSED, "EOEE"}, {ROAM_KICK, "EEEE"},
-        {ROAM_SYNC_OK, "EELE"},  {ROAM_PUSH, "EESL"},    {ROAM_BATCH, "EESL"},
-        {ROAM_SEND_OK, "EESL"},  {ROAM_PONG, "EESL"},    {ROAM_ERROR, "EESL"},
-        {ROAM_LOGIN, "EEEE"},    {ROAM_LOGOUT, "EEEE"},  {ROAM_SYNC, "EEEE"},
-        {ROAM_ACK, "EEEE"},      {ROAM_SEND, "EEEE"},    {ROAM_PING, "EEEE"},
-        {0x00, "EEEE"},          {0x07, "EEEE"},         {0x40, "EEEE"},
-        {0x4a, "EEEE"},          {0x7f, "EEEE"},         {0x80, "OGSL"},
-        {0xc1, "OGSL"},          {0xff, "OGSL"},
+        {ROAM_LOGIN_OK, "ESEE"},
+        {ROAM_REFUSED, "EOEE"},
+        {ROAM_KICK, "EEEE"},
+        {ROAM_SYNC_OK, "EELE"},
+        {ROAM_PUSH, "EESL"},
+        {ROAM_BATCH, "EESL"},
+        {ROAM_SEND_OK, "EESL"},
+        {ROAM_PONG, "EESL"},
+        {ROAM_ERROR, "EESL"},
+        {ROAM_LOGIN, "EEEE"},
+        {ROAM_LOGOUT, "EEEE"},
+        {ROAM_SYNC, "EEEE"},
+        {ROAM_ACK, "EEEE"},
+        {ROAM_SEND, "EEEE"},
+        {ROAM_PING, "EEEE"},
+        {ROAM_HISTORY_PAGE, "EESL"},
+        {ROAM_CONVERSATION_PAGE, "EEEE"}, /* HISTORY was asked */
+        {ROAM_HISTORY, "EEEE"},
+        {ROAM_CONVERSATIONS, "EEEE"},
+        {0x00, "EEEE"},
+        {0x09, "EEEE"},
+        {0x40, "EEEE"},
+        {0x4c, "EEEE"},
+        {0x7f, "EEEE"},
+        {0x80, "OGSL"},
+        {0xc1, "OGSL"},
+        {0xff, "OGSL"},
     };
     static struct rig r;
     for (size_t i = 0; i < sizeof frames / sizeof frames[0]; i++) {

@@ -12,7 +12,7 @@
 #define PHONE roam_v1_DeviceType_PHONE
 
 #define STATES 7
-#define CLIENT_FRAMES 6
+#define CLIENT_FRAMES 8
 
 /* An error code of the protocol, or 0x100 + the state that follows. */
 #define GO(state) (0x100 + ROAM__##state)
@@ -20,22 +20,24 @@
 #define AHEAD roam_v1_ErrorCode_ACK_AHEAD
 #define BUSY roam_v1_ErrorCode_SYNC_BUSY
 
-/* By frame type - 1: LOGIN, LOGOUT, SYNC, ACK, SEND, PING. */
+/* By frame type - 1: LOGIN, LOGOUT, SYNC, ACK, SEND, PING, HISTORY,
+ * CONVERSATIONS. */
 static const int table[STATES][CLIENT_FRAMES] = {
     [ROAM__OPEN] = {GO(DECIDING), UNEXPECTED, UNEXPECTED, UNEXPECTED,
-                    UNEXPECTED, UNEXPECTED},
+                    UNEXPECTED, UNEXPECTED, UNEXPECTED, UNEXPECTED},
     [ROAM__DECIDING] = {UNEXPECTED, UNEXPECTED, GO(DECIDING), UNEXPECTED,
-                        UNEXPECTED, UNEXPECTED},
+                        UNEXPECTED, UNEXPECTED, UNEXPECTED, UNEXPECTED},
     [ROAM__IDLE] = {UNEXPECTED, GO(LEAVING), GO(SYNCING), AHEAD, GO(IDLE),
-                    GO(IDLE)},
+                    GO(IDLE), GO(IDLE), GO(IDLE)},
     [ROAM__SYNCING] = {UNEXPECTED, GO(LEAVING), BUSY, GO(SYNCING), GO(SYNCING),
-                       GO(SYNCING)},
+                       GO(SYNCING), GO(SYNCING), GO(SYNCING)},
     [ROAM__DELIVERING] = {UNEXPECTED, GO(LEAVING), GO(SYNCING), GO(DELIVERING),
-                          GO(DELIVERING), GO(DELIVERING)},
+                          GO(DELIVERING), GO(DELIVERING), GO(DELIVERING),
+                          GO(DELIVERING)},
     [ROAM__LEAVING] = {UNEXPECTED, UNEXPECTED, UNEXPECTED, UNEXPECTED,
-                       UNEXPECTED, UNEXPECTED},
+                       UNEXPECTED, UNEXPECTED, UNEXPECTED, UNEXPECTED},
     [ROAM__ENDING] = {GO(ENDING), GO(ENDING), GO(ENDING), GO(ENDING),
-                      GO(ENDING), GO(ENDING)},
+                      GO(ENDING), GO(ENDING), GO(ENDING), GO(ENDING)},
 };
 
 static const struct roam_message *client_frame(unsigned type)
@@ -51,6 +53,10 @@ static const struct roam_message *client_frame(unsigned type)
         return say_ack(1);
     case ROAM_SEND:
         return say_send(5, "bob", "x");
+    case ROAM_HISTORY:
+        return say_history(6, "bob", 0, 0);
+    case ROAM_CONVERSATIONS:
+        return say_conversations(7, 0, "");
     default:
         return say_ping(1);
     }
@@ -123,7 +129,7 @@ static void test_every_client_frame_in_every_state(void **st)
     }
 }
 
-/* All 256 types but those six, with an empty payload. */
+/* All 256 types but those eight, with an empty payload. */
 static void test_every_other_frame_type_in_every_state(void **st)
 {
     (void)st;
@@ -133,7 +139,7 @@ static void test_every_other_frame_type_in_every_state(void **st)
                 continue;
             }
             int want = roam_v1_ErrorCode_FRAME_UNKNOWN; /* [FRAME-7] */
-            if (type >= ROAM_LOGIN_OK && type <= ROAM_ERROR) {
+            if (type >= ROAM_LOGIN_OK && type <= ROAM_CONVERSATION_PAGE) {
                 want = UNEXPECTED; /* [FRAME-8] */
             }
             if (type >= 0x80 || state == ROAM__ENDING) { /* [FRAME-6] */

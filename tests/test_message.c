@@ -123,6 +123,42 @@ static void test_a_holder_is_checked_inside(void **state)
         spec_decode_hex(ROAM_KICK, "08 01 10 04 2a 03 12 01 ff 3a"), MALFORMED);
 }
 
+/* Nothing, or a place to go on from: a pair. */
+static void test_a_place_among_conversations_is_named_in_full(void **state)
+{
+    (void)state;
+    const char *rest = "20 01 28 8008";
+    for (unsigned before = 0; before <= 1; before++) {
+        for (unsigned name = 0; name <= 1; name++) {
+            struct wire_out out = {.len = 0};
+            wire_put_fixed64(&out, 1, 1);
+            wire_put_number(&out, 2, before);
+            wire_put_bytes(&out, 3, "b", name);
+            wire_put_hex(&out, rest);
+            assert_int_equal(spec_decode(ROAM_CONVERSATIONS, &out),
+                             before == name ? OK : FIELD_RANGE);
+        }
+    }
+}
+
+static void test_a_page_has_columns_with_rows_and_only_then(void **state)
+{
+    (void)state;
+    static const uint8_t types[] = {ROAM_HISTORY_PAGE, ROAM_CONVERSATION_PAGE};
+    for (unsigned set = 0; set < 16; set++) {
+        bool rows = (set & 1) != 0;
+        bool size = (set & 2) != 0;
+        bool payload = (set & 4) != 0;
+        struct wire_out out = {.len = 0};
+        wire_put_fixed64(&out, 1, 1);
+        wire_put_number(&out, 3, rows);
+        wire_put_number(&out, 5, size);
+        wire_put_bytes(&out, 6, "x", payload);
+        assert_int_equal(spec_decode(types[set >> 3], &out),
+                         rows == size && rows == payload ? OK : FIELD_RANGE);
+    }
+}
+
 /* --------------------------------------------------- there and back again */
 
 static void test_what_is_decoded_encodes_to_the_same(void **state)
@@ -282,6 +318,10 @@ static void test_the_structs_are_as_wide_as_the_limits(void **state)
     assert_int_equal(sizeof m->u.push.sender, ROAM_USER_MAX + 1);
     assert_int_equal(sizeof m->u.push.content_type, ROAM_CONTENT_TYPE_MAX + 1);
     assert_int_equal(sizeof m->u.error.detail, ROAM_DETAIL_MAX + 1);
+    assert_int_equal(sizeof m->u.history.conversation,
+                     ROAM_CONVERSATION_MAX + 1);
+    assert_int_equal(sizeof m->u.conversations.conversation,
+                     ROAM_CONVERSATION_MAX + 1);
 }
 
 int main(void)
@@ -294,6 +334,8 @@ int main(void)
         cmocka_unit_test(test_an_entry_of_an_unknown_kind_is_taken_as_it_is),
         cmocka_unit_test(test_a_message_that_was_cut_has_no_body),
         cmocka_unit_test(test_a_holder_is_checked_inside),
+        cmocka_unit_test(test_a_place_among_conversations_is_named_in_full),
+        cmocka_unit_test(test_a_page_has_columns_with_rows_and_only_then),
         cmocka_unit_test(test_what_is_decoded_encodes_to_the_same),
         cmocka_unit_test(test_encoding_leaves_out_zeros_and_keeps_order),
         cmocka_unit_test(test_encoding_fits_to_the_byte_or_not_at_all),

@@ -382,8 +382,7 @@ static void test_a_hole_stands_where_it_happened(void **state)
     (void)state;
     struct roam_local *l = open_own();
     add(l, message(1, 0, 10, "before"));
-    assert_int_equal(
-        roam_local_add_hole(l, ROAM_RESET_NOT_A_LINK, 100, 1700000000000u), OK);
+    assert_int_equal(roam_local_add_reset(l, 100, 1700000000000u), OK);
     assert_int_equal(cursor(l), 100);
     add(l, message(101, 100, 20, "after"));
     assert_int_equal(roam_local_commit(l), OK);

@@ -71,6 +71,20 @@ static void test_what_is_not_said_has_its_default(void **state)
     assert_int_equal(o.timeout_s, 0);
 }
 
+static void test_history_goes_online_to_fetch(void **state)
+{
+    struct roam_options o;
+    (void)state;
+    assert_true(parse(&o, "history", "bob", "--user", "a", "--json", NULL));
+    assert_false(o.fetch || o.all || o.from_now);
+    assert_true(parse(&o, "history", "bob", "--user", "a", "--fetch", "--all",
+                      "--plain", "--timeout", "5", "--from-now", NULL));
+    assert_int_equal(o.command, ROAM_COMMAND_HISTORY);
+    assert_true(o.fetch && o.all && o.plain && o.from_now);
+    assert_true(parse(&o, "conversations", "--user", "a", "--fetch", NULL));
+    assert_int_equal(o.command, ROAM_COMMAND_CONVERSATIONS);
+}
+
 static void test_every_type_has_a_name(void **state)
 {
     (void)state;
@@ -116,6 +130,17 @@ static void test_a_wrong_line_is_refused_with_its_reason(void **state)
     assert_false(
         parse(&o, "login", "--user", "a", "--plain", "--ca", "x", NULL));
     refused("contradict");
+    assert_false(parse(&o, "history", "b", "--all", "--user", "a", NULL));
+    refused("option is missing: --fetch");
+    assert_false(
+        parse(&o, "conversations", "--server", "h:1", "--user", "a", NULL));
+    refused("option is missing: --fetch");
+    assert_false(parse(&o, "tail", "--fetch", "--user", "a", NULL));
+    refused("not for this command: fetch");
+    assert_false(parse(&o, "send", "b", "--from-now", "--user", "a", NULL));
+    refused("not for this command: from-now");
+    assert_false(parse(&o, "conversations", "b", "--user", "a", NULL));
+    refused("unexpected argument: b");
     assert_false(parse(&o, "send", "--user", "a", NULL));
     refused("argument is missing");
     assert_false(parse(&o, "send", "--user", "a", "b", "c", "d", NULL));
@@ -408,6 +433,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_options_may_stand_anywhere),
         cmocka_unit_test(test_what_is_not_said_has_its_default),
+        cmocka_unit_test(test_history_goes_online_to_fetch),
         cmocka_unit_test(test_every_type_has_a_name),
         cmocka_unit_test(test_a_wrong_line_is_refused_with_its_reason),
         cmocka_unit_test(test_numbers_have_bounds),

@@ -105,8 +105,9 @@ static uint64_t next(struct roam_msg_ids *ids, int64_t user, int64_t peer,
                      uint64_t now_ms)
 {
     uint64_t id = 0;
+    bool first;
 
-    assert_true(roam_msg_ids_next(ids, user, peer, now_ms, &id));
+    assert_true(roam_msg_ids_next(ids, user, peer, now_ms, &id, &first));
     return id;
 }
 
@@ -120,9 +121,12 @@ static void test_forgotten_conversation_goes_on_rising(void **state)
     open_ids(&ids);
     put_message(1, 1, 2, next(&ids, 1, 2, NOW));
     assert_true(roam_msg_ids_used(&ids, 1, 2, NOW << SHIFT));
-    for (int64_t peer = 10; peer < 10 + 65536; peer++) {
-        assert_true(roam_msg_ids_used(&ids, 1, peer, NOW << SHIFT));
+    for (size_t i = 0; i < ROAM_MSG_IDS_REMEMBERED_MAX - 1; i++) {
+        assert_non_null(roam_pair_map_find(&ids.last, 1, 2));
+        assert_true(roam_msg_ids_used(&ids, 1, 10 + (int64_t)i, NOW << SHIFT));
     }
+    assert_non_null(roam_pair_map_find(&ids.last, 1, 2));
+    assert_true(roam_msg_ids_used(&ids, 1, 3, NOW << SHIFT)); /* n + 1 */
     assert_null(roam_pair_map_find(&ids.last, 1, 2));
     assert_true(next(&ids, 1, 2, NOW) == (NOW << SHIFT) + 1);
     assert_true(next(&ids, 2, 1, NOW - 5000) == (NOW << SHIFT) + 1);
@@ -130,21 +134,24 @@ static void test_forgotten_conversation_goes_on_rising(void **state)
     roam_msg_ids_close(&ids);
 }
 
-static void test_clock_row_is_written_only_when_the_clock_went_back(void **s)
+static void test_first_message_of_two_users_is_told(void **state)
 {
     struct roam_msg_ids ids;
+    uint64_t id;
+    bool first;
 
-    (void)s;
+    (void)state;
     open_ids(&ids);
-    assert_true(roam_msg_ids_used(&ids, 1, 2, NOW << SHIFT));
-    assert_true(roam_msg_ids_used(&ids, 1, 3, (NOW << SHIFT) + 5));
-    assert_true(roam_msg_ids_used(&ids, 1, 4, NOW << SHIFT)); /* same ms */
-    assert_true(ids.stored_max == 0);
-    assert_true(roam_msg_ids_used(&ids, 1, 5, (NOW - 1) << SHIFT));
-    assert_true(ids.stored_max == ((NOW + 1) << SHIFT) - 1);
-    roam_msg_ids_close(&ids);
-    open_ids(&ids); /* and found again, though no message is there */
-    assert_true(ids.cold_max == ((NOW + 1) << SHIFT) - 1);
+    assert_true(roam_msg_ids_next(&ids, 1, 2, NOW, &id, &first));
+    assert_true(first);
+    put_message(1, 2, 1, id); /* it was written, but not remembered */
+    assert_true(roam_msg_ids_next(&ids, 1, 2, NOW, &id, &first));
+    assert_false(first);
+    assert_true(roam_msg_ids_next(&ids, 2, 2, NOW, &id, &first));
+    assert_true(first);
+    assert_true(roam_msg_ids_used(&ids, 2, 2, id));
+    assert_true(roam_msg_ids_next(&ids, 2, 2, 0, &id, &first));
+    assert_false(first);
     roam_msg_ids_close(&ids);
 }
 
@@ -152,6 +159,7 @@ static void test_msg_ids_end_with_their_range(void **state)
 {
     struct roam_msg_ids ids;
     uint64_t id;
+    bool first;
 
     (void)state;
     open_ids(&ids);
@@ -159,7 +167,7 @@ static void test_msg_ids_end_with_their_range(void **state)
     assert_true(roam_msg_ids_used(&ids, 1, 2, ROAM_VERSION_MAX - 1));
     assert_true(next(&ids, 1, 2, NOW) == ROAM_VERSION_MAX);
     assert_true(roam_msg_ids_used(&ids, 1, 2, ROAM_VERSION_MAX));
-    assert_false(roam_msg_ids_next(&ids, 1, 2, NOW, &id));
+    assert_false(roam_msg_ids_next(&ids, 1, 2, NOW, &id, &first));
     roam_msg_ids_close(&ids);
 }
 
@@ -219,7 +227,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_map_keeps_many_pairs_apart),
         TEST(test_forgotten_conversation_goes_on_rising),
-        TEST(test_clock_row_is_written_only_when_the_clock_went_back),
+        TEST(test_first_message_of_two_users_is_told),
         TEST(test_msg_ids_end_with_their_range),
         TEST(test_longest_skip_is_2_to_the_32),
         TEST(test_versions_end_with_their_range),

@@ -45,6 +45,7 @@ struct vector {
     uint32_t limit;
     uint32_t codecs;
     size_t max_inflated;
+    uint32_t max_rows; /* of a page */
     struct wire_out bytes;
     struct wire_out columns;
     struct text fields;
@@ -166,9 +167,44 @@ static const struct member error_[] = {M(error, code, U32),
                                        M(error, retry, U32), M(error, ref, U64),
                                        M(error, detail, TEXT), LAST};
 
+static const struct member history[] = {
+    M(history, ref, U64),      M(history, conversation, TEXT),
+    M(history, before, U64),   M(history, after, U64),
+    M(history, max_rows, U32), M(history, max_inflated, U32),
+    M(history, codecs, U32),   LAST};
+static const struct member conversations[] = {
+    M(conversations, ref, U64),
+    M(conversations, before, U64),
+    M(conversations, conversation, TEXT),
+    M(conversations, max_rows, U32),
+    M(conversations, max_inflated, U32),
+    M(conversations, codecs, U32),
+    LAST};
+static const struct member history_page[] = {
+    M(history_page, ref, U64),
+    M(history_page, more, BOOL),
+    M(history_page, count, U32),
+    M(history_page, codec, U32),
+    M(history_page, inflated_size, U32),
+    B(payload),
+    LAST};
+static const struct member conversation_page[] = {
+    M(conversation_page, ref, U64),           M(conversation_page, more, BOOL),
+    M(conversation_page, count, U32),         M(conversation_page, codec, U32),
+    M(conversation_page, inflated_size, U32), B(payload),
+    M(conversation_page, as_of, U64),         LAST};
+
 static const struct member *members_of(uint8_t type)
 {
     switch (type) {
+    case ROAM_HISTORY:
+        return history;
+    case ROAM_CONVERSATIONS:
+        return conversations;
+    case ROAM_HISTORY_PAGE:
+        return history_page;
+    case ROAM_CONVERSATION_PAGE:
+        return conversation_page;
     case ROAM_LOGIN:
         return login;
     case ROAM_LOGOUT:
@@ -279,9 +315,12 @@ static void add_number(struct text *t, const char *name, uint64_t value)
 
 static void add_row(struct text *t, const struct roam_entry *e)
 {
-    add(t, "version %llu prev_version %llu kind %u",
-        (unsigned long long)e->version, (unsigned long long)e->prev_version,
-        (unsigned)e->kind);
+    if (e->version != 0) { /* in a page there is none */
+        add(t, "version %llu prev_version %llu ",
+            (unsigned long long)e->version,
+            (unsigned long long)e->prev_version);
+    }
+    add(t, "kind %u", (unsigned)e->kind);
     add_number(t, "msg_id", e->msg_id);
     add_text(t, "conversation", e->conversation);
     add_text(t, "sender", e->sender);
@@ -332,7 +371,8 @@ static void check_encoding(const struct vector *v, const struct roam_message *m)
     struct roam_message back;
     size_t size = roam_message_encode(m, frame, sizeof frame);
     assert_true(size >= ROAM_FRAME_HEADER_BYTES);
-    if (size == v->bytes.len) {
+    /* as_of stands behind the payload there, before it here. */
+    if (size == v->bytes.len && m->type != ROAM_CONVERSATION_PAGE) {
         assert_memory_equal(frame, v->bytes.bytes, size);
     }
     struct roam_slice payload = {frame + ROAM_FRAME_HEADER_BYTES,
@@ -341,6 +381,21 @@ static void check_encoding(const struct vector *v, const struct roam_message *m)
     clear(&again);
     add_message(&again, &back);
     assert_words(v, "fields, encoded again", again.s, v->fields.s);
+}
+
+static bool is_batch(const struct roam_message *m)
+{
+    return m->type == ROAM_BATCH;
+}
+
+static enum roam_batch_error open_rows(const struct vector *v,
+                                       const struct roam_message *m,
+                                       struct roam_unpack *u, uint8_t *buf,
+                                       size_t cap)
+{
+    return is_batch(m)
+               ? roam_unpack_open(u, m, v->codecs, buf, cap)
+               : roam_unpack_open_page(u, m, v->max_rows, v->codecs, buf, cap);
 }
 
 /* What our packer makes of the rows unpacks to these rows, too. */
@@ -355,9 +410,12 @@ static void check_packing(const struct vector *v, const struct roam_message *m,
     static uint8_t buf[65536];
     static struct text rows;
     assert_non_null(p);
-    assert_int_equal(roam_batch_pack(p, entries, count, &limits, &ours), count);
-    assert_int_equal(roam_unpack_open(&u, &ours, v->codecs, buf, sizeof buf),
-                     ROAM_BATCH_OK);
+    roam_message_init(&ours, m->type);
+    assert_int_equal(is_batch(m)
+                         ? roam_batch_pack(p, entries, count, &limits, &ours)
+                         : roam_page_pack(p, entries, count, &limits, &ours),
+                     count);
+    assert_int_equal(open_rows(v, &ours, &u, buf, sizeof buf), ROAM_BATCH_OK);
     clear(&rows);
     while (roam_unpack_next(&u, &e)) {
         add_row(&rows, &e);
@@ -370,7 +428,26 @@ static void check_packing(const struct vector *v, const struct roam_message *m,
     roam_packer_free(p);
 }
 
-static void check_batch(const struct vector *v, const struct roam_message *m)
+/* What BATCH and the pages have in common. */
+static void look_inside(const struct roam_message *m, uint32_t *count,
+                        uint32_t *codec, uint32_t *inflated_size)
+{
+    if (is_batch(m)) {
+        *count = m->u.batch.count;
+        *codec = m->u.batch.codec;
+        *inflated_size = m->u.batch.inflated_size;
+    } else if (m->type == ROAM_HISTORY_PAGE) {
+        *count = m->u.history_page.count;
+        *codec = m->u.history_page.codec;
+        *inflated_size = m->u.history_page.inflated_size;
+    } else {
+        *count = m->u.conversation_page.count;
+        *codec = m->u.conversation_page.codec;
+        *inflated_size = m->u.conversation_page.inflated_size;
+    }
+}
+
+static void check_rows(const struct vector *v, const struct roam_message *m)
 {
     static const char *const names[] = {"",        "CODEC", "SIZE",  "INFLATE",
                                         "COLUMNS", "COUNT", "TABLE", "BODIES",
@@ -383,20 +460,23 @@ static void check_batch(const struct vector *v, const struct roam_message *m)
     size_t count = 0;
     uint8_t *buf = malloc(v->max_inflated);
     assert_non_null(buf);
-    enum roam_batch_error error =
-        roam_unpack_open(&u, m, v->codecs, buf, v->max_inflated);
+    enum roam_batch_error error = open_rows(v, m, &u, buf, v->max_inflated);
     assert_words(v, "refused", names[error], v->refused);
     seen.refused |= 1u << error;
     if (error == ROAM_BATCH_OK) {
-        const uint8_t *columns = m->u.batch.codec == 0 ? m->body.data : buf;
         static struct text rows;
-        assert_int_equal(m->u.batch.inflated_size, v->columns.len);
-        assert_memory_equal(columns, v->columns.bytes, v->columns.len);
+        uint32_t told, codec, inflated_size;
+        look_inside(m, &told, &codec, &inflated_size);
+        const uint8_t *columns = codec == 0 ? m->body.data : buf;
+        assert_int_equal(inflated_size, v->columns.len);
+        if (inflated_size != 0) {
+            assert_memory_equal(columns, v->columns.bytes, v->columns.len);
+        }
         clear(&rows);
         while (count < ROWS && roam_unpack_next(&u, &entries[count])) {
             add_row(&rows, &entries[count++]);
         }
-        assert_int_equal(count, m->u.batch.count);
+        assert_int_equal(count, told);
         assert_words(v, "rows", rows.s, v->rows.s);
         check_packing(v, m, entries, count);
     }
@@ -441,8 +521,8 @@ static void check_vector(const struct vector *v)
     add_message(&fields, &m);
     assert_words(v, "fields", fields.s, v->fields.s);
     check_encoding(v, &m);
-    if (type == ROAM_BATCH) {
-        check_batch(v, &m);
+    if (v->max_inflated != 0) {
+        check_rows(v, &m);
     }
 }
 
@@ -452,13 +532,16 @@ static void check_vector(const struct vector *v)
 static void read_section(struct vector *v, char *line)
 {
     unsigned long max_inflated;
+    unsigned max_rows = 0;
     if (sscanf(line, "limit %u", &v->limit) == 1 ||
         sscanf(line, "error %63s", v->error) == 1 ||
         sscanf(line, "refused %63s", v->refused) == 1) {
         return;
     }
-    if (sscanf(line, "offer %u %lu", &v->codecs, &max_inflated) == 2) {
+    if (sscanf(line, "offer %u %lu %u", &v->codecs, &max_inflated, &max_rows) >=
+        2) {
         v->max_inflated = max_inflated;
+        v->max_rows = max_rows;
     } else if (strcmp(line, "skip") == 0) {
         v->skip = true;
     } else if (strcmp(line, "bytes") != 0 && strcmp(line, "columns") != 0 &&
@@ -554,6 +637,18 @@ static void test_bad_batches_are_refused_with_their_reasons(void **state)
     check_file("batch-reject.txt");
 }
 
+static void test_pages_are_unpacked(void **state)
+{
+    (void)state;
+    check_file("page.txt");
+}
+
+static void test_bad_pages_are_refused_with_their_reasons(void **state)
+{
+    (void)state;
+    check_file("page-reject.txt");
+}
+
 /* Runs last. */
 static void test_every_type_error_and_reason_has_a_vector(void **state)
 {
@@ -581,6 +676,8 @@ int main(void)
         cmocka_unit_test(test_batches_are_unpacked),
         cmocka_unit_test(test_the_worked_example_is_right_to_the_byte),
         cmocka_unit_test(test_bad_batches_are_refused_with_their_reasons),
+        cmocka_unit_test(test_pages_are_unpacked),
+        cmocka_unit_test(test_bad_pages_are_refused_with_their_reasons),
         cmocka_unit_test(test_every_type_error_and_reason_has_a_vector),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

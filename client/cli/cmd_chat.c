@@ -22,6 +22,7 @@ struct chat {
     bool ready;    /* logged in once: from then on, lines are messages */
     bool leaving;  /* the input is over */
     uint64_t unanswered;
+    bool failed; /* a line was not taken */
 };
 
 static void complain(const char *text)
@@ -96,6 +97,7 @@ static void take_input(struct chat *c)
     while (!c->leaving && roam_input_line(&c->input, &line, &too_long)) {
         if (too_long) {
             complain("line too long for a message; not sent");
+            c->failed = true;
         } else {
             take_line(c, line);
         }
@@ -112,8 +114,10 @@ static void take_event(struct chat *c, const struct roam_posix_event *e)
     case ROAM_EVENT_LOGGED_IN:
         c->ready = true;
         break;
-    case ROAM_EVENT_SENT:
     case ROAM_EVENT_SEND_FAILED:
+        c->failed = true;
+        /* fallthrough */
+    case ROAM_EVENT_SENT:
         if (c->unanswered > 0) {
             c->unanswered--;
         }
@@ -153,7 +157,8 @@ static void talk(struct chat *c)
             return;
         }
         if (c->leaving && c->unanswered == 0 && !c->session.finishing) {
-            roam_online_finish(&c->session, ROAM_EXIT_OK);
+            roam_online_finish(&c->session,
+                               c->failed ? ROAM_EXIT_FAILED : ROAM_EXIT_OK);
         }
     }
 }

@@ -13,7 +13,8 @@ static bool is_engine_event(const struct roam_posix_event *e,
     return e->type == ROAM_POSIX_PROTOCOL && e->u.engine.type == type;
 }
 
-/* Remembers how, once it worked. */
+/* Remembers how, once it worked: with --from-now, once the device has its
+ * cursor, so that the next command does not get the backlog after all. */
 enum roam_exit roam_command_login(const struct roam_options *o)
 {
     struct roam_online s;
@@ -24,7 +25,8 @@ enum roam_exit roam_command_login(const struct roam_options *o)
         return code;
     }
     while (roam_online_next(&s, false, &e) != ROAM_ONLINE_OVER) {
-        if (!is_engine_event(&e, ROAM_EVENT_LOGGED_IN)) {
+        if (!is_engine_event(&e, o->from_now ? ROAM_EVENT_SYNCED
+                                             : ROAM_EVENT_LOGGED_IN)) {
             continue;
         }
         if (roam_profile_save(&s.profile, error)) {

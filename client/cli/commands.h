@@ -13,6 +13,7 @@ enum roam_exit roam_command_chat(const struct roam_options *o);
 enum roam_exit roam_command_send(const struct roam_options *o);
 enum roam_exit roam_command_tail(const struct roam_options *o);
 enum roam_exit roam_command_history(const struct roam_options *o);
+enum roam_exit roam_command_conversations(const struct roam_options *o);
 enum roam_exit roam_command_status(const struct roam_options *o);
 
 #endif

@@ -33,6 +33,8 @@ int main(int argc, char **argv)
         return (int)roam_command_tail(&o);
     case ROAM_COMMAND_HISTORY:
         return (int)roam_command_history(&o);
+    case ROAM_COMMAND_CONVERSATIONS:
+        return (int)roam_command_conversations(&o);
     case ROAM_COMMAND_STATUS:
         return (int)roam_command_status(&o);
     case ROAM_COMMAND_NONE:

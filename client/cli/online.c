@@ -47,6 +47,8 @@ static enum roam_exit open_driver(struct roam_online *s)
     c.device_name = s->profile.device_name;
     c.software = SOFTWARE;
     c.store_path = s->profile.store;
+    c.from_now = s->options->from_now;
+    c.fill_holes = s->fill_holes;
     enum roam_posix_status status = roam_posix_new(&c, &s->posix, detail);
     if (status != ROAM_POSIX_STATUS_OK) {
         fprintf(stderr, "roam: %s: %s\n", roam_posix_status_text(status),
@@ -65,6 +67,9 @@ enum roam_exit roam_online_open(struct roam_online *s,
 {
     char error[ROAM_PROFILE_ERROR_MAX];
     memset(s, 0, sizeof *s);
+    /* What stays online gets what is missing, in the background. */
+    s->fill_holes = options->command == ROAM_COMMAND_CHAT ||
+                    options->command == ROAM_COMMAND_TAIL;
     s->options = options;
     s->show.options = options;
     s->show.quiet = quiet;

@@ -30,6 +30,7 @@ struct roam_online {
     struct roam_posix *posix;
     char host_port[512];
     bool may_take_over;   /* --take-over, not used up yet */
+    bool fill_holes;      /* fetch missing history in the background */
     bool finishing;       /* the command ends the connection itself */
     uint64_t deadline_ms; /* UINT64_MAX: none */
     enum roam_exit exit_code;

@@ -8,8 +8,10 @@
 #include <string.h>
 
 #define BIT(command) (1u << ROAM_COMMAND_##command)
-#define ONLINE (BIT(LOGIN) | BIT(LOGOUT) | BIT(CHAT) | BIT(SEND) | BIT(TAIL))
-#define ANY (ONLINE | BIT(HISTORY) | BIT(STATUS))
+#define FETCHING (BIT(HISTORY) | BIT(CONVERSATIONS))
+#define ONLINE                                                                 \
+    (BIT(LOGIN) | BIT(LOGOUT) | BIT(CHAT) | BIT(SEND) | BIT(TAIL) | FETCHING)
+#define ANY (ONLINE | BIT(STATUS))
 
 #define OPTION_LIST(X)                                                         \
     X(USER, "user", "NAME", ANY, "whose device this is (required)")            \
@@ -33,6 +35,15 @@
     X(TIMEOUT, "timeout", "SECONDS", ONLINE,                                   \
       "give up after this time (login, logout, send: 30;\n"                    \
       "                     others: never)")                                   \
+    X(FETCH, "fetch", NULL, FETCHING,                                          \
+      "first get what is missing here from the server")                        \
+    X(EVERY, "all", NULL, BIT(HISTORY),                                        \
+      "with --fetch and PEER: of all conversations, not\n"                     \
+      "                     only this one")                                    \
+    X(FROM_NOW, "from-now", NULL,                                              \
+      BIT(LOGIN) | BIT(CHAT) | BIT(TAIL) | FETCHING,                           \
+      "a new device: what was before is not delivered;\n"                      \
+      "                     chat, tail and --fetch get it as history")         \
     X(JSON, "json", NULL, ANY & ~(BIT(LOGIN) | BIT(LOGOUT)),                   \
       "one JSON object a line")                                                \
     X(STATS, "stats", NULL, BIT(CHAT) | BIT(TAIL),                             \
@@ -153,6 +164,15 @@ static bool set_option(struct roam_options *o, enum option id,
     case OPTION_JSON:
         o->json = true;
         break;
+    case OPTION_FETCH:
+        o->fetch = true;
+        break;
+    case OPTION_EVERY:
+        o->all = true;
+        break;
+    case OPTION_FROM_NOW:
+        o->from_now = true;
+        break;
     case OPTION_STATS:
         o->stats = true;
         break;
@@ -229,6 +249,19 @@ static bool parse_command(struct roam_options *o, const char *word, char *error)
     return complain(error, "unknown command", word);
 }
 
+/* The options with which history and conversations go online. */
+static unsigned needs_fetch(void)
+{
+    unsigned set = 1u << OPTION_EVERY;
+    for (int i = 0; i < OPTION_COUNT; i++) {
+        if ((rules[i].commands & BIT(LOGIN)) != 0 &&
+            (rules[i].commands & BIT(STATUS)) == 0) {
+            set |= 1u << i;
+        }
+    }
+    return set;
+}
+
 /* What only makes sense together, or not at all. */
 static bool check(const struct roam_options *o, unsigned given, char *error)
 {
@@ -246,6 +279,10 @@ static bool check(const struct roam_options *o, unsigned given, char *error)
     }
     if (!o->user) {
         return complain(error, "option is missing", "--user");
+    }
+    bool reads = (FETCHING & 1u << o->command) != 0;
+    if (reads && !o->fetch && (given & needs_fetch()) != 0) {
+        return complain(error, "option is missing", "--fetch");
     }
     if (o->plain && o->ca) {
         return complain(error, "contradict each other", "--plain, --ca");
@@ -321,7 +358,7 @@ void roam_options_print_help(void)
          "\nis one device; it keeps its messages in a directory of its own.\n"
          "\nCommands:");
     for (size_t i = 1; i < COMMAND_COUNT; i++) {
-        printf("  %-7s %-12s %s\n", commands[i].name, commands[i].arguments,
+        printf("  %-13s %-12s %s\n", commands[i].name, commands[i].arguments,
                commands[i].help);
     }
     puts("\nOptions (--name VALUE or --name=VALUE):");

@@ -17,6 +17,8 @@
     X(SEND, "send", "PEER [TEXT]", "send one message (TEXT or the input)")     \
     X(TAIL, "tail", "", "show messages and events as they come")               \
     X(HISTORY, "history", "[PEER]", "show what is stored on this device")      \
+    X(CONVERSATIONS, "conversations", "",                                      \
+      "list the conversations, each with its newest message")                  \
     X(STATUS, "status", "", "show this device's cursor, attempt, outbox")
 
 enum roam_command {
@@ -42,6 +44,9 @@ struct roam_options {
     bool take_over;
     bool json;
     bool stats;
+    bool fetch;
+    bool all;
+    bool from_now;
     bool exit_when_synced;
     uint64_t exit_at;     /* version; 0: not given */
     uint64_t until_count; /* messages; 0: not given */

@@ -255,8 +255,24 @@ static void json_protocol(struct roam_text *t, const struct roam_show *out,
         json_kicked(t, out, e);
         break;
     case ROAM_EVENT_NONE:
-    case ROAM_EVENT_CLOSE: /* the driver keeps these to itself */
+    case ROAM_EVENT_PAGE_ROW: /* the driver keeps these to itself */
+    case ROAM_EVENT_PAGE_END:
+    case ROAM_EVENT_PAGE_FAILED:
+    case ROAM_EVENT_CLOSE:
         break;
+    }
+}
+
+static void json_filled(struct roam_text *t, const struct roam_show *out,
+                        const struct roam_posix_event *event)
+{
+    begin_json(t, out, "filled");
+    roam_text_add_json_bytes(t, "conversation", event->message.conversation);
+    roam_text_add_json_u32(t, "rows", event->u.filled.rows);
+    roam_text_add_json_bool(t, "done", event->u.filled.done);
+    if (event->u.filled.code) {
+        roam_text_add_json_text(t, "error",
+                                send_error_name(event->u.filled.code));
     }
 }
 
@@ -273,6 +289,13 @@ static void json_event(const struct roam_show *out,
         break;
     case ROAM_POSIX_NEW_DEVICE:
         begin_json(&t, out, "new_device");
+        break;
+    case ROAM_POSIX_HOLES:
+        begin_json(&t, out, "holes");
+        roam_text_add_json_u64(&t, "count", event->u.holes.count);
+        break;
+    case ROAM_POSIX_FILLED:
+        json_filled(&t, out, event);
         break;
     case ROAM_POSIX_DISCONNECTED:
         begin_json(&t, out, "disconnected");
@@ -423,6 +446,9 @@ static void text_protocol(const struct roam_show *out,
     case ROAM_EVENT_SENT: /* it stands there already */
     case ROAM_EVENT_SYNCED:
     case ROAM_EVENT_NONE:
+    case ROAM_EVENT_PAGE_ROW:
+    case ROAM_EVENT_PAGE_END:
+    case ROAM_EVENT_PAGE_FAILED:
     case ROAM_EVENT_CLOSE:
         break;
     }
@@ -454,6 +480,35 @@ static void text_disconnected(const struct roam_show *out,
     emit(&t, STDERR_FILENO);
 }
 
+static void text_holes(const struct roam_show *out,
+                       const struct roam_posix_event *event)
+{
+    if (!out->quiet && event->u.holes.count > 0) {
+        fprintf(stderr, "-- history is missing in %" PRIu64 " places\n",
+                event->u.holes.count);
+    }
+}
+
+/* Page by page would be too much for a person. */
+static void text_filled(const struct roam_show *out,
+                        const struct roam_posix_event *event)
+{
+    struct roam_text t = {0};
+    if (event->u.filled.code) {
+        roam_text_printf(&t, "-- no history of ");
+    } else if (event->u.filled.done && !out->quiet) {
+        roam_text_printf(&t, "-- history is complete with ");
+    } else {
+        return;
+    }
+    roam_text_add_visible(&t, event->message.conversation);
+    if (event->u.filled.code) {
+        roam_text_printf(&t, " (%s)", send_error_name(event->u.filled.code));
+    }
+    roam_text_printf(&t, "\n");
+    emit(&t, STDERR_FILENO);
+}
+
 static void text_event(const struct roam_show *out,
                        const struct roam_posix_event *event)
 {
@@ -465,6 +520,12 @@ static void text_event(const struct roam_show *out,
         break;
     case ROAM_POSIX_NEW_DEVICE:
         fputs("-- this state was a copy; it is a new device now\n", stderr);
+        break;
+    case ROAM_POSIX_HOLES:
+        text_holes(out, event);
+        break;
+    case ROAM_POSIX_FILLED:
+        text_filled(out, event);
         break;
     case ROAM_POSIX_DISCONNECTED:
         text_disconnected(out, event);
@@ -518,6 +579,8 @@ static void json_row(const struct roam_show *out,
     begin_json(&t, out, row->hole ? "hole" : "message");
     if (!row->hole) {
         roam_text_add_json_u64(&t, "msg_id", row->msg_id);
+    } else if (row->conversation.len) {
+        roam_text_add_json_bytes(&t, "conversation", row->conversation);
     }
     roam_text_add_json_u64(&t, "time_ms", row->time_ms);
     if (!row->hole) {
@@ -537,7 +600,12 @@ void roam_show_row(const struct roam_show *out,
         return;
     }
     if (row->hole) {
-        roam_text_printf(&t, "-- messages may be missing here --\n");
+        roam_text_printf(&t, "-- messages may be missing here");
+        if (row->conversation.len) {
+            roam_text_printf(&t, " with ");
+            roam_text_add_visible(&t, row->conversation);
+        }
+        roam_text_printf(&t, " --\n");
     } else {
         add_time(&t, row->time_ms);
         roam_text_printf(&t, " ");
@@ -545,5 +613,29 @@ void roam_show_row(const struct roam_show *out,
         say_body(&t, row->content_type, row->body, row->cut_size);
         roam_text_printf(&t, "\n");
     }
+    emit(&t, STDOUT_FILENO);
+}
+
+void roam_show_conversation(const struct roam_show *out,
+                            const struct roam_local_row *row)
+{
+    struct roam_text t = {0};
+    if (out->options->json) {
+        begin_json(&t, out, "conversation");
+        roam_text_add_json_bytes(&t, "conversation", row->conversation);
+        roam_text_add_json_bool(&t, "hole", row->hole);
+        roam_text_add_json_u64(&t, "msg_id", row->msg_id);
+        roam_text_add_json_u64(&t, "time_ms", row->time_ms);
+        roam_text_add_json_bytes(&t, "sender", row->sender);
+        add_body(&t, row->content_type, row->body, row->cut_size);
+        end_json(&t);
+        return;
+    }
+    add_time(&t, row->time_ms);
+    roam_text_printf(&t, " ");
+    say_message(&t, out, row->sender, row->conversation);
+    say_body(&t, row->content_type, row->body, row->cut_size);
+    roam_text_printf(&t, "%s\n",
+                     row->hole ? " (older messages are missing)" : "");
     emit(&t, STDOUT_FILENO);
 }

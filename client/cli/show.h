@@ -8,8 +8,9 @@
  *    "version":"7","prev_version":"5","batched":false,"msg_id":"9",
  *    "time_ms":"1","conversation":"bob","sender":"bob","body":"hello"}
  *
- * event is one of connected, logged_in, refused, new_device, reset, message,
- * noop, unknown, synced, sent, send_failed, kicked, disconnected, stats. A
+ * event is one of connected, logged_in, refused, new_device, reset, holes,
+ * filled, message, noop, unknown, synced, sent, send_failed, kicked,
+ * disconnected, stats; hole and conversation in what is stored. A
  * body that is not UTF-8 is "body_base64"; numbers of 64 bits are strings. */
 #ifndef ROAM_CLI_SHOW_H
 #define ROAM_CLI_SHOW_H
@@ -35,6 +36,10 @@ void roam_show_stats(const struct roam_show *out,
 /* Shows a row of the history. */
 void roam_show_row(const struct roam_show *out,
                    const struct roam_local_row *row);
+
+/* Shows a row of the list of conversations. */
+void roam_show_conversation(const struct roam_show *out,
+                            const struct roam_local_row *row);
 
 /* "TAKEN_OVER"...; "?" for a value that Roam 1 does not have. */
 const char *roam_kick_name(enum roam_kick reason);

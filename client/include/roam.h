@@ -48,7 +48,7 @@ extern "C" {
     X(FRAME, -20, "server sent a broken or over-long frame")                   \
     X(UNEXPECTED, -21, "server sent a frame that this state does not allow")   \
     X(CHAIN, -22, "server left a gap in the chain twice")                      \
-    X(BATCH, -23, "server sent a batch that lies about itself")                \
+    X(BATCH, -23, "server sent a batch or page that lies about itself")        \
     X(SILENT, -24, "server did not answer in time")                            \
     X(NO_PROGRESS, -25, "server withholds entries that it told of")            \
     X(OUTBOX_FULL, -40, "no free outbox item")                                 \
@@ -158,14 +158,16 @@ struct roam_client_config {
     size_t rx_bytes;
     uint8_t *tx; /* bytes to the server; the longest SEND plus 64 */
     size_t tx_bytes;
-    uint8_t *inflated; /* an unpacked batch; its size is max_inflated */
+    uint8_t *inflated; /* an unpacked batch or page; its size is
+                          max_inflated */
     size_t inflated_bytes;
     struct roam_outbox_item *outbox;
     size_t outbox_count; /* items */
 
     uint64_t random_seed; /* for jitter only; differ between devices */
     /* Time limits, ms; 0: the defaults in parentheses. */
-    uint32_t answer_timeout_ms; /* LOGIN, SYNC, PING unanswered (10,000) */
+    uint32_t answer_timeout_ms; /* LOGIN, SYNC, PING unanswered, or a page
+                                   with nothing else coming (10,000) */
     uint32_t backoff_first_ms;  /* bound of the first reconnect delay, at
                                    most 500 (500) */
     uint32_t backoff_max_ms;    /* bound of the longest, at least the first
@@ -193,6 +195,9 @@ enum roam_event_type {
     ROAM_EVENT_SEND_FAILED, /* u.send_failed: the server said no, or it may
                                not be sent (again); the outbox item is empty
                                again */
+    ROAM_EVENT_PAGE_ROW,    /* u.page_row: a message of the page asked for */
+    ROAM_EVENT_PAGE_END,    /* u.page_end: that was the page */
+    ROAM_EVENT_PAGE_FAILED, /* u.page_failed: no page came */
     ROAM_EVENT_KICKED,      /* u.kicked: the server ended the session */
     ROAM_EVENT_CLOSE        /* u.close: close the transport now, then
                                roam_client_closed() */
@@ -252,6 +257,20 @@ struct roam_event {
             enum roam_retry retry;
         } send_failed;
         struct {
+            uint64_t ref;
+            struct roam_entry_event row; /* version and prev_version are 0 */
+        } page_row;
+        struct {
+            uint64_t ref;
+            uint32_t rows;
+            bool more;      /* further rows in the range asked for */
+            uint64_t as_of; /* of CONVERSATIONS: the head it was read at */
+        } page_end;
+        struct {
+            uint64_t ref;
+            uint32_t code; /* roam_v1_ErrorCode; 0: the connection ended */
+        } page_failed;
+        struct {
             enum roam_kick reason;
             enum roam_retry retry;
             uint32_t error; /* roam_v1_ErrorCode with PROTOCOL_ERROR */
@@ -272,8 +291,8 @@ struct roam_event {
 /* ---------------------------------------------------------------- client */
 
 /* Complete, so that it can be static; the contents are private. The size
- * grows with that of a pointer, and is 896 bytes on 32-bit targets. */
-#define ROAM_CLIENT_BYTES (784u + 28u * sizeof(void *))
+ * grows with that of a pointer, and is 1016 bytes on 32-bit targets. */
+#define ROAM_CLIENT_BYTES (904u + 28u * sizeof(void *))
 struct roam_client {
     uint64_t private_storage[ROAM_CLIENT_BYTES / sizeof(uint64_t)];
 };
@@ -310,6 +329,9 @@ enum roam_status roam_client_set_device_id(struct roam_client *c,
  * BAD_STATE: logged in, or a login under way. BAD_ARGUMENT: its length. */
 enum roam_status roam_client_set_token(struct roam_client *c,
                                        const char *token);
+
+/* The next SYNC names this max_entries. */
+void roam_client_set_max_entries(struct roam_client *c, uint32_t max_entries);
 
 /* Queues LOGOUT; the server ends the session with KICKED LOGGED_OUT. Nothing
  * is sent behind it. BAD_STATE: not logged in, or done before. */
@@ -356,6 +378,38 @@ enum roam_status roam_client_send(struct roam_client *c, uint64_t client_msg_id,
                                   struct roam_bytes conversation,
                                   struct roam_bytes content_type,
                                   struct roam_bytes body, uint64_t now_ms);
+
+/* Asks for a page of a conversation's history. One page request at a time,
+ * of either kind; the answer is any number of PAGE_ROWs and a PAGE_END, or
+ * PAGE_FAILED. A page moves no cursor. Spec: section 8.3.
+ *
+ * ref           not 0; comes back in the events.
+ * conversation  borrowed, 1..64 bytes.
+ * before        messages below this msg_id, newest first to be paged through;
+ *               0: from the newest.
+ * after         messages above this msg_id; with before 0, oldest first to be
+ *               paged through. 0: no bound.
+ * max_rows      1..1,000.
+ *
+ * BAD_STATE: not logged in, leaving, or a page is under way: until its
+ * PAGE_END or PAGE_FAILED was told. BAD_ARGUMENT: out of range, or ref is a
+ * client_msg_id of the outbox. */
+enum roam_status roam_client_history(struct roam_client *c, uint64_t ref,
+                                     struct roam_bytes conversation,
+                                     uint64_t before, uint64_t after,
+                                     uint32_t max_rows, uint64_t now_ms);
+
+/* Asks for a page of the user's conversations, each with its newest message,
+ * newest first.
+ *
+ * before, conversation  of the last row of the page before; 0 and empty: the
+ *                       first page.
+ *
+ * Otherwise as roam_client_history(). */
+enum roam_status roam_client_conversations(struct roam_client *c, uint64_t ref,
+                                           uint64_t before,
+                                           struct roam_bytes conversation,
+                                           uint32_t max_rows, uint64_t now_ms);
 
 /* Ends the connection from this side; an event CLOSE follows. */
 void roam_client_close(struct roam_client *c, uint64_t now_ms);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The inside of struct roam_posix, shared by the files of the driver:
- * posix.c (new, free, loop), posix_round.c (what the engine says), and
- * posix_outbox.c (messages under way).
+ * posix.c (new, free, loop), posix_round.c (what the engine says),
+ * posix_outbox.c (messages under way), and posix_history.c (what is missing).
  *
  * One run() is one round: read what is there, let the engine speak, gather
  * what it says in one transaction, commit, tell the engine that it is
@@ -31,6 +31,11 @@
 #define MAX_UNACKED 8192u
 /* SENDs in the engine's hands; the rest of the outbox waits on the disk. */
 #define SLOT_COUNT 64u
+/* Rows of a page: few enough that what comes live is not kept waiting. */
+#define PAGE_ROWS 200u
+/* Pages in a row whose connection ended before they came, from which on it
+ * is taken for their fault. */
+#define PAGES_LOST_MAX 5u
 /* One TLS record, and what a round reads before it commits. */
 #define CHUNK_BYTES 16384u
 #define ROUND_BYTES (16u * CHUNK_BYTES)
@@ -48,6 +53,23 @@ struct roam__slot {
     struct roam_bytes conversation, content_type, body;
     void *bytes; /* what they point into */
     bool marked; /* the store knows that it was sent */
+};
+
+/* The page under way, and what is wanted of the history. */
+struct roam__pages {
+    uint64_t ref; /* of the last request */
+    bool under_way;
+    bool survey;     /* it is CONVERSATIONS; else HISTORY */
+    bool superseded; /* a RESET came behind its request: the survey starts
+                        over */
+    struct roam_local_hole hole; /* of HISTORY */
+    uint64_t first, last;        /* msg_id of its rows */
+    struct roam_local_survey at; /* of CONVERSATIONS: its last row */
+    uint32_t lost;               /* pages in a row that did not come */
+    bool stopped; /* the server does not give them, in this session */
+    bool synced;  /* in this session */
+    bool fetch;   /* asked for by roam_posix_fetch() */
+    char fetch_conversation[65]; /* empty: all */
 };
 
 struct roam_posix {
@@ -78,6 +100,7 @@ struct roam_posix {
     enum roam_posix_status failure; /* not OK: for good */
     char failure_detail[ROAM_POSIX_DETAIL_MAX];
 
+    struct roam__pages pages;
     struct roam__slot slots[SLOT_COUNT];
     struct roam_outbox_item items[SLOT_COUNT];
     uint64_t outbox_order; /* of the last message handed to the engine */
@@ -90,6 +113,8 @@ struct roam_posix {
 
 uint64_t roam__posix_clock_ms(clockid_t which);
 uint64_t roam__posix_now_ms(const struct roam_posix *p);
+/* From how many entries on RESET is preferred. */
+uint32_t roam__posix_max_entries(const struct roam_posix *p);
 
 /* The disk or the memory failed: what was gathered is undone, nothing more
  * is applied, and the driver does not come back. The first one sticks. */
@@ -120,6 +145,15 @@ void roam__posix_settle(struct roam_posix *p);
 /* Writes as much as the link takes now. A link that is lost over it is dealt
  * with by the next run(). */
 void roam__posix_write(struct roam_posix *p);
+
+/* ---------------------------------------------------------------- history */
+
+/* A session begins. */
+void roam__posix_pages_begin(struct roam_posix *p);
+/* Asks for the next page, if one is wanted and none is under way. */
+void roam__posix_ask(struct roam_posix *p);
+/* PAGE_ROW, PAGE_END, PAGE_FAILED: gathered, and told. */
+void roam__posix_page(struct roam_posix *p, const struct roam_event *e);
 
 /* ----------------------------------------------------------------- outbox */
 

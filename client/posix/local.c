@@ -1,28 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The local store's calls: login, timeline, outbox and reading. */
+/* The local store's calls: login, timeline and outbox. What concerns missing
+ * history is in local_history.c, reading in local_read.c. */
 #include "local_sqlite.h"
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static const char history_sql[] =
-    "SELECT 0 AS hole, msg_id, conversation, sender, content_type, body,"
-    " cut_size, 0 AS unix_ms FROM message"
-    " WHERE ?1 IS NULL OR conversation = ?1"
-    " UNION ALL SELECT 1, after_msg_id, '', '', '', '', 0, unix_ms FROM hole"
-    " ORDER BY msg_id, hole, conversation";
-
-/* Unix time of the moment from which a msg_id counts. */
-#define MSG_ID_EPOCH_MS 1577836800000ull
-#define MSG_ID_TIME_SHIFT 22
-
-struct roam_local_history {
-    struct roam_local *store;
-    sqlite3_stmt *statement;
-};
 
 /* ------------------------------------------------------------------ login */
 
@@ -64,9 +48,9 @@ enum roam_posix_status roam_local_set_dedup(struct roam_local *l,
 
 /* --------------------------------------------------------------- timeline */
 
-static enum roam_posix_status insert_entry(struct roam_local *l,
-                                           const struct roam_entry_event *e,
-                                           enum roam__local_sql which)
+enum roam_posix_status roam__local_insert(struct roam_local *l,
+                                          const struct roam_entry_event *e,
+                                          enum roam__local_sql which)
 {
     sqlite3_stmt *s = roam__local_statement(l, which);
     if (!s) {
@@ -87,6 +71,16 @@ static enum roam_posix_status insert_entry(struct roam_local *l,
     return roam__local_finish(l, s);
 }
 
+static enum roam_posix_status add_message(struct roam_local *l,
+                                          const struct roam_entry_event *e)
+{
+    enum roam_posix_status status =
+        roam__local_arrived(l, e->conversation, e->msg_id);
+    return status == ROAM_POSIX_STATUS_OK
+               ? roam__local_insert(l, e, SQL_MESSAGE_ADD)
+               : status;
+}
+
 enum roam_posix_status roam_local_add_entry(struct roam_local *l,
                                             const struct roam_entry_event *e)
 {
@@ -97,35 +91,17 @@ enum roam_posix_status roam_local_add_entry(struct roam_local *l,
     }
     enum roam_posix_status status = roam__local_gather(l);
     if (status == ROAM_POSIX_STATUS_OK && e->kind == ROAM_KIND_MESSAGE) {
-        status = insert_entry(l, e, SQL_MESSAGE_ADD);
-    } else if (status == ROAM_POSIX_STATUS_OK && e->kind != ROAM_KIND_NOOP) {
-        status = insert_entry(l, e, SQL_UNKNOWN_ADD);
+        status = add_message(l, e);
+    } else if (status == ROAM_POSIX_STATUS_OK && e->kind == ROAM_KIND_NOOP) {
+        status = roam__local_own_stored(l);
+    } else if (status == ROAM_POSIX_STATUS_OK) {
+        status = roam__local_insert(l, e, SQL_UNKNOWN_ADD);
     }
     if (status == ROAM_POSIX_STATUS_OK && e->client_msg_id) {
         status = roam_local_outbox_drop(l, e->client_msg_id);
     }
     if (status == ROAM_POSIX_STATUS_OK) {
         l->device.cursor = e->version;
-    }
-    return status;
-}
-
-enum roam_posix_status roam_local_add_hole(struct roam_local *l,
-                                           enum roam_reset reason,
-                                           uint64_t head, uint64_t unix_ms)
-{
-    enum roam_posix_status status = roam__local_gather(l);
-    sqlite3_stmt *s = roam__local_statement(l, SQL_HOLE_ADD);
-    if (status != ROAM_POSIX_STATUS_OK || !s) {
-        return ROAM_POSIX_STATUS_STORE;
-    }
-    roam__local_bind_u64(s, 1, l->device.cursor);
-    roam__local_bind_u64(s, 2, head);
-    sqlite3_bind_int(s, 3, (int)reason);
-    roam__local_bind_u64(s, 4, unix_ms);
-    status = roam__local_finish(l, s);
-    if (status == ROAM_POSIX_STATUS_OK) {
-        l->device.cursor = head;
     }
     return status;
 }
@@ -225,8 +201,11 @@ enum roam_posix_status roam_local_outbox_sent(struct roam_local *l,
 {
     enum roam_posix_status status =
         outbox_change(l, SQL_OUTBOX_TO_MESSAGE, client_msg_id, msg_id);
-    return status == ROAM_POSIX_STATUS_OK
-               ? roam_local_outbox_drop(l, client_msg_id)
+    if (status == ROAM_POSIX_STATUS_OK) {
+        status = roam_local_outbox_drop(l, client_msg_id);
+    }
+    return status == ROAM_POSIX_STATUS_OK && sqlite3_changes(l->db) > 0
+               ? roam__local_own_stored(l)
                : status;
 }
 
@@ -243,60 +222,7 @@ enum roam_posix_status roam_local_count(struct roam_local *l,
     counts->outbox = roam__local_u64(s, 1);
     counts->holes = roam__local_u64(s, 2);
     counts->unknown = roam__local_u64(s, 3);
+    counts->survey_due = roam__local_u64(s, 4) != 0;
     sqlite3_reset(s);
     return ROAM_POSIX_STATUS_OK;
-}
-
-struct roam_local_history *roam_local_history_open(struct roam_local *l,
-                                                   const char *conversation)
-{
-    struct roam_local_history *h = calloc(1, sizeof *h);
-    if (!h) {
-        snprintf(l->error, sizeof l->error, "out of memory");
-        return NULL;
-    }
-    h->store = l;
-    if (sqlite3_prepare_v2(l->db, history_sql, -1, &h->statement, NULL) !=
-            SQLITE_OK ||
-        (conversation && sqlite3_bind_text(h->statement, 1, conversation, -1,
-                                           SQLITE_TRANSIENT) != SQLITE_OK)) {
-        roam__local_failed(l);
-        roam_local_history_close(h);
-        return NULL;
-    }
-    return h;
-}
-
-enum roam_posix_status roam_local_history_next(struct roam_local_history *h,
-                                               struct roam_local_row *row,
-                                               bool *found)
-{
-    int rc = sqlite3_step(h->statement);
-    *found = rc == SQLITE_ROW;
-    if (rc != SQLITE_ROW) {
-        return rc == SQLITE_DONE ? ROAM_POSIX_STATUS_OK
-                                 : roam__local_failed(h->store);
-    }
-    memset(row, 0, sizeof *row);
-    row->hole = sqlite3_column_int(h->statement, 0) != 0;
-    if (row->hole) {
-        row->time_ms = roam__local_u64(h->statement, 7);
-        return ROAM_POSIX_STATUS_OK;
-    }
-    row->msg_id = roam__local_u64(h->statement, 1);
-    row->time_ms = (row->msg_id >> MSG_ID_TIME_SHIFT) + MSG_ID_EPOCH_MS;
-    row->conversation = roam__local_bytes(h->statement, 2);
-    row->sender = roam__local_bytes(h->statement, 3);
-    row->content_type = roam__local_bytes(h->statement, 4);
-    row->body = roam__local_bytes(h->statement, 5);
-    row->cut_size = (uint32_t)sqlite3_column_int64(h->statement, 6);
-    return ROAM_POSIX_STATUS_OK;
-}
-
-void roam_local_history_close(struct roam_local_history *h)
-{
-    if (h) {
-        sqlite3_finalize(h->statement);
-        free(h);
-    }
 }

@@ -13,10 +13,27 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#define FORMAT_VERSION 1
+#define FORMAT_VERSION 2
 /* How long to wait for a reader that is just now checkpointing. */
 #define BUSY_TIMEOUT_MS 5000
 #define USER_MAX 64u
+
+/* A hole: messages of the conversation with above < msg_id < below may be
+ * missing. A survey is due while its table has its row: conversations in
+ * which all is missing are found by it. last_reset has a row once a RESET has
+ * been: from then on a conversation that is new here may have a past. */
+#define HISTORY_SCHEMA                                                         \
+    "CREATE TABLE hole(id INTEGER PRIMARY KEY, conversation TEXT NOT NULL,"    \
+    " above INTEGER NOT NULL, below INTEGER NOT NULL,"                         \
+    " unix_ms INTEGER NOT NULL);"                                              \
+    "CREATE INDEX hole_of ON hole(conversation);"                              \
+    "CREATE UNIQUE INDEX hole_open ON hole(conversation)"                      \
+    " WHERE below = " OPEN_END ";"                                             \
+    "CREATE TABLE survey(id INTEGER PRIMARY KEY CHECK(id = 1),"                \
+    " before INTEGER NOT NULL, conversation TEXT NOT NULL,"                    \
+    " unix_ms INTEGER NOT NULL);"                                              \
+    "CREATE TABLE last_reset(id INTEGER PRIMARY KEY CHECK(id = 1),"            \
+    " unix_ms INTEGER NOT NULL);"
 
 static const char schema[] =
     "CREATE TABLE device(id INTEGER PRIMARY KEY CHECK(id = 1),"
@@ -37,10 +54,26 @@ static const char schema[] =
     "CREATE TABLE outbox(id INTEGER PRIMARY KEY AUTOINCREMENT,"
     " client_msg_id INTEGER NOT NULL UNIQUE, conversation TEXT NOT NULL,"
     " content_type TEXT NOT NULL, body BLOB NOT NULL,"
-    " queued_ms INTEGER NOT NULL, first_sent_ms INTEGER NOT NULL);"
-    "CREATE TABLE hole(id INTEGER PRIMARY KEY, after_msg_id INTEGER NOT NULL,"
-    " cursor INTEGER NOT NULL, head INTEGER NOT NULL,"
-    " reason INTEGER NOT NULL, unix_ms INTEGER NOT NULL);";
+    " queued_ms INTEGER NOT NULL, first_sent_ms INTEGER NOT NULL);" HISTORY_SCHEMA;
+
+/* Format 1 knew where a RESET had been, but not in which conversations
+ * messages were missing: in each of them, then, and there may be others. */
+static const char upgrade[] =
+    "BEGIN IMMEDIATE;"
+    "ALTER TABLE hole RENAME TO old_hole;" HISTORY_SCHEMA
+    "INSERT OR IGNORE INTO hole(conversation, above, below, unix_ms)"
+    " SELECT m.conversation,"
+    " coalesce(max(CASE WHEN m.msg_id <= h.after_msg_id"
+    " THEN m.msg_id END), 0),"
+    " coalesce(min(CASE WHEN m.msg_id > h.after_msg_id"
+    " THEN m.msg_id END), " OPEN_END "), h.unix_ms"
+    " FROM old_hole h, message m GROUP BY h.id, m.conversation;"
+    "INSERT INTO survey SELECT 1, 0, '', last"
+    " FROM (SELECT max(unix_ms) AS last FROM old_hole) WHERE last IS NOT NULL;"
+    "INSERT INTO last_reset SELECT id, unix_ms FROM survey;"
+    "DROP TABLE old_hole;"
+    "PRAGMA user_version = 2;"
+    "COMMIT";
 
 /* ---------------------------------------------------------------- opening */
 
@@ -129,6 +162,11 @@ static enum roam_posix_status adopt(struct roam_local *l, const char *user,
     if (status == ROAM_POSIX_STATUS_OK && version == 0 &&
         mode == ROAM_LOCAL_OWN) {
         return create(l, user, device_type);
+    }
+    if (status == ROAM_POSIX_STATUS_OK && version == 1 &&
+        mode == ROAM_LOCAL_OWN) {
+        status = execute(l, upgrade);
+        version = FORMAT_VERSION;
     }
     if (status == ROAM_POSIX_STATUS_OK && version != FORMAT_VERSION) {
         snprintf(l->error, sizeof l->error, "format %d, this program reads %d",

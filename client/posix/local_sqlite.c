@@ -105,6 +105,7 @@ void roam_local_rollback(struct roam_local *l)
         memcpy(l->error, error, sizeof error);
     }
     l->device = l->committed;
+    l->watch = WATCH_UNKNOWN;
 }
 
 static enum roam_posix_status put_device(struct roam_local *l)

@@ -25,6 +25,11 @@ uint64_t roam__posix_now_ms(const struct roam_posix *p)
     return roam__posix_clock_ms(CLOCK_MONOTONIC) + p->clock_offset_ms;
 }
 
+uint32_t roam__posix_max_entries(const struct roam_posix *p)
+{
+    return p->config.max_entries ? p->config.max_entries : UINT32_MAX;
+}
+
 /* ------------------------------------------------------------- connection */
 
 static void start_link(struct roam_posix *p)
@@ -101,6 +106,7 @@ static void begin_session(struct roam_posix *p)
     p->phase = OPEN;
     p->out_at = p->out_len = 0;
     roam_meter_start(&p->meter);
+    roam__posix_pages_begin(p);
     roam__posix_tell_simple(p, ROAM_POSIX_CONNECTED);
     (void)roam_client_open(&p->client, roam__posix_now_ms(p));
     roam__posix_log_in(p);
@@ -210,6 +216,7 @@ void roam_posix_run(struct roam_posix *p)
     if (p->failure == ROAM_POSIX_STATUS_OK) {
         roam__posix_fill_outbox(p);
     }
+    roam__posix_ask(p);
     roam__posix_write(p);
     roam__posix_settle(
         p); /* writing may find a message that must not be sent */
@@ -334,7 +341,8 @@ static enum roam_status init_client(struct roam_posix *p)
     c.device_name = p->config.device_name;
     c.software = p->config.software;
     c.cursor = device.cursor;
-    c.max_entries = p->config.max_entries ? p->config.max_entries : UINT32_MAX;
+    bool from_now = p->config.from_now && device.cursor == 0;
+    c.max_entries = from_now ? 0 : roam__posix_max_entries(p);
     c.max_unacked = MAX_UNACKED;
     c.deflate = !p->config.no_deflate;
     c.rx = p->rx;

@@ -101,9 +101,10 @@ static void take_entry(struct roam_posix *p, const struct roam_event *e)
 static void take_reset(struct roam_posix *p, const struct roam_event *e)
 {
     if (roam__posix_stored(
-            p, roam_local_add_hole(p->store, e->u.reset.reason, e->u.reset.head,
-                                   roam__posix_clock_ms(CLOCK_REALTIME)))) {
+            p, roam_local_add_reset(p->store, e->u.reset.head,
+                                    roam__posix_clock_ms(CLOCK_REALTIME)))) {
         p->gathered = e->u.reset.head;
+        p->pages.superseded = true;
         roam__posix_tell_engine(p, e);
     }
 }
@@ -147,7 +148,17 @@ static void take_event(struct roam_posix *p, const struct roam_event *e)
     case ROAM_EVENT_SEND_FAILED:
         roam__posix_answered(p, e, e->u.send_failed.client_msg_id);
         break;
+    case ROAM_EVENT_PAGE_ROW:
+    case ROAM_EVENT_PAGE_END:
+    case ROAM_EVENT_PAGE_FAILED:
+        roam__posix_page(p, e);
+        break;
     case ROAM_EVENT_SYNCED:
+        p->pages.synced = true;
+        /* "From now on" was for the first time. */
+        roam_client_set_max_entries(&p->client, roam__posix_max_entries(p));
+        roam__posix_tell_engine(p, e);
+        break;
     case ROAM_EVENT_KICKED:
         roam__posix_tell_engine(p, e);
         break;

@@ -6,6 +6,7 @@
  *   - an attempt is on the disk before next_attempt() returns;
  *   - the cursor moves in the transaction that holds the entries up to it;
  *   - a message is there once, whichever way it came;
+ *   - what may be missing is known as a hole, or a survey is due;
  *   - a message in the outbox stays until it is known to be sent or refused.
  *
  * Changes marked *gathered* go into one transaction that lasts until
@@ -96,11 +97,11 @@ enum roam_posix_status roam_local_set_dedup(struct roam_local *store,
 enum roam_posix_status roam_local_add_entry(
     struct roam_local *store, const struct roam_entry_event *entry);
 
-/* Moves the cursor to head and notes that messages may be missing here;
- * gathered. STORE. */
-enum roam_posix_status roam_local_add_hole(struct roam_local *store,
-                                           enum roam_reset reason,
-                                           uint64_t head, uint64_t unix_ms);
+/* Moves the cursor to head: in every conversation messages may be missing
+ * from here on, up to the next one that comes, and a survey is due; gathered.
+ * STORE. */
+enum roam_posix_status roam_local_add_reset(struct roam_local *store,
+                                            uint64_t head, uint64_t unix_ms);
 
 /* Makes all that was gathered durable. On failure all of it is undone.
  * STORE. */
@@ -137,8 +138,8 @@ enum roam_posix_status roam_local_outbox_mark(struct roam_local *store,
                                               uint64_t first_sent_ms);
 
 /* The server has the message: it leaves the outbox and becomes part of the
- * history under its msg_id; gathered. One that is not in the outbox any more
- * changes nothing. STORE. */
+ * history under its msg_id, but ends no hole; gathered. One that is not in the
+ * outbox any more changes nothing. STORE. */
 enum roam_posix_status roam_local_outbox_sent(struct roam_local *store,
                                               uint64_t client_msg_id,
                                               uint64_t msg_id);
@@ -147,12 +148,83 @@ enum roam_posix_status roam_local_outbox_sent(struct roam_local *store,
 enum roam_posix_status roam_local_outbox_drop(struct roam_local *store,
                                               uint64_t client_msg_id);
 
+/* ---------------------------------------------------------- missing history
+ *
+ * After RESET, the *survey* asks the server for all conversations: it finds
+ * where the *holes* of known ones end, and those that are unknown here. Each
+ * hole is then filled page by page; its bounds move in the transaction that
+ * holds the messages of the page. While a survey is due, or a hole has no
+ * upper end, a message of this device's sets the survey back to its start:
+ * it may have moved its conversation past the place. */
+
+/* Where the survey goes on: behind this pair; 0 and empty: at its start. */
+struct roam_local_survey {
+    uint64_t before;
+    char conversation[65];
+};
+
+/* To be called before each page of the survey is asked for, and not while
+ * one is under way.
+ *
+ * *due  false: there is none. STORE. */
+enum roam_posix_status roam_local_survey(struct roam_local *store,
+                                         struct roam_local_survey *survey,
+                                         bool *due);
+
+/* A row of CONVERSATIONS: the newest message of its conversation. Ends an
+ * open hole there, or is a hole of its own; gathered. What the chain will
+ * bring is left to it. STORE. */
+enum roam_posix_status roam_local_survey_row(
+    struct roam_local *store, const struct roam_entry_event *row);
+
+/* The page is over; NULL: and so is the survey. Nothing changes if a message
+ * of this device's set the survey back since roam_local_survey(). Gathered.
+ * STORE. */
+enum roam_posix_status roam_local_survey_page(
+    struct roam_local *store, const struct roam_local_survey *next);
+
+struct roam_local_hole {
+    uint64_t id;
+    char conversation[65];
+    uint64_t above, below; /* messages between may be missing; below 0: no
+                              message above it is known */
+};
+
+/* The hole with the newest messages.
+ *
+ * conversation  borrowed; NULL: of all.
+ *
+ * *found        false: there is none. STORE. */
+enum roam_posix_status roam_local_hole(struct roam_local *store,
+                                       const char *conversation,
+                                       struct roam_local_hole *hole,
+                                       bool *found);
+
+/* A message of a page of HISTORY (version 0). One that is there already stays
+ * as it is; gathered. STORE. */
+enum roam_posix_status roam_local_add_history(
+    struct roam_local *store, const struct roam_entry_event *row);
+
+/* The page that was asked for with the bounds of *hole is over: it brought
+ * all messages from `first` to `last` (msg_ids; 0: none), or, without `more`,
+ * all that are in the hole; gathered. STORE. */
+enum roam_posix_status roam_local_hole_page(struct roam_local *store,
+                                            const struct roam_local_hole *hole,
+                                            uint64_t first, uint64_t last,
+                                            bool more);
+
+/* The server does not know the conversation any more: nothing will fill its
+ * holes; gathered. STORE. */
+enum roam_posix_status roam_local_drop_holes(struct roam_local *store,
+                                             const char *conversation);
+
 /* ---------------------------------------------------------------- reading */
 
 struct roam_local_counts {
     uint64_t messages;
     uint64_t outbox;
-    uint64_t holes;
+    uint64_t holes;   /* in conversations */
+    bool survey_due;  /* there may be more */
     uint64_t unknown; /* entries of kinds that this version does not know */
 };
 /* STORE. */
@@ -160,21 +232,30 @@ enum roam_posix_status roam_local_count(struct roam_local *store,
                                         struct roam_local_counts *counts);
 
 struct roam_local_row {
-    bool hole; /* messages may be missing here: only `time_ms` is set */
-    uint64_t msg_id;
-    uint64_t time_ms; /* Unix time */
+    bool hole; /* messages may be missing here; in a list of conversations:
+                  somewhere in this one */
+    uint64_t msg_id;  /* of a hole: the message before it */
+    uint64_t time_ms; /* Unix time; of a hole: when it came to be */
     struct roam_bytes conversation, sender, content_type, body;
     uint32_t cut_size; /* bytes of a body that did not come along */
 };
 
-/* A walk over the history, in the order of msg_id. */
+/* A walk over the history, in the order of msg_id, with its holes, or over
+ * the conversations. */
 struct roam_local_history;
 
-/* conversation  borrowed; NULL: all of them.
+/* conversation  borrowed; NULL: all of them. A hole without conversation says
+ *               that there may be others.
  *
  * NULL: out of memory, or the store cannot be read. */
 struct roam_local_history *roam_local_history_open(struct roam_local *store,
                                                    const char *conversation);
+
+/* Each conversation with its newest message, the newest first.
+ *
+ * NULL: out of memory, or the store cannot be read. */
+struct roam_local_history *roam_local_conversations_open(
+    struct roam_local *store);
 
 /* The next row; its slices are borrowed until the next call.
  *

@@ -59,8 +59,12 @@ struct roam_posix_config {
     const char *software;    /* 0..64 bytes; may be NULL */
     const char *store_path;  /* of this user and device type alone */
 
-    uint32_t max_entries;        /* prefer RESET above this many; 0: never */
-    bool no_deflate;             /* take batches, but not compressed ones */
+    uint32_t max_entries; /* prefer RESET above this many; 0: never */
+    bool from_now;        /* a new device wants no backlog; its history can be
+                             filled like after any RESET */
+    bool no_survey;       /* after RESET, do not ask which history is missing */
+    bool fill_holes;      /* fetch what is missing in the background */
+    bool no_deflate;      /* take batches, but not compressed ones */
     uint32_t connect_timeout_ms; /* for each address; 0: 10,000 */
 };
 
@@ -86,10 +90,15 @@ void roam_posix_free(struct roam_posix *p);
 
 enum roam_posix_event_type {
     ROAM_POSIX_CONNECTED = 1, /* the transport is up, LOGIN is under way */
-    ROAM_POSIX_PROTOCOL,      /* u.engine, as roam.h tells; never CLOSE. With
+    ROAM_POSIX_PROTOCOL,      /* u.engine, as roam.h tells; never CLOSE, never
+                                 of a page. With
                                  SENT and SEND_FAILED: `message` as well */
     ROAM_POSIX_NEW_DEVICE,    /* the store was a copy of another one's; it got
                                  a device_id of its own */
+    ROAM_POSIX_HOLES,         /* u.holes: after a RESET it is known now which
+                                 history is missing */
+    ROAM_POSIX_FILLED,        /* u.filled: older messages are stored;
+                                 `message.conversation` says where */
     ROAM_POSIX_DISCONNECTED   /* u.disconnected */
 };
 
@@ -97,6 +106,15 @@ struct roam_posix_event {
     enum roam_posix_event_type type;
     union {
         struct roam_event engine;
+        struct {
+            uint64_t count; /* holes */
+        } holes;
+        struct {
+            uint32_t rows; /* messages of this page */
+            bool done;     /* the conversation has no hole any more */
+            uint32_t code; /* roam_v1_ErrorCode: the server does not give
+                              them; 0: it did */
+        } filled;
         struct {
             enum roam_posix_status status; /* OK: kicked, or asked for */
             char detail[ROAM_POSIX_DETAIL_MAX];
@@ -164,6 +182,22 @@ enum roam_posix_status roam_posix_send(struct roam_posix *p,
                                        struct roam_bytes content_type,
                                        struct roam_bytes body,
                                        uint64_t *client_msg_id);
+
+/* ---------------------------------------------------------------- history */
+
+/* Fetches the messages that are missing, newest first, page by page, from
+ * now on or as soon as there is a session; FILLED tells of each page. After a
+ * restart it has to be asked for again, and goes on where it was.
+ *
+ * conversation  borrowed; NULL: all of them.
+ *
+ * BAD_ARGUMENT: longer than 64 bytes. */
+enum roam_posix_status roam_posix_fetch(struct roam_posix *p,
+                                        const char *conversation);
+
+/* Is there history that is wanted and not here? False before the session is
+ * synced, and when the server does not give it. */
+bool roam_posix_fetching(struct roam_posix *p);
 
 /* ---------------------------------------------------------------- reading */
 

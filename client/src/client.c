@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The public calls that set up, open, log in and end; contracts in roam.h.
  * Bytes in are in receive.c, bytes out in transmit.c, events in events.c,
- * entries in delivery.c, SENDs in outbox.c, time in timers.c. */
+ * entries in delivery.c, pages in page.c, SENDs in outbox.c, time in
+ * timers.c. */
 #include <string.h>
 
 #include "engine.h"
@@ -235,6 +236,11 @@ enum roam_status roam_client_set_token(struct roam_client *c, const char *token)
     }
     e->config.token = token;
     return ROAM_STATUS_OK;
+}
+
+void roam_client_set_max_entries(struct roam_client *c, uint32_t max_entries)
+{
+    roam__engine(c)->config.max_entries = max_entries;
 }
 
 enum roam_status roam_client_logout(struct roam_client *c, uint64_t now_ms)

@@ -33,8 +33,34 @@ enum roam__owes {
     OWES_SENT = 1 << 4,
     OWES_FAILED = 1 << 5,
     OWES_SYNCED = 1 << 6,
-    OWES_ENTRY = 1 << 7, /* `entry` holds the next one */
-    OWES_CLOSE = 1 << 8
+    OWES_ENTRY = 1 << 7,    /* `entry` holds the next one */
+    OWES_PAGE_ROW = 1 << 8, /* `entry` holds the next one */
+    OWES_PAGE_END = 1 << 9,
+    OWES_PAGE_FAILED = 1 << 10,
+    OWES_CLOSE = 1 << 11
+};
+
+/* The page that was asked for; at most one at a time. */
+enum roam__page_state {
+    PAGE_NONE,
+    PAGE_DUE,   /* to be asked for */
+    PAGE_ASKED, /* no answer yet */
+    PAGE_TOLD   /* answered: by rows and an end, or a failure, that are owed */
+};
+
+struct roam__page {
+    uint64_t ref, before, after;
+    uint64_t asked_ms;
+    uint64_t as_of; /* from the answer */
+    uint32_t code;  /* of OWES_PAGE_FAILED */
+    uint16_t max_rows;
+    uint8_t state; /* enum roam__page_state */
+    uint8_t type;  /* ROAM_HISTORY or ROAM_CONVERSATIONS */
+    uint8_t codecs;
+    uint8_t conversation_len;
+    bool more; /* from the answer */
+    bool bad;  /* the last page lied: offer no codec */
+    char conversation[ROAM_CONVERSATION_MAX];
 };
 
 struct roam__engine {
@@ -96,12 +122,14 @@ struct roam__engine {
 
     /* Sending. */
     uint32_t next_order;
-    uint32_t commands; /* SENDs without answer on this connection */
+    uint32_t commands; /* without answer on this connection */
     uint64_t done_id;  /* of OWES_SENT and OWES_FAILED */
     uint64_t done_msg_id;
     bool done_duplicate;
     bool close_reconnect; /* of OWES_CLOSE */
     uint64_t close_at_ms;
+
+    struct roam__page page;
 
     size_t tx_from, tx_len; /* unsent bytes in config.tx */
     bool mid_frame;         /* the reader holds the front of a frame */
@@ -110,7 +138,7 @@ struct roam__engine {
     struct roam_entry entry; /* of OWES_ENTRY */
     union {
         struct roam_message message;
-        struct roam_unpack batch; /* while unpacking */
+        struct roam_unpack batch; /* while unpacking, and of a page */
     } hand;
 };
 
@@ -136,6 +164,8 @@ enum roam__on roam__act_drop(struct roam__engine *e);
 enum roam__on roam__act_gap(struct roam__engine *e);
 enum roam__on roam__act_chain(struct roam__engine *e);
 enum roam__on roam__act_lies(struct roam__engine *e);
+enum roam__on roam__act_page(struct roam__engine *e);
+enum roam__on roam__act_page_lies(struct roam__engine *e);
 enum roam__on roam__act_answer(struct roam__engine *e);
 enum roam__on roam__act_pong(struct roam__engine *e);
 enum roam__on roam__act_behind(struct roam__engine *e);
@@ -160,6 +190,25 @@ void roam__entry_told(struct roam__engine *e);
 uint64_t roam__ack_version(const struct roam__engine *e);
 /* An ACK of this version was written. */
 void roam__acked(struct roam__engine *e, uint64_t version);
+
+/* ------------------------------------------------------------------ pages */
+
+/* What the HISTORY_PAGE or CONVERSATION_PAGE in hand is. */
+enum roam__on roam__page_answer(const struct roam__engine *e);
+/* May the request that is due be written? */
+bool roam__page_sendable(const struct roam__engine *e);
+/* It, as a message. */
+void roam__page_message(const struct roam__engine *e, struct roam_message *m);
+/* It was written. */
+void roam__page_asked(struct roam__engine *e, uint32_t codecs);
+/* `entry` was handed out: the next row takes its place, or the end is owed. */
+void roam__page_row_told(struct roam__engine *e);
+/* ERROR names this ref. False: it is not the page's. */
+bool roam__page_refused(struct roam__engine *e, uint64_t ref, uint32_t code);
+/* The connection is over: what was asked for does not come. */
+void roam__page_lost(struct roam__engine *e);
+/* When the answer is overdue; ROAM__NEVER: none is awaited. */
+uint64_t roam__page_due_ms(const struct roam__engine *e);
 
 /* ----------------------------------------------------------------- outbox */
 

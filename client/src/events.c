@@ -95,11 +95,9 @@ static uint64_t unix_ms(uint64_t msg_id)
                : (msg_id >> ROAM_MSG_ID_TIME_SHIFT) + ROAM_EPOCH_UNIX_MS;
 }
 
-static void tell_entry(struct roam__engine *e, struct roam_event *event)
+static void copy_entry(struct roam_entry_event *to,
+                       const struct roam_entry *entry)
 {
-    const struct roam_entry *entry = &e->entry;
-    struct roam_entry_event *to = &event->u.entry;
-    event->type = ROAM_EVENT_ENTRY;
     to->version = entry->version;
     to->prev_version = entry->prev_version;
     to->msg_id = entry->msg_id;
@@ -111,8 +109,40 @@ static void tell_entry(struct roam__engine *e, struct roam_event *event)
     to->sender = roam__bytes(entry->sender);
     to->content_type = roam__bytes(entry->content_type);
     to->body = roam__bytes(entry->body);
-    to->batched = e->unpacking;
+}
+
+static void tell_entry(struct roam__engine *e, struct roam_event *event)
+{
+    event->type = ROAM_EVENT_ENTRY;
+    copy_entry(&event->u.entry, &e->entry);
+    event->u.entry.batched = e->unpacking;
     roam__entry_told(e);
+}
+
+static void tell_page_row(struct roam__engine *e, struct roam_event *event)
+{
+    event->type = ROAM_EVENT_PAGE_ROW;
+    event->u.page_row.ref = e->page.ref;
+    copy_entry(&event->u.page_row.row, &e->entry);
+    roam__page_row_told(e);
+}
+
+static void tell_page_end(struct roam__engine *e, struct roam_event *event)
+{
+    event->type = ROAM_EVENT_PAGE_END;
+    event->u.page_end.ref = e->page.ref;
+    event->u.page_end.rows = e->hand.batch.count;
+    event->u.page_end.more = e->page.more;
+    event->u.page_end.as_of = e->page.as_of;
+    e->page.state = PAGE_NONE;
+}
+
+static void tell_page_failed(struct roam__engine *e, struct roam_event *event)
+{
+    event->type = ROAM_EVENT_PAGE_FAILED;
+    event->u.page_failed.ref = e->page.ref;
+    event->u.page_failed.code = e->page.code;
+    e->page.state = PAGE_NONE;
 }
 
 static void tell_close(struct roam__engine *e, struct roam_event *event)
@@ -125,8 +155,9 @@ static void tell_close(struct roam__engine *e, struct roam_event *event)
 
 /* In the order of the bits of enum roam__owes. */
 static void (*const tell[])(struct roam__engine *, struct roam_event *) = {
-    tell_logged_in, tell_refused, tell_reset, tell_kicked, tell_sent,
-    tell_failed,    tell_synced,  tell_entry, tell_close,
+    tell_logged_in, tell_refused,  tell_reset,       tell_kicked,
+    tell_sent,      tell_failed,   tell_synced,      tell_entry,
+    tell_page_row,  tell_page_end, tell_page_failed, tell_close,
 };
 
 /* An outbox item that may not be sent in this session. */
@@ -152,7 +183,7 @@ void roam_client_next_event(struct roam_client *c, struct roam_event *event,
     for (unsigned i = 0; i < sizeof tell / sizeof tell[0]; i++) {
         uint16_t bit = (uint16_t)(1u << i);
         if ((e->owes & bit) != 0) {
-            if (bit != OWES_ENTRY) { /* a batch owes one after the other */
+            if (bit != OWES_ENTRY && bit != OWES_PAGE_ROW) { /* one by one */
                 e->owes &= (uint16_t)~bit;
             }
             tell[i](e, event);

@@ -47,14 +47,14 @@ void roam__outbox_free(struct roam__engine *e, uint64_t client_msg_id)
     }
 }
 
-/* More commands than items that wait for an answer: own entries have told
- * the fate of some items, and the server's answers to these are under way.
+/* More commands than wait for an answer: own entries have told the fate of
+ * some items, and the server's answers to these are under way.
  * Anything else that names no waiting item answers nothing. */
 bool roam__outbox_answered(struct roam__engine *e, uint64_t client_msg_id)
 {
     const struct roam_outbox_item *item = roam__outbox_find(e, client_msg_id);
     bool waits = item != NULL && item->state == ROAM_OUTBOX_SENT;
-    uint32_t waiting = 0;
+    uint32_t waiting = e->page.state == PAGE_ASKED ? 1 : 0;
     for (size_t i = 0; i < e->config.outbox_count; i++) {
         waiting += e->config.outbox[i].state == ROAM_OUTBOX_SENT ? 1 : 0;
     }
@@ -100,7 +100,8 @@ enum roam_status roam_client_send(struct roam_client *c, uint64_t client_msg_id,
     if (client_msg_id == 0 ||
         !text_ok(conversation, 1, ROAM_CONVERSATION_MAX) ||
         !text_ok(content_type, 0, ROAM_CONTENT_TYPE_MAX) ||
-        roam__outbox_find(e, client_msg_id) != NULL) {
+        roam__outbox_find(e, client_msg_id) != NULL ||
+        (e->page.state != PAGE_NONE && e->page.ref == client_msg_id)) {
         return ROAM_STATUS_BAD_ARGUMENT;
     }
     struct roam_outbox_item item;

@@ -23,6 +23,9 @@ static enum roam__on event_of(const struct roam__engine *e)
     case ROAM_PUSH:
     case ROAM_BATCH:
         return roam__meets(e);
+    case ROAM_HISTORY_PAGE:
+    case ROAM_CONVERSATION_PAGE:
+        return roam__page_answer(e);
     case ROAM_SEND_OK:
     case ROAM_ERROR:
         return ON_ANSWER;
@@ -30,6 +33,20 @@ static enum roam__on event_of(const struct roam__engine *e)
         return ON_PONG;
     default:
         return ON_OTHER;
+    }
+}
+
+/* A payload that does not decode. */
+static enum roam__on event_of_broken(const struct roam__engine *e, uint8_t type)
+{
+    switch (type) {
+    case ROAM_BATCH:
+        return ON_LIES;
+    case ROAM_HISTORY_PAGE:
+    case ROAM_CONVERSATION_PAGE:
+        return e->page.state == PAGE_ASKED ? ON_PAGE_LIES : ON_BROKEN;
+    default:
+        return ON_BROKEN;
     }
 }
 
@@ -43,7 +60,7 @@ static void take_frame(struct roam__engine *e, uint8_t type,
         roam__step(e, ON_OTHER);
     } else if (roam_message_decode(type, payload, &e->hand.message) !=
                roam_v1_ErrorCode_ERROR_UNSPECIFIED) {
-        roam__step(e, type == ROAM_BATCH ? ON_LIES : ON_BROKEN);
+        roam__step(e, event_of_broken(e, type));
     } else {
         roam__step(e, event_of(e));
     }
@@ -140,7 +157,7 @@ enum roam__on roam__act_refused(struct roam__engine *e)
     return ON_NONE;
 }
 
-/* ------------------------------------------------------- answers to SEND */
+/* ---------------------------------------------- answers to SEND and pages */
 
 /* An answer to what was not sent on this connection, or has its answer, is
  * a fault; nothing comes of it. */
@@ -149,6 +166,9 @@ enum roam__on roam__act_answer(struct roam__engine *e)
     const struct roam_message *m = &e->hand.message;
     bool failed = m->type == ROAM_ERROR;
     uint64_t id = failed ? m->u.error.ref : m->u.send_ok.client_msg_id;
+    if (failed && roam__page_refused(e, id, (uint32_t)m->u.error.code)) {
+        return ON_NONE;
+    }
     if (roam__outbox_answered(e, id)) {
         e->owes |= failed ? OWES_FAILED : OWES_SENT;
         e->done_id = id;

@@ -9,7 +9,8 @@
  *    |                                                      v  | PONG ahead
  *    |  transport gone                                      LIVE
  *    +----------------- ENDED <-- KICK, broken or other frame, silence,
- *    |                            BATCH that lies, gap again, close
+ *    |                            BATCH or page that lies, gap again,
+ *    |                            close
  *    +----------------- any state: transport gone
  */
 #include "state.h"
@@ -42,6 +43,8 @@ const struct roam__edge roam__edges[] = {
     {IN(ST_LIVE), ON_GAP_AGAIN, ST_ENDED, roam__act_chain}, /* CHAIN-6 */
     {SESSION, ON_LIES, ST_ENDED, roam__act_lies},           /* BATCH-9 */
 
+    {SESSION, ON_PAGE, STAY, roam__act_page},                  /* HIST-11 */
+    {SESSION, ON_PAGE_LIES, ST_ENDED, roam__act_page_lies},    /* HIST-12 */
     {SESSION, ON_ANSWER, STAY, roam__act_answer},              /* SEND-2 */
     {SESSION, ON_PONG, STAY, roam__act_pong},                  /* PING-3 */
     {IN(ST_LIVE), ON_BEHIND, ST_SYNC, roam__act_behind},       /* PING-3 */

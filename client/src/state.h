@@ -39,6 +39,8 @@ enum roam__on {
     ON_GAP,
     ON_GAP_AGAIN, /* no entry fitted since the last gap */
     ON_LIES,      /* a BATCH that breaks the rules of section 8 */
+    ON_PAGE,      /* HISTORY_PAGE or CONVERSATION_PAGE that was asked for */
+    ON_PAGE_LIES, /* one that breaks the rules of section 8 */
     ON_ANSWER,    /* SEND_OK or ERROR */
     ON_PONG,
     ON_BEHIND,       /* entries up to an earlier PONG's head did not come */

@@ -72,6 +72,7 @@ void roam__end(struct roam__engine *e, enum roam_status status,
     e->close_reconnect = back;
     e->close_at_ms = back ? e->now_ms + wait_ms : 0;
     e->owes |= OWES_CLOSE;
+    roam__page_lost(e);
     roam__outbox_requeue(e);
 }
 
@@ -116,6 +117,9 @@ static void tick_session(struct roam__engine *e)
         }
         tick_silence(e);
     }
+    if (roam__in_session(e) && e->now_ms >= roam__page_due_ms(e)) {
+        roam__step(e, ON_SILENT);
+    }
 }
 
 void roam_client_tick(struct roam_client *c, uint64_t now_ms)
@@ -144,6 +148,7 @@ uint64_t roam_client_deadline_ms(const struct roam_client *c)
     }
     if (roam__in_session(e)) {
         due_ms = sooner(due_ms, e->ack_ms);
+        due_ms = sooner(due_ms, roam__page_due_ms(e));
         if (!e->left) {
             due_ms = sooner(due_ms, silence_due_ms(e));
             if (!e->ping_due) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Bytes to the server. Frames are written into the caller's buffer when they
  * are due and fit; until then they exist as flags. Order: LOGIN, SYNC,
- * LOGOUT, ACK, PING, SENDs. */
+ * LOGOUT, ACK, PING, a page request, SENDs. */
 #include <string.h>
 
 #include "engine.h"
@@ -130,6 +130,28 @@ static bool put_send(struct roam__engine *e, struct roam_outbox_item *item)
     return true;
 }
 
+/* max_inflated and codecs as in SYNC. */
+static bool put_page(struct roam__engine *e)
+{
+    bool offer = e->config.deflate && !e->page.bad;
+    uint32_t codecs = offer ? OFFER_DEFLATE : 0;
+    uint32_t max_inflated = (uint32_t)e->config.inflated_bytes;
+    struct roam_message m;
+    roam__page_message(e, &m);
+    if (m.type == ROAM_HISTORY) {
+        m.u.history.max_inflated = max_inflated;
+        m.u.history.codecs = codecs;
+    } else {
+        m.u.conversations.max_inflated = max_inflated;
+        m.u.conversations.codecs = codecs;
+    }
+    if (!put(e, &m)) {
+        return false;
+    }
+    roam__page_asked(e, codecs);
+    return true;
+}
+
 /* What a session has to say; stops at the first frame without room. */
 static void fill_session(struct roam__engine *e)
 {
@@ -139,12 +161,19 @@ static void fill_session(struct roam__engine *e)
     }
     struct roam_outbox_item *item = roam__outbox_next(e);
     /* An ACK that may wait goes along with a frame that goes anyway. */
-    bool ack = e->ack_due || e->ping_due || item != NULL;
+    bool page = roam__page_sendable(e);
+    bool ack = e->ack_due || e->ping_due || page || item != NULL;
     if (e->state == ST_LIVE && ack && !put_ack(e)) {
         return;
     }
     if (e->ping_due && !put_ping(e)) {
         return;
+    }
+    if (page) {
+        if (!put_page(e)) {
+            return;
+        }
+        item = roam__outbox_next(e);
     }
     while (item != NULL && put_send(e, item)) {
         item = roam__outbox_next(e);

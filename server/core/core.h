@@ -3,8 +3,9 @@
  * gives bytes and a deadline. The loop in server/net/, the simulator and the
  * fuzzers run the same code.
  *
- * Seams: transport (feed/pending/sent), clock (struct roam_now), random
- * (config), store (store.h), log (config). Nothing else reaches outside.
+ * Seams: transport (feed/pending/sent), clock (struct roam_now), store
+ * (store.h, which also draws what is random), log (config). Nothing else
+ * reaches outside.
  *
  * One thread. A session is one connection, logged in or not. After any call
  * that may produce output, drain roam_core_next_ready(). Spec: sections 3
@@ -32,15 +33,14 @@ typedef void (*roam_random_fn)(void *ctx, uint8_t *out, size_t len);
 
 struct roam_core_config {
     struct roam_store *store; /* kept; closed by its owner, after the core */
-    roam_random_fn random;
-    void *random_ctx;
-    roam_log_fn log; /* may be NULL */
+    roam_log_fn log;          /* may be NULL */
     void *log_ctx;
     uint32_t max_frame;           /* bytes accepted from a logged-in client */
     uint32_t max_body;            /* bytes of a SEND's body */
     uint32_t max_commands;        /* unanswered commands a session may have */
     uint32_t max_unacked;         /* cap on what a SYNC asks for, entries */
-    uint32_t max_inflated;        /* cap on what a SYNC asks for, bytes */
+    uint32_t max_inflated;        /* cap on what SYNC and page requests
+                                     ask for, bytes */
     uint32_t heartbeat_ms;        /* told to clients; idle end after 2.5 x */
     uint32_t login_timeout_ms;    /* from connect to a good credential */
     uint32_t decision_timeout_ms; /* from then to LOGIN_OK (a person thinks) */

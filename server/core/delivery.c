@@ -8,7 +8,8 @@
  * `sent` up to the core's head, whenever there is room. So memory is
  * constant for a device however slow, and nothing is lost in between
  * [ACK-6]. Nothing above the core's head is ever sent: it moves only when
- * the store has answered the SEND. Spec: section 6. */
+ * the store has answered the SEND. While a page of history is being read,
+ * nothing newer is sent: see pages.c. Spec: section 6. */
 #include "session.h"
 
 #include <stdlib.h>
@@ -168,7 +169,7 @@ static void read_more(struct roam_session *s, uint32_t room)
 
 void roam__delivery_pump(struct roam_session *s)
 {
-    if (s->state != ROAM__DELIVERING || s->deaf || s->reading ||
+    if (s->state != ROAM__DELIVERING || s->deaf || s->reading || s->paging ||
         s->sent >= s->user->head || !roam__session_has_room(s)) {
         return;
     }
@@ -267,8 +268,8 @@ static void deliver_live(struct roam_session *s, const struct roam_entry *plain,
     if (s->state != ROAM__DELIVERING || s->deaf) {
         return;
     }
-    if (plain->prev_version != s->sent || !roam__session_has_room(s) ||
-        roam__window_room(&s->window) == 0) {
+    if (plain->prev_version != s->sent || s->paging ||
+        !roam__session_has_room(s) || roam__window_room(&s->window) == 0) {
         roam__delivery_pump(s);
         return;
     }

@@ -13,6 +13,7 @@ void roam__session_answer_ping(struct roam_session *s, uint64_t id)
     m.u.pong.id = id;
     if (s->user != NULL && !ROAM_FAULT("pong-head-zero")) {
         m.u.pong.head = s->user->head;
+        roam__session_tells(s, m.u.pong.head);
     }
     roam__session_queue(s, &m);
 }

@@ -8,17 +8,6 @@
 
 #include "fault.h"
 
-static void answer_error(struct roam_session *s, uint64_t client_msg_id,
-                         roam_v1_ErrorCode code)
-{
-    struct roam_message m;
-    roam_message_init(&m, ROAM_ERROR);
-    m.u.error.code = code;
-    m.u.error.retry = roam_v1_Retry_NEVER; /* all of section 12.1 */
-    m.u.error.ref = client_msg_id;
-    roam__session_queue(s, &m);
-}
-
 /* Copies the texts and the body behind each other into the request. */
 static void fill(struct roam_store_request *req, const struct roam_message *m,
                  size_t conversation_len, size_t content_type_len)
@@ -42,18 +31,17 @@ static void fill(struct roam_store_request *req, const struct roam_message *m,
 void roam__handle_send(struct roam_session *s, const struct roam_message *m)
 {
     const roam_v1_Send *send = &m->u.send;
-    if (s->commands >= s->core->config.max_commands) { /* [SEND-11] */
-        roam__session_protocol_error(s, roam_v1_ErrorCode_TOO_MANY_COMMANDS,
-                                     "");
+    if (!roam__session_count_command(s)) {
         return;
     }
-    s->commands++;
     if (send->kind != roam_v1_Kind_MESSAGE) { /* [SEND-9] */
-        answer_error(s, send->client_msg_id, roam_v1_ErrorCode_KIND_UNKNOWN);
+        roam__session_answer_error(s, send->client_msg_id,
+                                   roam_v1_ErrorCode_KIND_UNKNOWN);
         return;
     }
     if (m->body.len > s->core->config.max_body) { /* [SEND-8] */
-        answer_error(s, send->client_msg_id, roam_v1_ErrorCode_BODY_TOO_LONG);
+        roam__session_answer_error(s, send->client_msg_id,
+                                   roam_v1_ErrorCode_BODY_TOO_LONG);
         return;
     }
     size_t conversation_len = strlen(send->conversation);
@@ -90,11 +78,12 @@ static void answer(struct roam_session *s, const struct roam_store_send *send)
         answer_ok(s, send);
         break;
     case ROAM_SEND_NO_CONVERSATION:
-        answer_error(s, send->client_msg_id,
-                     roam_v1_ErrorCode_NO_SUCH_CONVERSATION);
+        roam__session_answer_error(s, send->client_msg_id,
+                                   roam_v1_ErrorCode_NO_SUCH_CONVERSATION);
         break;
     case ROAM_SEND_ID_REUSED:
-        answer_error(s, send->client_msg_id, roam_v1_ErrorCode_ID_REUSED);
+        roam__session_answer_error(s, send->client_msg_id,
+                                   roam_v1_ErrorCode_ID_REUSED);
         break;
     case ROAM_SEND_FENCED: /* [KICK-5]; by somebody that this core did not
                               see log in, so the winner has no name here */
@@ -113,4 +102,7 @@ void roam__send_done(struct roam_session *s, struct roam_store_request *req)
         answer(s, send);
     }
     roam__delivery_fan_out(s->core, send);
+    if (s->user != NULL) {
+        roam__session_tells(s, s->user->head);
+    }
 }

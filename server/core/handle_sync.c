@@ -75,6 +75,7 @@ void roam__sync_done(struct roam_session *s, struct roam_store_request *req)
         ok->reason = roam_v1_ResetReason_RESET_UNSPECIFIED;
     }
     roam__session_event(s, ROAM__ON_SYNCED, NULL);
+    roam__session_tells(s, req->u.sync.head);
     if (roam__session_queue(s, &m)) {
         roam__delivery_start(s, start);
     }

@@ -63,7 +63,8 @@ static void open_front(struct roam__output *out)
 
 static bool is_answer(uint8_t type)
 {
-    return type == ROAM_SEND_OK || type == ROAM_ERROR;
+    return type == ROAM_SEND_OK || type == ROAM_ERROR ||
+           type == ROAM_HISTORY_PAGE || type == ROAM_CONVERSATION_PAGE;
 }
 
 uint32_t roam__output_sent(struct roam__output *out, size_t n)

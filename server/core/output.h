@@ -30,7 +30,7 @@ uint8_t *roam__output_room(struct roam__output *out, size_t len);
 void roam__output_add(struct roam__output *out, size_t len);
 
 /* The transport took the first n bytes (at most len). Returns how many
- * SEND_OK and ERROR frames have now left whole. */
+ * answers to commands (SEND_OK, ERROR, pages) have now left whole. */
 uint32_t roam__output_sent(struct roam__output *out, size_t n);
 
 struct roam_slice roam__output_pending(const struct roam__output *out);

@@ -14,6 +14,8 @@ static const done_fn done_fns[] = {
     [ROAM_STORE_SEND] = roam__send_done,
     [ROAM_STORE_SYNC] = roam__sync_done,
     [ROAM_STORE_READ] = roam__read_done,
+    [ROAM_STORE_HISTORY] = roam__history_done,
+    [ROAM_STORE_CONVERSATIONS] = roam__conversations_done,
 };
 
 static bool is_write(const struct roam_store_request *req)

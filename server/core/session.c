@@ -4,8 +4,8 @@
  * Reading never waits for writing: all bytes are taken, whatever is stuck.
  * What a peer can make wait is bounded: an unfinished frame by what was
  * received [SEC-3], answers to SENDs by max_commands, PONGs by coalescing,
- * delivery by output_max_bytes, REFUSED and SYNC_OK by holding the request
- * back while the output is above that. */
+ * delivery by output_max_bytes, REFUSED, SYNC_OK and pages by holding the
+ * request back while the output is above that. */
 #include "session.h"
 
 #include <stdlib.h>
@@ -167,6 +167,33 @@ bool roam__session_queue_bytes(struct roam_session *s, const uint8_t *data,
     return true;
 }
 
+void roam__session_tells(struct roam_session *s, uint64_t head)
+{
+    s->told = head > s->told ? head : s->told;
+}
+
+bool roam__session_count_command(struct roam_session *s)
+{
+    if (s->commands >= s->core->config.max_commands) {
+        roam__session_protocol_error(s, roam_v1_ErrorCode_TOO_MANY_COMMANDS,
+                                     "");
+        return false;
+    }
+    s->commands++;
+    return true;
+}
+
+void roam__session_answer_error(struct roam_session *s, uint64_t ref,
+                                roam_v1_ErrorCode code)
+{
+    struct roam_message m;
+    roam_message_init(&m, ROAM_ERROR);
+    m.u.error.code = code;
+    m.u.error.retry = roam_v1_Retry_NEVER; /* all of section 12.1 */
+    m.u.error.ref = ref;
+    roam__session_queue(s, &m);
+}
+
 bool roam__session_has_room(const struct roam_session *s)
 {
     /* Half, because one more frame is at most the other half. */
@@ -206,6 +233,7 @@ void roam_session_sent(struct roam_session *s, size_t n, struct roam_now now)
     }
     roam__request_release_held(s);
     roam__delivery_pump(s);
+    roam__pages_pump(s);
 }
 
 bool roam_session_finished(const struct roam_session *s)
@@ -320,6 +348,7 @@ void roam__session_release(struct roam_session *s)
     roam__delivery_stop(s);
     roam_store_request_free(s->held);
     s->held = NULL;
+    roam__pages_drop(s);
     empty_reader(s);
 }
 

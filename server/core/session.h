@@ -39,6 +39,8 @@ enum roam__event {
     ROAM__ON_ACK = ROAM_ACK,
     ROAM__ON_SEND = ROAM_SEND,
     ROAM__ON_PING = ROAM_PING,
+    ROAM__ON_HISTORY = ROAM_HISTORY,
+    ROAM__ON_CONVERSATIONS = ROAM_CONVERSATIONS,
     /* From inside. */
     ROAM__ON_REFUSED = 0x100, /* the LOGIN was refused */
     ROAM__ON_GRANTED,         /* ... or granted */
@@ -102,8 +104,12 @@ struct roam_session {
     struct roam_identity identity; /* valid while live */
     struct roam__user *user;       /* NULL unless live */
 
-    uint32_t commands; /* SENDs whose answer has not left */
-    bool has_ping;     /* one waits behind stuck output */
+    uint32_t commands; /* those of [SEND-11] whose answer has not left */
+    struct roam_store_request *pages, *last_page; /* wait for their turn: one
+                                                     is in the store at most */
+    bool paging;                                  /* it is */
+    uint64_t told; /* the newest version that an answer has told of */
+    bool has_ping; /* one waits behind stuck output */
     uint64_t ping_id;
 
     uint64_t delivery;   /* number of the delivery; late answers to an
@@ -162,6 +168,13 @@ bool roam__session_has_room(const struct roam_session *s);
 /* True when the output is above its bound: only what cannot wait is added. */
 bool roam__session_is_full(const struct roam_session *s);
 void roam__session_answer_ping(struct roam_session *s, uint64_t id);
+/* An answer that tells of the head leaves: see pages.c. */
+void roam__session_tells(struct roam_session *s, uint64_t head);
+/* Takes one of max_commands. False: s was ended, it had all. [SEND-11] */
+bool roam__session_count_command(struct roam_session *s);
+/* ERROR, with a code whose retry class is NEVER. */
+void roam__session_answer_error(struct roam_session *s, uint64_t ref,
+                                roam_v1_ErrorCode code);
 /* The connection is closed and the last request done. */
 void roam__session_free(struct roam_session *s);
 
@@ -194,6 +207,50 @@ void roam__request_submit_or_hold(struct roam_session *s,
 /* Output has left: submits what was held, if there is room now. */
 void roam__request_release_held(struct roam_session *s);
 
+/* -------------------------------------------------------------- pages.c */
+
+/* What the answer to a page request needs of it. It is the memory of the
+ * store's request, whose conversation points here. */
+struct roam__page_ask {
+    uint64_t ref;
+    uint32_t max_inflated;
+    uint32_t codecs;
+    char conversation[ROAM_CONVERSATION_MAX + 1];
+};
+
+/* The page as the store gave it. */
+struct roam__page {
+    const struct roam__page_ask *ask;
+    uint64_t head;           /* in the state it was read from */
+    struct roam_entry *rows; /* may be changed */
+    size_t count;
+    bool more;
+    bool no_memory;
+};
+
+/* A new request for a page, which counts as a command; what both kinds
+ * share is filled in. NULL: s was ended. */
+struct roam_store_request *roam__page_new(struct roam_session *s,
+                                          enum roam_store_kind kind,
+                                          const struct roam__page_ask *ask);
+/* Submits it when its turn comes. */
+void roam__page_submit(struct roam_session *s, struct roam_store_request *req);
+/* Output has left, or a page has come: the next one's turn, if there is
+ * room. */
+void roam__pages_pump(struct roam_session *s);
+/* The store has read a page. False: it is not to be sent, because s is over,
+ * ends here without memory, or the page was stale and is read again. */
+bool roam__page_arrived(struct roam_session *s, struct roam_store_request *req,
+                        const struct roam__page *page);
+/* Packs what fits of a page's rows into m: of its end when from_end, else of
+ * its front. *more becomes true when rows are left out. False: s was ended
+ * for lack of memory. */
+bool roam__page_pack(struct roam_session *s, const struct roam__page *page,
+                     bool from_end, struct roam_message *m, bool *more);
+/* The page is answered: delivery goes on, then the next page. */
+void roam__page_answered(struct roam_session *s);
+void roam__pages_drop(struct roam_session *s);
+
 /* ------------------------------------------------- handle_<message>.c */
 
 void roam__handle_login(struct roam_session *s, const struct roam_message *m);
@@ -202,12 +259,18 @@ void roam__handle_sync(struct roam_session *s, const struct roam_message *m);
 void roam__handle_ack(struct roam_session *s, const struct roam_message *m);
 void roam__handle_send(struct roam_session *s, const struct roam_message *m);
 void roam__handle_ping(struct roam_session *s, const struct roam_message *m);
+void roam__handle_history(struct roam_session *s, const struct roam_message *m);
+void roam__handle_conversations(struct roam_session *s,
+                                const struct roam_message *m);
 /* Their answers from the store. s may have ended or be closed meanwhile. */
 void roam__login_done(struct roam_session *s, struct roam_store_request *req);
 void roam__logout_done(struct roam_session *s, struct roam_store_request *req);
 void roam__sync_done(struct roam_session *s, struct roam_store_request *req);
 void roam__send_done(struct roam_session *s, struct roam_store_request *req);
 void roam__read_done(struct roam_session *s, struct roam_store_request *req);
+void roam__history_done(struct roam_session *s, struct roam_store_request *req);
+void roam__conversations_done(struct roam_session *s,
+                              struct roam_store_request *req);
 
 /* ----------------------------------------------------------- delivery.c */
 

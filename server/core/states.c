@@ -101,6 +101,10 @@ static const struct edge edges[] = {
     {IN(ROAM__IDLE), ROAM__ON_ACK, SAME, refuse_ack},
     /* [SEND-2] */
     {LIVE, ROAM__ON_SEND, SAME, roam__handle_send},
+    /* [HIST-1] */
+    {LIVE, ROAM__ON_HISTORY, SAME, roam__handle_history},
+    /* [HIST-8] */
+    {LIVE, ROAM__ON_CONVERSATIONS, SAME, roam__handle_conversations},
     /* [PING-1] */
     {LIVE, ROAM__ON_PING, SAME, roam__handle_ping},
     /* [KICK-9] */

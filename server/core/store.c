@@ -33,6 +33,10 @@ void roam_store_request_free(struct roam_store_request *req)
         free(req->u.send.deliveries);
     } else if (req->kind == ROAM_STORE_READ) {
         free(req->u.read.entries);
+    } else if (req->kind == ROAM_STORE_HISTORY) {
+        free(req->u.history.rows);
+    } else if (req->kind == ROAM_STORE_CONVERSATIONS) {
+        free(req->u.conversations.rows);
     }
     free(req->results);
     free(req->memory);

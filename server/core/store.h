@@ -6,7 +6,8 @@
  * Words: a *write* request (LOGIN, LOGOUT, SEND) changes the store in a
  * transaction; several may share one commit, and each is answered only after
  * that commit is durable, in the order of submission. A *read* request (SYNC,
- * READ) sees committed data only and may overtake writes.
+ * READ, HISTORY, CONVERSATIONS) sees committed data only, all that was
+ * answered before its submission and maybe more, and may overtake writes.
  *
  * Invariants: a request is answered exactly once, from within poll(), on the
  * thread that calls poll(). The decision whether a session may still write
@@ -41,7 +42,9 @@ enum roam_store_kind {
     ROAM_STORE_LOGOUT,
     ROAM_STORE_SEND,
     ROAM_STORE_SYNC,
-    ROAM_STORE_READ
+    ROAM_STORE_READ,
+    ROAM_STORE_HISTORY,
+    ROAM_STORE_CONVERSATIONS
 };
 
 struct roam_store_login {
@@ -140,6 +143,46 @@ struct roam_store_read {
                                    had no memory */
 };
 
+/* Messages of one conversation; spec, section 8.3. */
+struct roam_store_history {
+    /* in; conversation points into memory that the request owns */
+    int64_t user;
+    int64_t device; /* for client_msg_id: this device's own messages */
+    struct roam_slice conversation;
+    uint64_t before;
+    uint64_t after;
+    uint32_t max_count;
+    size_t max_bytes;    /* of bodies; the first row comes in any case */
+    uint32_t body_limit; /* longer bodies are cut (cut_size set) */
+    /* out */
+    bool found;              /* false: there is no such conversation */
+    bool more;               /* rows of the range were left out */
+    uint64_t head;           /* of the user's timeline, in the state read */
+    bool no_memory;          /* for the answer: nothing else out holds */
+    struct roam_entry *rows; /* rising msg_id, version 0; a malloc() of its
+                                own, freed with the request; its slices
+                                point into results */
+    size_t count;
+};
+
+/* The user's conversations by their newest message, newest first. */
+struct roam_store_conversations {
+    /* in; conversation points into memory that the request owns */
+    int64_t user;
+    int64_t device;
+    uint64_t before; /* 0: the first page */
+    struct roam_slice conversation;
+    uint32_t max_count;
+    size_t max_bytes;
+    uint32_t body_limit;
+    /* out; as above */
+    bool more;
+    uint64_t head;
+    bool no_memory;
+    struct roam_entry *rows; /* falling (msg_id, conversation) */
+    size_t count;
+};
+
 struct roam_store_request;
 typedef void (*roam_store_done_fn)(struct roam_store_request *req);
 
@@ -159,6 +202,8 @@ struct roam_store_request {
         struct roam_store_send send;
         struct roam_store_sync sync;
         struct roam_store_read read;
+        struct roam_store_history history;
+        struct roam_store_conversations conversations;
     } u;
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The memory store's shell: queue, commits, faults, provisioning. What the
- * requests do is in store_mem_slots.c and store_mem_timeline.c. */
+ * requests do is in store_mem_slots.c, store_mem_timeline.c and
+ * store_mem_pages.c. */
 #include "store_mem.h"
 
 #include <stdlib.h>
@@ -28,6 +29,8 @@ static const carry_out_fn carry_out_fns[] = {
     [ROAM_STORE_SEND] = roam__mem_send,
     [ROAM_STORE_SYNC] = roam__mem_sync,
     [ROAM_STORE_READ] = roam__mem_read,
+    [ROAM_STORE_HISTORY] = roam__mem_history,
+    [ROAM_STORE_CONVERSATIONS] = roam__mem_conversations,
 };
 
 static bool carry_out(struct roam__mem *mem, struct roam_store_request *req)
@@ -37,7 +40,8 @@ static bool carry_out(struct roam__mem *mem, struct roam_store_request *req)
 
 static bool is_write(const struct roam_store_request *req)
 {
-    return req->kind != ROAM_STORE_SYNC && req->kind != ROAM_STORE_READ;
+    return req->kind == ROAM_STORE_LOGIN || req->kind == ROAM_STORE_LOGOUT ||
+           req->kind == ROAM_STORE_SEND;
 }
 
 static void mem_submit(struct roam_store *self, struct roam_store_request *req)

@@ -47,7 +47,7 @@ struct roam__mem_message {
     uint32_t kind;
     struct roam_slice content_type, body; /* in data */
     struct roam__mem_message *next_same;  /* bucket of client_msg_ids */
-    struct roam__mem_message *next;       /* all */
+    struct roam__mem_message *next;       /* all, the newest first */
     uint8_t data[];
 };
 
@@ -95,6 +95,15 @@ bool roam__mem_logout(struct roam__mem *mem, struct roam_store_request *req);
 bool roam__mem_send(struct roam__mem *mem, struct roam_store_request *req);
 bool roam__mem_sync(struct roam__mem *mem, struct roam_store_request *req);
 bool roam__mem_read(struct roam__mem *mem, struct roam_store_request *req);
+bool roam__mem_history(struct roam__mem *mem, struct roam_store_request *req);
+bool roam__mem_conversations(struct roam__mem *mem,
+                             struct roam_store_request *req);
+
+struct roam_slice roam__mem_name(const struct roam__mem_user *user);
+/* A message as one device of one of its two users sees it; version 0. */
+void roam__mem_show(struct roam_entry *out, const struct roam__mem_message *m,
+                    const struct roam__mem_user *user, int64_t device,
+                    uint32_t body_limit);
 
 /* Removes the newest message and its entries, as if its commit had not
  * happened. */

@@ -11,7 +11,7 @@
 
 #define ROOM_MIN 16u
 
-static struct roam_slice name_of(const struct roam__mem_user *user)
+struct roam_slice roam__mem_name(const struct roam__mem_user *user)
 {
     return (struct roam_slice){(const uint8_t *)user->name, strlen(user->name)};
 }
@@ -53,7 +53,7 @@ static bool is_same(const struct roam__mem_message *m,
         return true;
     }
     return m->kind == send->kind &&
-           same_bytes(name_of(m->receiver), send->conversation) &&
+           same_bytes(roam__mem_name(m->receiver), send->conversation) &&
            same_bytes(m->content_type, send->content_type) &&
            same_bytes(m->body, send->body);
 }
@@ -166,7 +166,7 @@ static void append(struct roam__mem *mem, struct roam__mem_user *user,
     user->entries[user->count++] =
         (struct roam__mem_entry){version, user->head, message};
     send->deliveries[send->delivery_count++] = (struct roam_delivery){
-        user->id, version, user->head, name_of(conversation)};
+        user->id, version, user->head, roam__mem_name(conversation)};
     user->head = version;
 }
 
@@ -198,7 +198,7 @@ bool roam__mem_send(struct roam__mem *mem, struct roam_store_request *req)
     struct roam_store_send *send = &req->u.send;
     struct plan plan = {0};
     plan.sender = roam__mem_user_by_id(mem, send->identity.user);
-    send->sender = name_of(plan.sender);
+    send->sender = roam__mem_name(plan.sender);
     const struct roam_slot *slot =
         &plan.sender->slots[send->identity.device_type];
     if (!roam_slot_holds(slot, &send->identity)) { /* [KICK-5] */
@@ -263,31 +263,40 @@ bool roam__mem_sync(struct roam__mem *mem, struct roam_store_request *req)
     return true;
 }
 
+void roam__mem_show(struct roam_entry *out, const struct roam__mem_message *m,
+                    const struct roam__mem_user *user, int64_t device,
+                    uint32_t body_limit)
+{
+    bool own = m->device == device;
+    *out = (struct roam_entry){0};
+    out->kind = m->kind;
+    out->msg_id = m->msg_id;
+    out->client_msg_id = own ? m->client_msg_id : 0; /* [PUSH-4] */
+    out->sender = roam__mem_name(m->sender);
+    out->conversation =
+        roam__mem_name(m->sender == user ? m->receiver : m->sender);
+    out->content_type = m->content_type;
+    if (m->body.len > body_limit) { /* [BATCH-4] */
+        out->cut_size = (uint32_t)m->body.len;
+    } else {
+        out->body = m->body;
+    }
+}
+
 static void show(struct roam_entry *out, const struct roam__mem_entry *entry,
                  const struct roam__mem_user *user,
                  const struct roam_store_read *read)
 {
     const struct roam__mem_message *m = entry->message;
     *out = (struct roam_entry){0};
-    out->version = entry->version;
-    out->prev_version = entry->prev_version;
-    bool own = m->device == read->device;
-    if (own && m->generation == read->generation &&
+    if (m->device == read->device && m->generation == read->generation &&
         m->attempt == read->attempt) { /* [PUSH-2] */
         out->kind = roam_v1_Kind_NOOP;
-        return;
-    }
-    out->kind = m->kind;
-    out->msg_id = m->msg_id;
-    out->client_msg_id = own ? m->client_msg_id : 0; /* [PUSH-4] */
-    out->sender = name_of(m->sender);
-    out->conversation = name_of(m->sender == user ? m->receiver : m->sender);
-    out->content_type = m->content_type;
-    if (m->body.len > read->body_limit) { /* [BATCH-4] */
-        out->cut_size = (uint32_t)m->body.len;
     } else {
-        out->body = m->body;
+        roam__mem_show(out, m, user, read->device, read->body_limit);
     }
+    out->version = entry->version;
+    out->prev_version = entry->prev_version;
 }
 
 /* Without memory the request is answered with no entries. */

@@ -242,7 +242,6 @@ static bool open_core(struct run *r, char *error, size_t cap)
     struct roam_core_config config = r->config.core;
 
     config.store = r->store;
-    config.random = roamd_random;
     config.log = roamd_log;
     config.log_ctx = &r->config.log_level;
     r->core = roam_core_new(&config);

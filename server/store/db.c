@@ -12,12 +12,16 @@
  *             rows go to the end of the table, whoever sends to whom
  *   timeline  the logs of all users. `gap` is version minus prev_version,
  *             almost always 1, which SQLite stores in no bytes
- *   clock     one row: the highest msg_id known when the wall clock went
- *             back; see msg_ids.h
+ *   conversation  of each user, with whom there is a message
  *
  * The index message_client is the memory of client_msg_ids: a repetition
  * conflicts with it. It is kept as long as the message, so dedup_ms is a
- * lower bound. [SEND-4] */
+ * lower bound. [SEND-4]
+ *
+ * The index message_pair is the conversations: both parties' messages by
+ * msg_id, under the lower and the higher user number, so that one entry
+ * serves both. The newest of each conversation is its last entry, which is
+ * why `conversation` is written once and not with every message. */
 #include "db.h"
 
 #include <stdio.h>
@@ -29,7 +33,7 @@
 
 /* "Roam" */
 #define APPLICATION_ID 1383031149
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2
 
 static const char schema[] =
     "CREATE TABLE user(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);"
@@ -50,12 +54,13 @@ static const char schema[] =
     " client_msg_id INTEGER NOT NULL, kind INTEGER NOT NULL,"
     " content_type TEXT NOT NULL, body BLOB NOT NULL);"
     "CREATE UNIQUE INDEX message_client ON message(sender, client_msg_id);"
+    "CREATE UNIQUE INDEX message_pair ON message(min(sender, receiver),"
+    " max(sender, receiver), msg_id);"
+    "CREATE TABLE conversation(user INTEGER NOT NULL, peer INTEGER NOT NULL,"
+    " PRIMARY KEY(user, peer)) WITHOUT ROWID;"
     "CREATE TABLE timeline(user INTEGER NOT NULL, version INTEGER NOT NULL,"
     " gap INTEGER NOT NULL, message INTEGER NOT NULL,"
-    " PRIMARY KEY(user, version)) WITHOUT ROWID;"
-    "CREATE TABLE clock(id INTEGER PRIMARY KEY CHECK(id = 1),"
-    " high_msg_id INTEGER NOT NULL);"
-    "INSERT INTO clock VALUES(1, 0);";
+    " PRIMARY KEY(user, version)) WITHOUT ROWID;";
 
 static const char marks[] =
     MARK(application_id, APPLICATION_ID) MARK(user_version, SCHEMA_VERSION);

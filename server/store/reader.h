@@ -19,6 +19,11 @@ enum roam_reader_statement {
     ROAM_READER_ENTRY,
     ROAM_READER_NTH,
     ROAM_READER_ENTRIES,
+    ROAM_READER_HEAD,
+    ROAM_READER_NEWEST,
+    ROAM_READER_OLDEST,
+    ROAM_READER_CONVERSATIONS,
+    ROAM_READER_MESSAGE,
     ROAM_READER_STATEMENTS
 };
 
@@ -40,5 +45,12 @@ bool roam_store_reader_begin(struct roam_store_reader *r);
 bool roam_store_reader_do(struct roam_store_reader *r,
                           struct roam_store_request *req);
 bool roam_store_reader_end(struct roam_store_reader *r);
+
+/* ------------------------------------------------- read_pages.c, for _do() */
+
+bool roam_read_history(struct roam_store_reader *r,
+                       struct roam_store_request *req);
+bool roam_read_conversations(struct roam_store_reader *r,
+                             struct roam_store_request *req);
 
 #endif

@@ -108,6 +108,21 @@ static bool deliver_to_both(struct roam_writer *w, struct roam_store_send *send,
            deliver(w, send, receiver, send->sender, message);
 }
 
+/* The two have their first message: each has a conversation more. */
+static bool add_conversation(struct roam_writer *w, int64_t user, int64_t peer)
+{
+    sqlite3_stmt *stmt = w->stmt[ROAM_WRITER_CONVERSATION_ADD];
+
+    sqlite3_bind_int64(stmt, 1, user);
+    sqlite3_bind_int64(stmt, 2, peer);
+    if (roam_db_run(stmt) != SQLITE_OK) {
+        return false;
+    }
+    sqlite3_bind_int64(stmt, 1, peer); /* the same one, for a note to self */
+    sqlite3_bind_int64(stmt, 2, user);
+    return roam_db_run(stmt) == SQLITE_OK;
+}
+
 static bool store_message(struct roam_writer *w, struct roam_store_request *req,
                           int64_t receiver)
 {
@@ -115,15 +130,17 @@ static bool store_message(struct roam_writer *w, struct roam_store_request *req,
     int64_t sender = send->identity.user;
     int64_t message = 0;
     bool added;
+    bool first;
 
     if (!roam_msg_ids_next(&w->msg_ids, sender, receiver, send->now_ms,
-                           &send->msg_id) ||
+                           &send->msg_id, &first) ||
         !add_message(w, send, receiver, &added)) {
         return false;
     }
     if (added) {
         message = sqlite3_last_insert_rowid(w->db);
-        if (!roam_msg_ids_used(&w->msg_ids, sender, receiver, send->msg_id)) {
+        if (!roam_msg_ids_used(&w->msg_ids, sender, receiver, send->msg_id) ||
+            (first && !add_conversation(w, sender, receiver))) {
             return false;
         }
     } else {

@@ -43,6 +43,9 @@ static const char *const sql[ROAM_WRITER_STATEMENTS] = {
         " attempt, client_msg_id, kind, content_type, body)"
         " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
         " ON CONFLICT(sender, client_msg_id) DO NOTHING",
+    [ROAM_WRITER_CONVERSATION_ADD] =
+        "INSERT INTO conversation(user, peer) VALUES(?1, ?2)"
+        " ON CONFLICT DO NOTHING",
     [ROAM_WRITER_MESSAGE_FIRST] =
         "SELECT id, msg_id, receiver, kind, content_type, body FROM message"
         " WHERE sender = ?1 AND client_msg_id = ?2"};
@@ -119,6 +122,8 @@ bool roam_writer_do(struct roam_writer *w, struct roam_store_request *req)
         return roam_write_send(w, req);
     case ROAM_STORE_SYNC:
     case ROAM_STORE_READ:
+    case ROAM_STORE_HISTORY:
+    case ROAM_STORE_CONVERSATIONS:
         break;
     }
     return false; /* the reader's */

@@ -4,7 +4,7 @@ import struct
 import zlib
 
 from frame_vectors import FUTURE
-from vector_writer import (File, V, annotated, chunk, field_lines, header,
+from vector_writer import (File, TYPES, V, annotated, chunk, field_lines, header,
                            hex_lines, number, packed, pb, read_varint, zigzag)
 
 NONE, DEFLATE = 0, 1
@@ -33,7 +33,7 @@ def columns_of(entries):
 
     for i, e in enumerate(entries):
         row = dict.fromkeys(COLUMNS, 0)
-        row["version_gap"] = e["version"] - e["prev_version"] - 1
+        row["version_gap"] = max(0, e["version"] - e["prev_version"] - 1)
         row["kind"] = e["kind"]
         if e["kind"] != pb.NOOP:
             row["time_delta"] = (e["msg_id"] >> 22) - time
@@ -64,8 +64,9 @@ def deflate(data, level=9):
 
 
 def row_line(e):
-    text = f"  version {e['version']} prev_version {e['prev_version']} " \
-           f"kind {e['kind']}"
+    text = "  " if e["version"] == 0 else \
+        f"  version {e['version']} prev_version {e['prev_version']} "
+    text += f"kind {e['kind']}"
     for name in ("msg_id", "conversation", "sender", "content_type",
                  "cut_size", "client_msg_id", "body"):
         value = e[name]
@@ -86,10 +87,12 @@ def batch_message(prev_version, last_version, count, columns, codec):
 
 def add_batch(f, name, why, message, columns, offer, rows=None, reason=None):
     payload = message.SerializeToString(deterministic=True)
+    type_, kind = next((t, n) for n, (t, cls) in TYPES.items()
+                       if isinstance(message, cls))
     f.start(name, why)
-    f.lines.append(f"offer {offer[0]} {offer[1]}")
-    f.lines += ["bytes"] + hex_lines(header(0x46, len(payload)),
-                                     f"BATCH, {len(payload)} bytes")
+    f.lines.append("offer " + " ".join(map(str, offer)))
+    f.lines += ["bytes"] + hex_lines(header(type_, len(payload)),
+                                     f"{kind}, {len(payload)} bytes")
     f.lines += annotated(payload, message.DESCRIPTOR)
     if columns is not None:
         f.lines += ["columns"] + annotated(columns, pb.Columns.DESCRIPTOR)
@@ -363,3 +366,135 @@ def batch_reject_file():
                  key=lambda part: part[0])
     bad("row-cut-with-body", "What was cut has no body.", "ROW", cut)
     f.write()
+
+
+# -------------------------------------------------------------------- pages
+
+def row(msg_id, conversation, sender, **more):
+    return entry(0, 0, msg_id=msg_id, conversation=conversation,
+                 sender=sender, **more)
+
+
+PAGE = [
+    row(T << 22, "bob", "bob", content_type="text/plain", body=b"lunch?"),
+    row((T + 4000) << 22, "bob", "alice", content_type="text/plain",
+        client_msg_id=0x1122334455667788, body=b"at noon"),
+    row(((T + 4000) << 22) + 1, "bob", "bob", content_type="image/png",
+        cut_size=48211),
+]
+LIST = [
+    row((T + 7) << 22, "carol", "carol", body=b"see you"),
+    row(T << 22, "bob", "alice", client_msg_id=5, body=b"hi"),
+    row(T << 22, "alice", "alice", body=b"milk"),
+    row(1, "zo\u00eb", "zo\u00eb"),
+]
+
+
+def page_message(cls, rows, codec=NONE, columns=None, **values):
+    if columns is None:
+        columns = columns_of(rows).SerializeToString(deterministic=True)
+    if not rows:
+        return cls(ref=7, **values), b""
+    payload = deflate(columns) if codec == DEFLATE else columns
+    return cls(**{**dict(ref=7, count=len(rows), codec=codec,
+                         inflated_size=len(columns), payload=payload),
+                  **values}), columns
+
+
+def page_file():
+    f = File("page.txt", "Good pages: what is in them comes out as rows.")
+
+    def good(name, why, cls, rows, codec=NONE, offer=None, **values):
+        message, columns = page_message(cls, rows, codec, **values)
+        add_batch(f, name, why, message, columns,
+                  offer or (codec << 1, max(len(columns), 1024), 1000),
+                  rows=rows)
+
+    good("page-history", "Three messages, by rising msg_id.", pb.HistoryPage,
+         PAGE, more=True)
+    good("page-history-deflate", "Forty messages, deflated.", pb.HistoryPage,
+         [row(e["msg_id"], "bob", e["sender"], body=e["body"])
+          for e in chat(40)], DEFLATE)
+    good("page-history-empty", "There is nothing in the range.",
+         pb.HistoryPage, [])
+    good("page-history-full", "As many rows as were asked for.",
+         pb.HistoryPage, PAGE, offer=(0, 1024, 3))
+    good("page-history-unknown-kind", "Kept as it is.", pb.HistoryPage,
+         [row(5, "bob", "bob", kind=77, body=b"?")])
+    good("page-history-widest", "Ids of 64 bytes.", pb.HistoryPage,
+         [row(V, "c" * 64, "s" * 64, content_type="t" * 64,
+              client_msg_id=2**64 - 1, body=b"x")], ref=2**64 - 1)
+    good("page-conversations", "By falling msg_id, then by falling bytes of "
+         "the name.", pb.ConversationPage, LIST, as_of=307, more=True)
+    good("page-conversations-empty", "A user without any.",
+         pb.ConversationPage, [])
+    good("page-conversations-widest", "The highest head.",
+         pb.ConversationPage, LIST[:1], as_of=V)
+    f.write()
+
+
+def page_reject_file():
+    f = File("page-reject.txt",
+             "Pages that a client must refuse, each with the reason.")
+
+    def bad(name, why, reason, cls, rows, offer=(0, 4096, 1000), **values):
+        message, _ = page_message(cls, rows, **values)
+        add_batch(f, name, why, message, None, offer, reason=reason)
+
+    history, conversations = pb.HistoryPage, pb.ConversationPage
+    whole = columns_of(PAGE).SerializeToString(deterministic=True)
+    bad("page-versions", "A row of a page has no version.", "COLUMNS",
+        history, PAGE,
+        columns=whole.replace(chunk(5, whole_column(whole, 5)),
+                              chunk(4, packed(0, 0, 0))
+                              + chunk(5, whole_column(whole, 5))))
+    bad("page-too-many-rows", "More rows than were asked for.", "COUNT",
+        history, PAGE, offer=(0, 4096, 2))
+    bad("page-count-lies", "Four rows are announced.", "COUNT", history, PAGE,
+        count=4)
+    bad("page-codec", "DEFLATE was not offered.", "CODEC", history, PAGE,
+        codec=DEFLATE)
+    bad("page-size", "More than max_inflated.", "SIZE", history, PAGE,
+        offer=(0, len(whole) - 1, 1000))
+    bad("page-bodies", "A byte of the bodies is missing.", "BODIES", history,
+        PAGE, columns=columns_with(PAGE, bodies=b"lunch?at noo"))
+    bad("page-table", "No conversations at all.", "TABLE", history, PAGE,
+        columns=columns_with(PAGE, conversations=[]))
+    bad("page-falls", "Rows that fall.", "ROW", history, PAGE[::-1])
+    bad("page-id-twice", "A msg_id twice.", "ROW", history,
+        [PAGE[0], PAGE[0]])
+    bad("page-noop", "A NOOP is no message.", "ROW", history,
+        [entry(0, 0, kind=pb.NOOP)])
+    bad("page-no-id", "A row of an unknown kind without a msg_id.", "ROW",
+        history, [row(0, "bob", "bob", kind=77)])
+    bad("page-list-rises", "Conversations that rise.", "ROW", conversations,
+        [LIST[1], LIST[0]])
+    bad("page-list-names-rise", "Names that rise at one msg_id.", "ROW",
+        conversations, [LIST[0], LIST[2], LIST[1]])
+    bad("page-list-twice", "A conversation twice at one msg_id.", "ROW",
+        conversations, [LIST[1], LIST[1]])
+    bad("page-list-noop", "A NOOP is no message here, either.", "ROW",
+        conversations, [LIST[0], entry(0, 0, kind=pb.NOOP)])
+    f.write()
+
+
+def whole_column(columns, number_):
+    """The content of one field of serialized columns."""
+    at = 0
+    while True:
+        tag, at = read_varint(columns, at)
+        size, at = read_varint(columns, at)
+        if tag >> 3 == number_:
+            return columns[at:at + size]
+        at += size
+
+
+def columns_with(rows, **values):
+    c = columns_of(rows)
+    for name, value in values.items():
+        c.ClearField(name)
+        if isinstance(value, bytes):
+            setattr(c, name, value)
+        else:
+            getattr(c, name).extend(value)
+    return c.SerializeToString(deterministic=True)

@@ -18,7 +18,8 @@ import generated  # noqa: E402
 pb = generated.load()
 
 FILES = ("client.txt", "server.txt", "reject.txt", "batch.txt",
-         "batch-example.txt", "batch-reject.txt")
+         "batch-example.txt", "batch-reject.txt", "page.txt",
+         "page-reject.txt")
 V = 2**63 - 1
 U32 = 2**32 - 1
 U64 = 2**64 - 1
@@ -36,6 +37,11 @@ MESSAGES = {
     0x05: (pb.Send, {1: (1, U64), 2: (1, 64), 3: (0, U32), 4: (0, 64),
                      5: (0, U32)}),
     0x06: (pb.Ping, {1: (0, U64)}),
+    0x07: (pb.History, {1: (1, U64), 2: (1, 64), 3: (0, V), 4: (0, V),
+                        5: (1, 1000), 6: (1024, 2**24 - 1), 7: (0, U32)}),
+    0x08: (pb.Conversations, {1: (1, U64), 2: (0, V), 3: (0, 64),
+                              4: (1, 1000), 5: (1024, 2**24 - 1),
+                              6: (0, U32)}),
     0x41: (pb.LoginOk, {1: (1, V), 2: (0, V), 3: (0, V), 4: (512, U32),
                         5: (1, U32), 6: (1, U32), 7: (1000, U32),
                         8: (1, U64)}),
@@ -52,7 +58,13 @@ MESSAGES = {
     0x47: (pb.SendOk, {1: (1, U64), 2: (1, V), 3: (0, U32)}),
     0x48: (pb.Pong, {1: (0, U64), 2: (0, V)}),
     0x49: (pb.Error, {1: (1, U32), 2: (1, U32), 3: (0, U64), 4: (0, 128)}),
+    0x4a: (pb.HistoryPage, {1: (1, U64), 2: (0, U32), 3: (0, 1000),
+                            4: (0, U32), 5: (0, U32), 6: (0, U32)}),
+    0x4b: (pb.ConversationPage, {1: (1, U64), 2: (0, U32), 3: (0, 1000),
+                                 4: (0, U32), 5: (0, U32), 6: (0, U32),
+                                 7: (0, V)}),
 }
+PAGES = (pb.HistoryPage, pb.ConversationPage)
 HOLDER = {1: (0, U32), 2: (0, 64), 3: (0, V)}
 
 
@@ -157,6 +169,11 @@ def disagree(m):
                 0 < m.max_unacked < 4)
     if isinstance(m, pb.Batch):
         return m.prev_version >= m.last_version
+    if isinstance(m, pb.Conversations):
+        return (m.before == 0) != (m.conversation == "")
+    if isinstance(m, PAGES):
+        return len({m.count == 0, m.inflated_size == 0,
+                    m.payload == b""}) != 1
     if not isinstance(m, pb.Push):
         return False
     if m.prev_version >= m.version:
@@ -220,14 +237,15 @@ def inflate(batch, codecs, max_inflated):
     return data
 
 
-def check_form(data, count):
+def check_form(data, count, is_page):
     """What the protobuf library does not tell: order, packing, widths."""
     last, texts = 0, 0
     for number, wire, value in wire_fields(data, "COLUMNS"):
         if number > 16:
             last = number
             continue
-        if wire != 2 or number < last or number == last and number > 3:
+        if wire != 2 or number < last or number == last and number > 3 or \
+                is_page and number == 4:
             raise Refuse("COLUMNS")
         texts = texts + 1 if number == last else 1
         last = number
@@ -266,9 +284,26 @@ def text_of(table, index, may_be_empty):
     return table[index]
 
 
+def check_order(page, before, row):
+    """Whether a row may stand behind the one before in its page."""
+    if row["msg_id"] == 0:
+        raise Refuse("ROW")
+    if before is None:
+        return
+    ids = before["msg_id"], row["msg_id"]
+    names = before["conversation"].encode(), row["conversation"].encode()
+    if isinstance(page, pb.HistoryPage):
+        good = ids[0] < ids[1]
+    else:
+        good = ids[0] > ids[1] or ids[0] == ids[1] and names[0] > names[1]
+    if not good:
+        raise Refuse("ROW")
+
+
 def unpack(batch, data):
     """The rows of a batch, as the vectors write them."""
-    check_form(data, batch.count)
+    is_page = isinstance(batch, PAGES)
+    check_form(data, batch.count, is_page)
     c = pb.Columns.FromString(data)
     columns = {}
     for name in DENSE:
@@ -278,14 +313,19 @@ def unpack(batch, data):
         columns[name] = values or [0] * batch.count
     own = sparse(c.own_row, c.own_client_msg_id, batch.count)
     cut = sparse(c.cut_row, c.cut_size, batch.count)
-    version, time, body_at = batch.prev_version, 0, 0
+    version = 0 if is_page else batch.prev_version
+    last_version = 0 if is_page else batch.last_version
+    time, body_at, before = 0, 0, None
     for i in range(batch.count):
         row = {name: columns[name][i] for name in DENSE}
-        prev, version = version, version + 1 + row["version_gap"]
-        if version > batch.last_version:
-            raise Refuse("CHAIN")
-        line = {"version": version, "prev_version": prev,
-                "kind": row["kind"] & U32}
+        line = {"kind": row["kind"] & U32}
+        if not is_page:
+            prev, version = version, version + 1 + row["version_gap"]
+            if version > last_version:
+                raise Refuse("CHAIN")
+            line = {"version": version, "prev_version": prev, **line}
+        if row["kind"] == pb.NOOP and is_page:
+            raise Refuse("ROW")
         if row["kind"] == pb.NOOP:
             if any(row[n] for n in DENSE[1:] if n != "kind") or i in own or \
                     i in cut:
@@ -313,8 +353,11 @@ def unpack(batch, data):
             raise Refuse("ROW")
         line["client_msg_id"] = own.get(i, 0)
         line["body"] = body
+        if is_page:
+            check_order(batch, before, line)
+            before = line
         yield line
-    if version != batch.last_version:
+    if version != last_version:
         raise Refuse("CHAIN")
     if body_at != len(c.bodies):
         raise Refuse("BODIES")
@@ -395,11 +438,13 @@ def check(sections):
     if message is None:
         return
     same("fields", list(field_lines(message)), sections["fields"])
-    if not isinstance(message, pb.Batch):
+    if "offer" not in sections:
         return
-    codecs, max_inflated = map(int, sections["offer"][0].split())
+    codecs, max_inflated, *max_rows = map(int, sections["offer"][0].split())
     want = sections.get("refused", [""])[0]
     try:
+        if max_rows and message.count > max_rows[0]:
+            raise Refuse("COUNT")
         data = inflate(message, codecs, max_inflated)
         rows = [row_line(row) for row in unpack(message, data)]
     except Refuse as refused:

@@ -54,6 +54,24 @@ def client_file():
     f.good("ping", "With an id.", "PING", id=5)
     f.good("ping-zero", "Without one.", "PING")
     f.good("ping-widest", "An id of 64 bits.", "PING", id=2**64 - 1)
+    f.good("history", "The newest of a conversation.", "HISTORY", ref=9,
+           conversation="bob", max_rows=50, max_inflated=65536, codecs=2)
+    f.good("history-hole", "What lies between two messages.", "HISTORY",
+           ref=10, conversation="bob", before=180000000000 << 22,
+           after=179999999999 << 22, max_rows=50, max_inflated=4096)
+    f.good("history-widest", "Every field at its upper bound.", "HISTORY",
+           ref=2**64 - 1, conversation="c" * 64, before=V, after=V,
+           max_rows=1000, max_inflated=2**24 - 1, codecs=2**32 - 1)
+    f.good("history-narrowest", "Every field at its lower bound.", "HISTORY",
+           ref=1, conversation="b", max_rows=1, max_inflated=1024)
+    f.good("conversations", "The first page.", "CONVERSATIONS", ref=11,
+           max_rows=50, max_inflated=65536, codecs=2)
+    f.good("conversations-next", "The page behind a row.", "CONVERSATIONS",
+           ref=12, before=180000000000 << 22, conversation="bob", max_rows=50,
+           max_inflated=65536, codecs=2)
+    f.good("conversations-widest", "Every field at its upper bound.",
+           "CONVERSATIONS", ref=2**64 - 1, before=V, conversation="c" * 64,
+           max_rows=1000, max_inflated=2**24 - 1, codecs=2**32 - 1)
     f.start("ping-long-varint", "A varint longer than needed is one still.")
     data = frame("PING", b"\x08" + b"\x85" + b"\x80" * 8 + b"\x00")
     f.lines += ["bytes"] + hex_lines(data[:4], "PING, 11 bytes")
@@ -332,13 +350,57 @@ def reject_file():
     edit("error-no-retry", "retry is required.", out, "ERROR", dict(code=32))
     edit("error-detail-129", "129 bytes of detail.", form, "ERROR",
          dict(code=32, retry=4), detail="d" * 129)
+    ask = dict(ref=1, conversation="bob", max_rows=50, max_inflated=4096)
+    for field in ask:
+        edit(f"history-no-{field.replace('_', '-')}", f"{field} is required.",
+             out, "HISTORY", {k: v for k, v in ask.items() if k != field})
+    edit("history-conversation-65", "65 bytes of conversation.", form,
+         "HISTORY", ask, conversation="c" * 65)
+    edit("history-before-2-63", "A msg_id of 64 bits.", out, "HISTORY", ask,
+         before=2**63)
+    edit("history-after-2-63", "A msg_id of 64 bits.", out, "HISTORY", ask,
+         after=2**63)
+    first = {k: v for k, v in ask.items() if k != "conversation"}
+    for kind, base in (("HISTORY", ask), ("CONVERSATIONS", first)):
+        name = kind.lower()
+        edit(f"{name}-max-rows-1001", "More than a page may have.", out, kind,
+             base, max_rows=1001)
+        edit(f"{name}-max-inflated-1023", "Below the smallest limit.", out,
+             kind, base, max_inflated=1023)
+        edit(f"{name}-max-inflated-2-24", "Above the largest limit.", out,
+             kind, base, max_inflated=2**24)
+    for field in first:
+        edit(f"conversations-no-{field.replace('_', '-')}",
+             f"{field} is required.", out, "CONVERSATIONS",
+             {k: v for k, v in first.items() if k != field})
+    edit("conversations-before-alone", "A place without its conversation.",
+         out, "CONVERSATIONS", first, before=5)
+    edit("conversations-name-alone", "A conversation without its place.", out,
+         "CONVERSATIONS", first, conversation="bob")
+    edit("conversations-name-65", "65 bytes of conversation.", form,
+         "CONVERSATIONS", first, before=5, conversation="c" * 65)
+    page = dict(ref=1, count=1, inflated_size=2, payload=b"\x48\x01")
+    for kind in ("HISTORY_PAGE", "CONVERSATION_PAGE"):
+        name = kind.lower().replace("_", "-")
+        for field in page:
+            edit(f"{name}-no-{field.replace('_', '-')}",
+                 f"{field} is required with the others.", out, kind,
+                 {k: v for k, v in page.items() if k != field})
+        edit(f"{name}-payload-alone", "No rows, so no columns.", out, kind,
+             dict(ref=1, payload=b"\x48\x01"))
+        edit(f"{name}-size-alone", "Nor their size.", out, kind,
+             dict(ref=1, inflated_size=2))
+        edit(f"{name}-count-1001", "More rows than a page may have.", out,
+             kind, page, count=1001)
+    edit("conversation-page-as-of-2-63", "A version of 64 bits.", out,
+         "CONVERSATION_PAGE", page, as_of=2**63)
     for name, why, data, code in bad:
         f.raw(name, why, data, f"error {code}")
     f.raw("frame-unknown", "A type that Roam 1 does not have.",
-          header(0x07, 0), "error FRAME_UNKNOWN")
+          header(0x09, 0), "error FRAME_UNKNOWN")
     f.raw("frame-unknown-0", "There is no type 0.", header(0x00, 0),
           "error FRAME_UNKNOWN")
-    f.raw("frame-unknown-server", "Nor this one.", header(0x4a, 0),
+    f.raw("frame-unknown-server", "Nor this one.", header(0x4c, 0),
           "error FRAME_UNKNOWN")
     f.raw("frame-too-long", "Told from the header alone.",
           header(0x05, 4097), "error FRAME_TOO_LONG", ["limit 4096"])

@@ -16,6 +16,10 @@ TYPES = {
     "SYNC_OK": (0x44, pb.SyncOk), "PUSH": (0x45, pb.Push),
     "BATCH": (0x46, pb.Batch), "SEND_OK": (0x47, pb.SendOk),
     "PONG": (0x48, pb.Pong), "ERROR": (0x49, pb.Error),
+    "HISTORY": (0x07, pb.History),
+    "CONVERSATIONS": (0x08, pb.Conversations),
+    "HISTORY_PAGE": (0x4a, pb.HistoryPage),
+    "CONVERSATION_PAGE": (0x4b, pb.ConversationPage),
 }
 V = 2**63 - 1
 

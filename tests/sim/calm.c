@@ -116,6 +116,9 @@ static const char *unrest(const struct sim_world *w, const struct sim_device *d)
     if (d->disk.draft_count != 0) {
         return "has unsent messages";
     }
+    if (sim_pull_pending(d)) {
+        return "has holes in its history";
+    }
     return NULL;
 }
 
@@ -228,6 +231,7 @@ static void check_end(struct sim_world *w)
         if (w->devices[i].exists) {
             check_disk(w, &w->devices[i]);
             check_mine(w, &w->devices[i]);
+            sim_pull_check(w, &w->devices[i]);
         }
     }
     w->over = true;

@@ -11,6 +11,8 @@
 /* An app stores within this, one with SLOW_APP within that. */
 #define STORE_MS 20u
 #define STORE_SLOW_MS 5000u
+/* Of the devices, those that fetch what they missed. */
+#define PULLS_PERMILLE 800u
 
 static const struct {
     const char *name;
@@ -70,6 +72,7 @@ static void draw_device(struct sim_world *w, struct sim_device *d, uint32_t i)
     draw_limits(w, &d->config);
     d->config.backoff_max_ms = sim_rng_chance(&w->rng, 500) ? 5000 : 0;
     d->store_ms_max = STORE_MS;
+    d->pulls = sim_rng_chance(&w->rng, PULLS_PERMILLE);
     if (sim_fault_on(w, SIM_FAULT_SLOW_APP) && sim_rng_chance(&w->rng, 500)) {
         sim_fault_happened(w, SIM_FAULT_SLOW_APP);
         d->store_ms_max = STORE_SLOW_MS;
@@ -99,6 +102,8 @@ void sim_devices_close(struct sim_world *w)
         free(d->memory);
         free(d->unsaved);
         free(d->disk.entries);
+        free(d->disk.history.rows);
+        free(d->page.rows);
         free(d->disk.drafts);
         free(d->disk.mine);
     }
@@ -125,6 +130,7 @@ struct sim_stored sim_stored_of(const struct sim_line *line, uint32_t user,
         .version = line->version,
         .prev_version = line->prev_version,
         .msg_id = m->msg_id,
+        .conversation = sim_oracle_user(conversation),
         .kind = ROAM_KIND_MESSAGE,
         .cut_size = cut ? (uint32_t)m->body.len : 0,
         .content = h,
@@ -197,6 +203,7 @@ static void make_foreign(struct sim_world *w, struct sim_device *d)
     d->disk.cursor = sim_rng_between(&w->rng, from, to);
     d->disk.foreign = true;
     d->disk.entry_count = 0;
+    sim_pull_forget(d);
 }
 
 /* The disk stays as it is; the faults are apps that do not care for theirs. */
@@ -223,6 +230,8 @@ static void forget_memory(struct sim_world *w, struct sim_device *d)
     d->link = NULL;
     d->unsaved_at = 0;
     d->unsaved_count = 0;
+    sim_pull_lost(d);
+    d->page.waits = false;
     d->connecting = d->logged_in = d->manual = d->storing = false;
     d->forbidden = false;
     d->kicked = 0;
@@ -267,10 +276,14 @@ void sim_device_clone(struct sim_world *w, struct sim_device *from)
     d->type = from->type;
     d->config = from->config;
     d->store_ms_max = from->store_ms_max;
+    d->pulls = from->pulls;
     struct sim_disk *disk = &d->disk;
     *disk = from->disk;
     disk->entries = copy_array(disk->entries, disk->entry_count,
                                sizeof *disk->entries, &disk->entry_cap);
+    struct sim_history *history = &disk->history;
+    history->rows = copy_array(history->rows, history->count,
+                               sizeof *history->rows, &history->cap);
     disk->drafts = copy_array(disk->drafts, disk->draft_count,
                               sizeof *disk->drafts, &disk->draft_cap);
     disk->mine = copy_array(disk->mine, disk->mine_count, sizeof *disk->mine,

@@ -6,17 +6,11 @@
 
 #include "net.h"
 #include "oracle.h"
+#include "pull.h"
 #include "roam.h"
 #include "sim.h"
 
 #define SIM_OUTBOX_MAX 8u
-
-/* An entry as the device has it. */
-struct sim_stored {
-    uint64_t version, prev_version, msg_id;
-    uint32_t kind, cut_size;
-    uint64_t content; /* hash of names, type and body */
-};
 
 struct sim_draft {
     struct sim_message *message;
@@ -33,7 +27,8 @@ struct sim_disk {
     bool may_return; /* by itself; a person logged in and nobody out */
     struct sim_stored *entries; /* since base */
     size_t entry_count, entry_cap;
-    struct sim_draft *drafts; /* unanswered, oldest first */
+    struct sim_history history; /* what is not among them */
+    struct sim_draft *drafts;   /* unanswered, oldest first */
     size_t draft_count, draft_cap;
     struct sim_message **mine; /* everything ever written here */
     size_t mine_count, mine_cap;
@@ -82,6 +77,9 @@ struct sim_device {
     struct sim_unsaved *unsaved;
     size_t unsaved_at, unsaved_count, unsaved_cap;
     bool storing; /* an event is in the queue */
+
+    bool pulls; /* it is after the history that it missed */
+    struct sim_page_asked page;
 };
 
 void sim_devices_open(struct sim_world *w);
@@ -130,6 +128,8 @@ void sim_device_pump(struct sim_world *w, struct sim_device *d);
 
 /* The longest body that this device gets whole: [BATCH-4]. */
 size_t sim_body_limit(size_t max_frame, size_t max_inflated);
+/* What the engine handed out, as the device has it. */
+struct sim_stored sim_stored_from(const struct roam_entry_event *e);
 /* A message as an entry of this device's. */
 struct sim_stored sim_stored_of(const struct sim_line *line, uint32_t user,
                                 size_t body_limit);

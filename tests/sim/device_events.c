@@ -32,6 +32,7 @@ static void on_logged_in(struct sim_world *w, struct sim_device *d,
     d->link->watch.client_live = true;
     d->link->watch.client_sent_ms = w->now_ms;
     sim_device_fill_outbox(w, d);
+    sim_pull_soon(w, d);
 }
 
 static void ask_person(struct sim_world *w, struct sim_device *d,
@@ -118,13 +119,18 @@ static void on_reset(struct sim_world *w, struct sim_device *d,
     struct sim_unsaved u = {.is_reset = true};
     u.entry.version = ev->u.reset.head;
     unsaved_add(w, d, &u);
+    sim_pull_reset_told(d);
 }
 
-static struct sim_stored stored_from(const struct roam_entry_event *e)
+struct sim_stored sim_stored_from(const struct roam_entry_event *e)
 {
-    struct sim_stored s = {e->version, e->prev_version, e->msg_id,
-                           e->kind,    e->cut_size,     0};
+    struct sim_stored s = {.version = e->version,
+                           .prev_version = e->prev_version,
+                           .msg_id = e->msg_id,
+                           .kind = e->kind,
+                           .cut_size = e->cut_size};
     if (e->kind == ROAM_KIND_MESSAGE) {
+        s.conversation = sim_oracle_user(e->conversation);
         s.content = sim_hash(0, e->conversation.data, e->conversation.len);
         s.content = sim_hash(s.content, e->sender.data, e->sender.len);
         s.content =
@@ -174,7 +180,7 @@ static void on_entry(struct sim_world *w, struct sim_device *d,
                      const struct roam_entry_event *e)
 {
     sim_step(w, SIM_STEP_ENTRY, d->index, e->version, e->prev_version);
-    struct sim_unsaved u = {false, stored_from(e)};
+    struct sim_unsaved u = {false, sim_stored_from(e)};
     check_entry(w, d, &u.entry, e->client_msg_id);
     unsaved_add(w, d, &u);
 }
@@ -211,6 +217,8 @@ static void on_sent(struct sim_world *w, struct sim_device *d,
         sim_fail(w, "SEND-3", "%s is told that %" PRIx64 " is stored", d->name,
                  id);
     }
+    sim_pull_own_stored(d);
+    sim_pull_soon(w, d);
 }
 
 static void on_send_failed(struct sim_world *w, struct sim_device *d,
@@ -320,6 +328,15 @@ static void on_event(struct sim_world *w, struct sim_device *d,
         return;
     case ROAM_EVENT_SEND_FAILED:
         on_send_failed(w, d, ev);
+        return;
+    case ROAM_EVENT_PAGE_ROW:
+        sim_pull_on_row(w, d, ev);
+        return;
+    case ROAM_EVENT_PAGE_END:
+        sim_pull_on_end(w, d, ev);
+        return;
+    case ROAM_EVENT_PAGE_FAILED:
+        sim_pull_on_failed(w, d, ev);
         return;
     case ROAM_EVENT_KICKED:
         on_kicked(w, d, ev);

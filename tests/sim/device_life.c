@@ -73,6 +73,7 @@ static void connected(struct sim_world *w, struct sim_device *d)
     }
     /* What was handed out and not stored comes again. */
     d->unsaved_at = d->unsaved_count = 0;
+    sim_pull_lost(d);
     d->handed = d->disk.cursor;
     d->unacked = 0;
     d->kicked = 0;
@@ -233,6 +234,7 @@ static void store_one(struct sim_device *d, const struct sim_unsaved *u)
     struct sim_disk *disk = &d->disk;
     disk->cursor = u->entry.version;
     if (u->is_reset) {
+        sim_pull_reset_stored(d);
         disk->base = disk->cursor;
         disk->foreign = false;
         disk->entry_count = 0;
@@ -241,6 +243,7 @@ static void store_one(struct sim_device *d, const struct sim_unsaved *u)
     disk->entries = sim_grow(disk->entries, &disk->entry_cap, disk->entry_count,
                              sizeof *disk->entries);
     disk->entries[disk->entry_count++] = u->entry;
+    sim_pull_entry_stored(d, &u->entry);
     d->unacked++;
 }
 
@@ -281,6 +284,7 @@ void sim_device_store_event(struct sim_world *w, struct sim_device *d,
                  roam_status_text(status));
     }
     sim_device_store_soon(w, d);
+    sim_pull_soon(w, d);
     sim_device_pump(w, d);
     check_acked(w, d);
 }

@@ -26,7 +26,7 @@ struct options {
 
 struct totals {
     uint64_t passed, failed;
-    uint64_t stored, kinds, takeovers, resets, stale, events;
+    uint64_t stored, kinds, takeovers, resets, pages, stale, events;
     uint64_t by_fault[SIM_FAULT_COUNT];
     uint64_t digest; /* of every step of every seed */
 };
@@ -118,6 +118,7 @@ static void add_up(struct totals *t, const struct sim_world *w)
     t->stored += sim_oracle_stored(w);
     t->takeovers += w->takeovers;
     t->resets += w->resets;
+    t->pages += w->pages;
     t->stale += w->stale;
     t->events += w->event_count;
     t->digest = sim_hash(t->digest, &w->digest, sizeof w->digest);
@@ -144,10 +145,11 @@ static void summary(const struct totals *t)
 {
     double n = (double)(t->passed + t->failed);
     printf("per seed: %.1f messages stored, %.1f kinds of fault, %.1f "
-           "takeovers, %.2f resets, %.2f stale copies, %.0f events\n",
+           "takeovers, %.2f resets, %.1f pages, %.2f stale copies, %.0f "
+           "events\n",
            (double)t->stored / n, (double)t->kinds / n,
            (double)t->takeovers / n, (double)t->resets / n,
-           (double)t->stale / n, (double)t->events / n);
+           (double)t->pages / n, (double)t->stale / n, (double)t->events / n);
     printf("seeds with");
     for (uint32_t i = 0; i < SIM_FAULT_COUNT; i++) {
         printf(" %s %" PRIu64 "%s", sim_fault_name((enum sim_fault)i),

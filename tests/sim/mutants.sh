@@ -19,18 +19,22 @@ failed=0
 
 # What a server does wrong. Left out are the faults that only a peer which
 # breaks the protocol can see (ack-ahead-accepted, dedup-content-ignored,
-# frame-limit-ignored, second-login-accepted): every client here keeps to it,
-# and the conformance suite is there for the others.
+# frame-limit-ignored, second-login-accepted, page-counts-as-no-command):
+# every client here keeps to it, and the conformance suite is there for the
+# others.
 server_faults='no-kick kick-wrong-type kick-not-last command-after-kick
     stale-attempt-granted stale-takeover-granted generation-kept-on-takeover
     version-reused prev-wrong lost-in-batch noop-forgotten echo-to-sender
     client-msg-id-leaked push-beyond-window sync-reset-as-up-to-date
-    dedup-forgotten commit-late pong-head-zero'
+    dedup-forgotten commit-late pong-head-zero history-unordered
+    history-more-wrong history-foreign-conversation history-loses-row
+    conversations-loses-row as-of-ahead'
 # What a store does that forgets to answer.
 store_faults='store-loses-send-answer store-loses-read-answer'
 # What an app around the client engine does wrong.
 app_faults='app-acks-first app-cursor-first app-forgets-attempt
-    app-forgets-outbox app-takes-over-by-itself'
+    app-forgets-outbox app-takes-over-by-itself app-keeps-rows-twice
+    app-trusts-pages'
 
 out=$(ROAM_FAULT='' "$sim" --seeds "$seeds" --stop)
 if [ $? -eq 0 ]; then

@@ -17,6 +17,7 @@ enum sim_event_kind {
     SIM_EV_BOOT,              /* a: device, b: its epoch */
     SIM_EV_DEVICE_TICK,       /* a: device */
     SIM_EV_APP_STORES,        /* a: device, b: its epoch */
+    SIM_EV_APP_PULLS,         /* a: device, b: its boots */
     SIM_EV_DECIDES,           /* a: device, b: its question */
     SIM_EV_PERSON,            /* a person does something */
     SIM_EV_FAULT,             /* something breaks */

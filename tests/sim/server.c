@@ -51,8 +51,6 @@ static void draw_config(struct sim_world *w)
     struct roam_core_config *c = &s->config;
     roam_core_config_default(c);
     c->store = &s->gate.base;
-    c->random = server_random;
-    c->random_ctx = &s->rng;
     c->log = NULL;
     c->max_body = BODY_MAX;
     c->heartbeat_ms = w->heartbeat_ms;

@@ -10,10 +10,11 @@
  * everything must come to rest.
  *
  * The parts: people.c acts, device.c is an app with a disk around the client
- * engine, net.c carries bytes, server.c is a process around the core and
- * gate.c its slow store, faults.c breaks things. oracle.c is a second server
- * without storage that says what must be; watch.c reads every frame on its
- * way and compares; calm.c asks whether all came to rest. */
+ * engine, pull.c fetches the history that it missed, net.c carries bytes,
+ * server.c is a process around the core and gate.c its slow store, faults.c
+ * breaks things. oracle.c is a second server without storage that says what
+ * must be; watch.c reads every frame on its way and compares; calm.c asks
+ * whether all came to rest. */
 #ifndef SIM_H
 #define SIM_H
 
@@ -97,6 +98,10 @@ const char *sim_fault_name(enum sim_fault fault);
     X(RESET, "{d} starts anew behind {n}: reason {n}")                         \
     X(ENTRY, "{d} gets entry {n} behind {n}")                                  \
     X(STORED, "{d} has stored up to {n}")                                      \
+    X(ASKS_LIST, "{d} asks for conversations before {n}, {n} rows")            \
+    X(ASKS_PAGE, "{d} asks for messages above {n} below {n}")                  \
+    X(PAGE, "{d} has a page of {n} rows, more {n}")                            \
+    X(PAGE_FAILED, "{d} gets no page: code {n}")                               \
     X(SYNCED, "{d} is synced at {n}")                                          \
     X(SENT, "{d} is told that {x} is stored as {n}")                           \
     X(SEND_FAILED, "{d} is told that {x} failed: code {n}")                    \
@@ -173,7 +178,7 @@ struct sim_world {
     char failure[512];
 
     /* For the summary. */
-    uint32_t written, takeovers, resets, stale;
+    uint32_t written, takeovers, resets, stale, pages;
 };
 
 /* Runs the seed. trace: NULL, or where each step goes as text. Returns true

@@ -65,6 +65,14 @@ static uint64_t key_of(const struct roam_message *m)
         return m->u.send.client_msg_id;
     case ROAM_PING:
         return m->u.ping.id;
+    case ROAM_HISTORY:
+        return m->u.history.ref;
+    case ROAM_CONVERSATIONS:
+        return m->u.conversations.ref;
+    case ROAM_HISTORY_PAGE:
+        return m->u.history_page.ref;
+    case ROAM_CONVERSATION_PAGE:
+        return m->u.conversation_page.ref;
     case ROAM_LOGIN_OK:
         return m->u.login_ok.generation;
     case ROAM_REFUSED:
@@ -274,6 +282,12 @@ static void server_gets(struct sim_world *w, struct sim_link *l,
         return;
     case ROAM_PING:
         take_ping(w, t, m->u.ping.id);
+        return;
+    case ROAM_HISTORY:
+        sim_watch_take_history(w, l, &m->u.history);
+        return;
+    case ROAM_CONVERSATIONS:
+        sim_watch_take_list(w, l, &m->u.conversations);
         return;
     case ROAM_LOGOUT:
         t->leaving = true; /* the store takes its time */

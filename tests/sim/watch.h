@@ -11,6 +11,8 @@
 
 #define SIM_PINGS_KEPT 64u
 #define SIM_SENDS_KEPT 64u
+/* An engine has one under way. */
+#define SIM_PAGES_KEPT 1u
 
 struct sim_tap {
     struct roam_reader reader;
@@ -20,6 +22,15 @@ struct sim_tap {
 struct sim_sync_asked {
     uint64_t cursor;
     uint32_t max_entries, max_unacked, max_inflated, codecs;
+};
+
+/* HISTORY or CONVERSATIONS, as it reached the server. */
+struct sim_page_wanted {
+    uint64_t ref;
+    bool is_list;
+    uint32_t conversation; /* the party; SIM_USERS: there is none */
+    uint64_t before, after;
+    uint32_t max_rows, max_inflated, codecs;
 };
 
 struct sim_watch {
@@ -52,10 +63,14 @@ struct sim_watch {
     struct sim_sync_asked asked_for, granted;
     bool delivering;
     size_t sent, acked;
+    size_t sent_most; /* of all deliveries */
+    size_t told;      /* the newest that an entry or an answer told of */
 
     /* Unanswered. */
     uint64_t sends[SIM_SENDS_KEPT];
     size_t send_count;
+    struct sim_page_wanted pages[SIM_PAGES_KEPT];
+    size_t page_count;
     struct {
         uint64_t id, fence;
     } pings[SIM_PINGS_KEPT];
@@ -89,5 +104,18 @@ void sim_watch_push(struct sim_world *w, struct sim_link *l,
                     const struct roam_message *m);
 void sim_watch_batch(struct sim_world *w, struct sim_link *l,
                      const struct roam_message *m);
+
+/* Pages: asked for, and answered. */
+void sim_watch_take_history(struct sim_world *w, struct sim_link *l,
+                            const roam_v1_History *h);
+void sim_watch_take_list(struct sim_world *w, struct sim_link *l,
+                         const roam_v1_Conversations *c);
+void sim_watch_page(struct sim_world *w, struct sim_link *l,
+                    const struct roam_message *m);
+/* False: this ERROR is not for a page. */
+bool sim_watch_page_error(struct sim_world *w, struct sim_link *l,
+                          const roam_v1_Error *e);
+/* An answer tells of this version: no page may be older, [HIST-6]. */
+void sim_watch_told(struct sim_world *w, struct sim_link *l, uint64_t version);
 
 #endif

@@ -60,6 +60,7 @@ void sim_watch_sync_ok(struct sim_world *w, struct sim_link *l,
             "#%u: cursor %" PRIu64 ", head %" PRIu64 ": result %d, reason %d",
             l->number, t->asked_for.cursor, ok->head, ok->result, ok->reason);
     }
+    sim_watch_told(w, l, ok->head);
     t->sync_asked = false;
     t->granted = t->asked_for;
     t->delivering = true;
@@ -129,6 +130,8 @@ static void check_entry(struct sim_world *w, struct sim_link *l,
         check_content(w, l, m, e);
     }
     t->sent++;
+    t->sent_most = t->sent > t->sent_most ? t->sent : t->sent_most;
+    t->told = t->sent > t->told ? t->sent : t->told;
 }
 
 static void check_window(struct sim_world *w, struct sim_link *l)

@@ -81,6 +81,7 @@ static void login_ok(struct sim_world *w, struct sim_link *l,
     }
     struct sim_watch *t = &l->watch;
     t->live = true;
+    sim_watch_told(w, l, ok->head);
     t->generation = ok->generation;
     if (ok->head > sim_oracle_head(w, t->user)) {
         sim_fail(w, "PUSH-5", "#%u: head %" PRIu64 " is not stored", l->number,
@@ -262,12 +263,13 @@ static void send_ok(struct sim_world *w, struct sim_link *l,
                  ok->client_msg_id);
     }
     sim_oracle_told(w, m);
+    sim_watch_told(w, l, m->version[l->watch.user]);
 }
 
 static void error(struct sim_world *w, struct sim_link *l,
                   const roam_v1_Error *e)
 {
-    if (!take_answer(w, l, e->ref)) {
+    if (sim_watch_page_error(w, l, e) || !take_answer(w, l, e->ref)) {
         return;
     }
     const struct sim_message *m = sim_oracle_message(w, e->ref);
@@ -292,6 +294,7 @@ static void pong(struct sim_world *w, struct sim_link *l, const roam_v1_Pong *p)
         sim_fail(w, "PING-2", "#%u: PONG tells %" PRIu64 ", told was %" PRIu64,
                  l->number, p->head, t->pings[i].fence);
     }
+    sim_watch_told(w, l, p->head);
     t->ping_count -= i + 1;
     memmove(&t->pings[0], &t->pings[i + 1], t->ping_count * sizeof t->pings[0]);
 }
@@ -349,6 +352,10 @@ void sim_watch_frame_out(struct sim_world *w, struct sim_link *l,
         return;
     case ROAM_ERROR:
         error(w, l, &m->u.error);
+        return;
+    case ROAM_HISTORY_PAGE:
+    case ROAM_CONVERSATION_PAGE:
+        sim_watch_page(w, l, m);
         return;
     default:
         sim_fail(w, "FRAME-8", "#%u: %s from the server", l->number,

@@ -137,6 +137,9 @@ static void happen(struct sim_world *w, const struct sim_queued *e)
     case SIM_EV_APP_STORES:
         sim_device_store_event(w, d, e->b);
         return;
+    case SIM_EV_APP_PULLS:
+        sim_pull_event(w, d, e->b);
+        return;
     case SIM_EV_DECIDES:
         sim_people_decide(w, d, e->b);
         return;

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* HISTORY and CONVERSATIONS. Both go down the index message_pair: of a
+ * conversation's messages only those of the page are touched, and of the
+ * conversations of a user only the newest message of each. [HIST-1] to
+ * [HIST-9] */
+#include <stdlib.h>
+#include <string.h>
+
+#include "db.h"
+#include "gather.h"
+#include "reader.h"
+
+/* The head of the state that the group sees. */
+static bool read_head(struct roam_store_reader *r, int64_t user, uint64_t *head)
+{
+    sqlite3_stmt *stmt = r->stmt[ROAM_READER_HEAD];
+
+    sqlite3_bind_int64(stmt, 1, user);
+    int rc = sqlite3_step(stmt);
+    *head = rc == SQLITE_ROW ? roam_db_u64(stmt, 0) : 0;
+    sqlite3_reset(stmt);
+    return rc == SQLITE_ROW || rc == SQLITE_DONE;
+}
+
+static bool add_row(struct roam_gathering *g, sqlite3_stmt *row)
+{
+    return roam_gather_add(g) != NULL && roam_gather_message(g, row);
+}
+
+/* ----------------------------------------------------------------- history */
+
+static void reverse(struct roam_entry *rows, size_t count)
+{
+    for (size_t low = 0, high = count; low + 1 < high; low++) {
+        struct roam_entry row = rows[low];
+        rows[low] = rows[--high];
+        rows[high] = row;
+    }
+}
+
+/* Steps a statement that gives the rows of the range, and one more than
+ * wanted if there is one. False on an error. */
+static bool gather_range(struct roam_gathering *g, sqlite3_stmt *row,
+                         uint32_t max_count, bool *more)
+{
+    int rc;
+
+    *more = false;
+    while ((rc = sqlite3_step(row)) == SQLITE_ROW) {
+        *more = g->count == max_count || roam_gather_is_too_much(g, row);
+        if (*more || !add_row(g, row)) {
+            break;
+        }
+    }
+    sqlite3_reset(row);
+    return rc == SQLITE_DONE || *more;
+}
+
+bool roam_read_history(struct roam_store_reader *r,
+                       struct roam_store_request *req)
+{
+    struct roam_store_history *h = &req->u.history;
+    bool newest = h->before != 0 || h->after == 0; /* [HIST-1] */
+    sqlite3_stmt *row =
+        r->stmt[newest ? ROAM_READER_NEWEST : ROAM_READER_OLDEST];
+    struct roam_gathering g = {.req = req,
+                               .names = r->names,
+                               .user = h->user,
+                               .device = h->device,
+                               .body_limit = h->body_limit,
+                               .max_bytes = h->max_bytes};
+    int64_t peer;
+
+    if (!roam_user_names_find(r->names, h->conversation, &peer) ||
+        !read_head(r, h->user, &h->head)) {
+        return false;
+    }
+    h->found = peer != 0;
+    if (!h->found) {
+        return true;
+    }
+    sqlite3_bind_int64(row, 1, h->user);
+    sqlite3_bind_int64(row, 2, peer);
+    roam_db_bind_u64(row, 3, h->after);
+    roam_db_bind_u64(row, 4, h->before == 0 ? ROAM_VERSION_MAX : h->before - 1);
+    sqlite3_bind_int64(row, 5, h->body_limit);
+    bool ok = gather_range(&g, row, h->max_count, &h->more);
+    h->rows = g.entries; /* freed with the request */
+    h->count = ok ? g.count : 0;
+    roam_gather_finish(&g);
+    if (newest) {
+        reverse(h->rows, h->count);
+    }
+    return ok;
+}
+
+/* ----------------------------------------------------------- conversations */
+
+/* The message of that row, if it is still to go into the page. */
+static bool gather_message(struct roam_store_reader *r,
+                           struct roam_gathering *g, int64_t message,
+                           bool *full)
+{
+    sqlite3_stmt *row = r->stmt[ROAM_READER_MESSAGE];
+
+    sqlite3_bind_int64(row, 1, message);
+    sqlite3_bind_int64(row, 2, g->body_limit);
+    bool ok = sqlite3_step(row) == SQLITE_ROW;
+    *full = ok && roam_gather_is_too_much(g, row);
+    ok = ok && (*full || add_row(g, row));
+    sqlite3_reset(row);
+    return ok;
+}
+
+static bool gather_newest(struct roam_store_reader *r, struct roam_gathering *g,
+                          sqlite3_stmt *row, uint32_t max_count, bool *more)
+{
+    int rc;
+
+    *more = false;
+    while ((rc = sqlite3_step(row)) == SQLITE_ROW) {
+        *more = g->count == max_count;
+        if (*more ||
+            !gather_message(r, g, sqlite3_column_int64(row, 0), more) ||
+            *more) {
+            break;
+        }
+    }
+    sqlite3_reset(row);
+    return rc == SQLITE_DONE || *more;
+}
+
+bool roam_read_conversations(struct roam_store_reader *r,
+                             struct roam_store_request *req)
+{
+    struct roam_store_conversations *c = &req->u.conversations;
+    sqlite3_stmt *row = r->stmt[ROAM_READER_CONVERSATIONS];
+    struct roam_gathering g = {.req = req,
+                               .names = r->names,
+                               .user = c->user,
+                               .device = c->device,
+                               .body_limit = c->body_limit,
+                               .max_bytes = c->max_bytes};
+
+    if (!read_head(r, c->user, &c->head)) {
+        return false;
+    }
+    sqlite3_bind_int64(row, 1, c->user);
+    roam_db_bind_u64(row, 2, c->before);
+    roam_db_bind_text(row, 3, c->conversation);
+    bool ok = gather_newest(r, &g, row, c->max_count, &c->more);
+    c->rows = g.entries; /* freed with the request */
+    c->count = ok ? g.count : 0;
+    roam_gather_finish(&g);
+    return ok;
+}
