@@ -382,7 +382,7 @@ clean:
 help:
 	@echo 'all      server, client, library and harness, in build/ (default)'
 	@echo 'deps     installs the packages that all, check and fuzz need'
-	@echo 'demo     five devices of two accounts talk, get kicked, catch up'
+	@echo 'demo     six devices of two accounts talk, get kicked, catch up'
 	@echo 'check    every test there is; the last line is the count'
 	@echo 'conform  the conformance suite against the server built here'
 	@echo 'fuzz     every fuzz target, FUZZ_SECONDS each (30)'

@@ -87,7 +87,8 @@ def extract(text):
 
 
 def registry_text(rules):
-    head = "# id\trole\tlevel\tsentence; written by check_rules.py --write\n"
+    head = ("# SPDX-License-Identifier: Apache-2.0\n"
+            "# id\trole\tlevel\tsentence; written by check_rules.py --write\n")
     return head + "".join("\t".join(rule) + "\n" for rule in rules)
 
 
