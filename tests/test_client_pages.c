@@ -63,6 +63,16 @@ static void test_conversations_are_asked_for_behind_a_pair(void **unused)
     assert_events(&r, "END 9 rows 0\n");
 }
 
+static void test_as_many_rows_as_the_bounds_say_may_be_asked_for(void **unused)
+{
+    (void)unused;
+    static struct rig r;
+    live(&r);
+    assert_int_equal(ask(&r, 7, 1), ROAM_STATUS_OK);
+    live(&r);
+    assert_int_equal(ask(&r, 7, ROAM_PAGE_ROWS_MAX), ROAM_STATUS_OK);
+}
+
 static void test_arguments_have_bounds(void **unused)
 {
     (void)unused;
@@ -556,6 +566,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_page_is_asked_for_and_told_row_by_row),
         cmocka_unit_test(test_conversations_are_asked_for_behind_a_pair),
+        cmocka_unit_test(test_as_many_rows_as_the_bounds_say_may_be_asked_for),
         cmocka_unit_test(test_arguments_have_bounds),
         cmocka_unit_test(test_there_is_one_page_at_a_time),
         cmocka_unit_test(test_a_ref_is_no_id_of_the_outbox),

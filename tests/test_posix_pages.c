@@ -190,6 +190,28 @@ static void test_an_answer_behind_the_request_starts_the_survey_over(
     assert_quiet(r);
 }
 
+static void test_a_void_last_page_ends_no_survey(void **state)
+{
+    struct posix_rig *r = *state;
+    struct roam_message m, page;
+    rig_start(r);
+    log_in_behind_reset(r, 500, &m);
+    rig_frame(r, ROAM_CONVERSATIONS, &page);
+    uint64_t id = rig_send(r, "90");
+    rig_frame(r, ROAM_SEND, &m);
+    rig_send_ok(r, id, 90, false);
+    rig_event(r, ROAM_EVENT_SENT);
+    answer(r, &page, 70, 70, false);
+    rig_frame(r, ROAM_CONVERSATIONS, &m); /* so the page was taken */
+    rig_run(r);
+    for (size_t i = 0; i < r->event_count; i++) {
+        assert_int_not_equal(r->events[i].type, ROAM_POSIX_HOLES);
+    }
+    answer(r, &m, 90, 90, false);
+    rig_driver_event(r, ROAM_POSIX_HOLES);
+    assert_quiet(r);
+}
+
 /* bob wrote 21..80 when the answer for 20 was lost. */
 static void test_an_answer_that_comes_twice_hides_nothing_above_it(void **state)
 {
@@ -403,6 +425,7 @@ int main(void)
         T(test_a_survey_may_be_declined),
         T(test_a_reset_behind_the_request_starts_the_survey_over),
         T(test_an_answer_behind_the_request_starts_the_survey_over),
+        T(test_a_void_last_page_ends_no_survey),
         T(test_an_answer_that_comes_twice_hides_nothing_above_it),
         T(test_a_survey_survives_connection_and_program),
         T(test_holes_are_filled_newest_first_between_live_messages),
