@@ -13,6 +13,7 @@
 #include <sys/types.h>
 
 #include "frame.h"
+#include "tls.h"
 
 /* Ends the run with a message. */
 _Noreturn void bench_die(const char *format, ...);
@@ -44,6 +45,8 @@ size_t bench_server_memory(const struct bench_server *s);
 /* One connection that logs in, syncs, takes what comes and acks. */
 struct bench_peer {
     int fd;
+    struct bench_tls *tls; /* NULL: plain TCP */
+    bool stuck;            /* the last write waits for something to read */
     struct roam_reader reader;
     uint8_t *in;
     uint8_t out[8192]; /* frames not yet taken by the socket */
@@ -65,6 +68,8 @@ struct bench_login {
     uint32_t device_type;
     uint64_t cursor;
     uint32_t codecs;
+    bool tls;
+    const struct bench_ticket *ticket; /* with tls; may be NULL */
 };
 
 #define BENCH_UNACKED 256u
@@ -89,6 +94,9 @@ struct roam_slice bench_body(uint64_t n);
 /* Makes them from a file's words; returns the average length, in bytes. */
 double bench_bodies_read(const char *path);
 
+/* The value below which `share` of the values are; sorts them. */
+double bench_quantile(double *values, size_t count, double share);
+
 /* ---------------------------------------------------------------- results */
 
 /* One figure: printed as a row, and kept for the JSON file. goal may be
@@ -99,6 +107,8 @@ void bench_result(const char *name, double value, const char *unit,
 void bench_sends(const char *roamd);
 void bench_catch_up(const char *roamd);
 void bench_idle(const char *roamd);
+void bench_logins(const char *roamd);
+void bench_latency(const char *roamd);
 /* Runs the SENDs' rows through SQLite alone; `rate` is what roamd reached. */
 void bench_bare_sqlite(double rate);
 

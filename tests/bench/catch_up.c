@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A device that missed 1,000 messages: from connect to the last one, and
  * what it costs on the wire, next to the bodies alone. */
-#include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
 
@@ -34,14 +33,6 @@ static void fill(struct bench_server *server)
     sender.to_send = MESSAGES;
     bench_peers_run(&sender, 1, 16, all_answered, MESSAGES);
     bench_peer_close(&sender);
-}
-
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a;
-    double y = *(const double *)b;
-
-    return (x > y) - (x < y);
 }
 
 static double bodies_deflated(void)
@@ -81,8 +72,7 @@ static double catch_up(struct bench_server *server, uint32_t codecs,
         *bytes = (double)peer.bytes_in / MESSAGES;
         bench_peer_close(&peer);
     }
-    qsort(ms, RUNS, sizeof(ms[0]), compare);
-    return ms[RUNS / 2];
+    return bench_quantile(ms, RUNS, 0.5);
 }
 
 void bench_catch_up(const char *roamd)

@@ -111,6 +111,22 @@ double bench_bodies_read(const char *path)
     return (double)total / BODIES;
 }
 
+static int compare(const void *a, const void *b)
+{
+    double x = *(const double *)a;
+    double y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+double bench_quantile(double *values, size_t count, double share)
+{
+    size_t at = (size_t)((double)count * share);
+
+    qsort(values, count, sizeof(values[0]), compare);
+    return values[at < count ? at : count - 1];
+}
+
 void bench_result(const char *name, double value, const char *unit,
                   const char *goal)
 {
@@ -147,7 +163,9 @@ int main(int argc, char **argv)
     bench_result("bodies, average length", bench_bodies_read(argv[2]), "bytes",
                  NULL);
     bench_sends(argv[1]);
+    bench_latency(argv[1]);
     bench_catch_up(argv[1]);
+    bench_logins(argv[1]);
     bench_idle(argv[1]);
     fputs("\n]\n", json);
     fclose(json);

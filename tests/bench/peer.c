@@ -66,7 +66,8 @@ static void put_sync(struct bench_peer *p, const struct bench_login *login)
 void bench_peer_open(struct bench_peer *p, const struct bench_server *s,
                      const struct bench_login *login)
 {
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(s->port)};
+    uint16_t port = login->tls ? s->tls_port : s->port;
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)};
     int one = 1;
 
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -79,6 +80,7 @@ void bench_peer_open(struct bench_peer *p, const struct bench_server *s,
     }
     setsockopt(p->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
     fcntl(p->fd, F_SETFL, O_NONBLOCK);
+    p->tls = login->tls ? bench_tls_open(p->fd, login->ticket) : NULL;
     roam_reader_init(&p->reader, p->in, IN_BYTES, 65536);
     put_login(p, login);
     put_sync(p, login);
@@ -86,8 +88,12 @@ void bench_peer_open(struct bench_peer *p, const struct bench_server *s,
 
 void bench_peer_close(struct bench_peer *p)
 {
+    if (p->tls != NULL) {
+        bench_tls_close(p->tls);
+    }
     close(p->fd);
     free(p->in);
+    p->tls = NULL;
     p->fd = -1;
     p->in = NULL;
 }
@@ -174,23 +180,31 @@ static void take_bytes(struct bench_peer *p, struct roam_slice in)
     }
 }
 
+/* Until nothing is left: TLS may hold bytes that poll() does not see. */
 static void read_some(struct bench_peer *p)
 {
     static uint8_t buffer[65536];
-    ssize_t n = recv(p->fd, buffer, sizeof(buffer), 0);
+    ssize_t n;
 
-    if (n == 0 || (n < 0 && errno != EAGAIN)) {
-        bench_die("the server closed a connection");
-    }
-    if (n > 0) {
-        take_bytes(p, (struct roam_slice){buffer, (size_t)n});
-    }
+    do {
+        n = p->tls != NULL ? bench_tls_read(p->tls, buffer, sizeof(buffer))
+                           : recv(p->fd, buffer, sizeof(buffer), 0);
+        if (n == 0 || (n < 0 && errno != EAGAIN)) {
+            bench_die("the server closed a connection");
+        }
+        if (n > 0) {
+            take_bytes(p, (struct roam_slice){buffer, (size_t)n});
+        }
+    } while (n > 0 && p->tls != NULL);
+    p->stuck = false;
 }
 
 static void write_some(struct bench_peer *p)
 {
-    ssize_t n = send(p->fd, p->out, p->out_len, MSG_NOSIGNAL);
+    ssize_t n = p->tls != NULL ? bench_tls_write(p->tls, p->out, p->out_len)
+                               : send(p->fd, p->out, p->out_len, MSG_NOSIGNAL);
 
+    p->stuck = n < 0 && p->tls != NULL;
     if (n > 0) {
         p->out_len -= (size_t)n;
         memmove(p->out, p->out + n, p->out_len);
@@ -222,11 +236,12 @@ void bench_peers_run(struct bench_peer *peers, size_t count, size_t window,
     while (!done(peers, count, want)) {
         for (size_t i = 0; i < count; i++) {
             bench_peer_send(&peers[i], window);
-            if (peers[i].out_len > 0) {
+            if (peers[i].out_len > 0 && !peers[i].stuck) {
                 write_some(&peers[i]);
             }
             fds[i].fd = peers[i].fd;
-            fds[i].events = (short)(POLLIN | (peers[i].out_len ? POLLOUT : 0));
+            bool writes = peers[i].out_len > 0 && !peers[i].stuck;
+            fds[i].events = (short)(POLLIN | (writes ? POLLOUT : 0));
         }
         if (poll(fds, (nfds_t)count, 30000) <= 0) {
             bench_die("nothing happened for 30 s");
