@@ -54,6 +54,7 @@ CLI_SRC := $(wildcard client/cli/*.c)
 EXAMPLE_SRC := $(wildcard client/examples/*.c)
 CONFORM_SRC := $(filter-out conformance/main.c,$(wildcard conformance/*.c))
 CONFORM_MAIN := $(wildcard conformance/main.c)
+ADAPTER_SRC := $(wildcard conformance/adapters/*.c)
 SIM_SRC := $(wildcard tests/sim/*.c)
 TEST_SRC := $(wildcard tests/test_*.c)
 TEST_HELP_SRC := $(filter-out $(TEST_SRC),$(wildcard tests/*.c))
@@ -131,13 +132,14 @@ $(eval $(call part,client/cli,$(C11) $(WARN) $(INC) $(CLIENT_INC) \
 $(eval $(call part,client/examples,$(C99) $(WARN) $(INC) $(CLIENT_INC)))
 $(eval $(call part,conformance,$(C11) $(WARN) \
     $(call quote,$(GEN) conformance)))
+$(eval $(call part,conformance/adapters,$(C11) $(WARN) $(INC) $(CLIENT_INC)))
 $(eval $(call part,tests,$(C11) $(WARN) $(INC) $(ALL_INC)))
 $(eval $(call part,fuzz,$(C11) $(WARN) $(INC) $(ALL_INC)))
 $(eval $(call part,build/gen,$(C11) -Wall $(INC)))
 
 MBEDTLS := -lmbedtls -lmbedx509 -lmbedcrypto
 # The judge must not depend on what is installed where it runs.
-CONFORM_LIB := -l:libprotobuf-c.a -l:libz.a
+CONFORM_LIB := -l:libprotobuf-c.a -l:libz.a -l:libjansson.a
 SERVER_LIB := $(NANOPB_LIB) -luv $(MBEDTLS) -lsqlite3 -lz -lpthread
 CLIENT_LIB := $(NANOPB_LIB) $(MBEDTLS) -lsqlite3 -lpthread
 
@@ -160,6 +162,12 @@ $(GEN_PROTOBUF_C) &: proto/roam.proto | build/config.mk
 	$(Q)protoc -Iproto --c_out=$(GEN)/new-protobuf-c proto/roam.proto
 	$(Q)mv $(GEN)/new-protobuf-c/roam.pb-c.[ch] $(GEN)/
 	$(Q)touch $(GEN_PROTOBUF_C)
+
+# For the client in Python, and the broken SDK to practise on.
+build/gen-python/roam_pb2.py: proto/roam.proto | build/config.mk
+	$(call say,GEN,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)protoc -Iproto --python_out=$(@D) proto/roam.proto
 
 # ------------------------------------------------------------------- objects
 
@@ -218,6 +226,7 @@ FAULTY := $(if $(MAIN_SRC),$(B)/roamd-faulty) \
 ROAM := $(if $(CLI_SRC),$(B)/roam)
 EXAMPLES := $(patsubst client/examples/%.c,$(B)/examples/%,$(EXAMPLE_SRC))
 CONFORM := $(if $(CONFORM_MAIN),$(B)/roam-conform)
+ADAPTER := $(if $(ADAPTER_SRC),$(B)/adapter-libroam)
 SIM := $(if $(SIM_SRC),$(B)/roam-sim)
 TESTS := $(patsubst tests/%.c,$(B)/tests/%,$(TEST_SRC))
 BENCH := $(if $(BENCH_SRC),$(B)/roam-bench)
@@ -226,7 +235,7 @@ REPLAYS := $(if $(wildcard fuzz/replay_main.c),\
 FUZZERS := $(patsubst fuzz/fuzz_%.c,$(F)/fuzz_%,$(FUZZ_SRC))
 
 all: $(B)/libroam.a $(B)/libroam-posix.a $(ROAMD) $(ROAM) $(CONFORM) \
-    $(EXAMPLES)
+    $(ADAPTER) $(EXAMPLES)
 tests: $(TESTS)
 sim: $(SIM)
 faulty: $(FAULTY)
@@ -253,6 +262,10 @@ $(EXAMPLES): $(B)/examples/%: $(B)/obj/client/examples/%.o $(B)/libroam.a
 $(B)/roam-conform: $(call obj,$(CONFORM_MAIN)) $(B)/libconform.a
 	$(call say,LD,$@)
 	$(Q)$(LINK) -o $@ $^ $(CONFORM_LIB)
+
+$(ADAPTER): $(call obj,$(ADAPTER_SRC)) $(B)/libroam.a
+	$(call say,LD,$@)
+	$(Q)$(LINK) -o $@ $^ $(NANOPB_LIB) -l:libjansson.a
 
 $(B)/roam-sim: $(call obj,$(SIM_SRC)) $(B)/libcore.a $(B)/libproto.a \
     $(B)/libroam.a
@@ -338,8 +351,11 @@ fuzz: $(FUZZERS)
 demo: all
 	$(Q)sh tests/demo/demo.sh $(B)
 
-conform: all
+conform: all build/gen-python/roam_pb2.py
 	$(Q)$(B)/roam-conform server --roamd $(B)/roamd
+	$(Q)$(B)/roam-conform client -- $(ADAPTER)
+	$(Q)$(B)/roam-conform client -- conformance/adapters/adapter_python.py \
+	    build
 
 check: build/config.mk build/deps/check
 	$(Q)V='$(V)' SEEDS='$(SEEDS)' MAKE='$(MAKE)' sh tests/check.sh
@@ -384,7 +400,7 @@ help:
 	@echo 'deps     installs the packages that all, check and fuzz need'
 	@echo 'demo     six devices of two accounts talk, get kicked, catch up'
 	@echo 'check    every test there is; the last line is the count'
-	@echo 'conform  the conformance suite against the server built here'
+	@echo 'conform  the conformance suite against the server and clients here'
 	@echo 'fuzz     every fuzz target, FUZZ_SECONDS each (30)'
 ifneq ($(BENCH_SRC),)
 	@echo 'bench    the benchmarks'

@@ -7,7 +7,8 @@
 
 #include "runner.h"
 
-/* o->roamd: a server built with the fault points. table: the file that ties
+/* o->roamd: a server built with the fault points; or o->adapter: one that
+ * takes ROAM_FAULT. table: the file that ties
  * faults to rules. only: one fault, or NULL. full: run the whole suite for
  * each fault, not only the cases that the table names. Returns an exit
  * code. */

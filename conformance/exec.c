@@ -368,6 +368,8 @@ static bool do_verb(struct world *w, const struct step *step)
         }
         d->link->is_stalled = step->verb == VERB_STALL;
         return true;
+    case VERB_CLIENT:
+        break; /* client_exec.c */
     }
     return false;
 }
@@ -517,6 +519,9 @@ static bool do_step(struct world *w, const struct step *step)
         return do_repeat(w, step);
     case STEP_ANY_OF:
         return do_any_of(w, step);
+    case STEP_EVENT:
+    case STEP_ADVANCE:
+        break; /* client_exec.c */
     }
     return false;
 }

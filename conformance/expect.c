@@ -134,11 +134,9 @@ bool expect_check(struct world *w, const struct terms *where)
     return !why || world_fail(w, NULL, why, NULL, NULL);
 }
 
-/* Matches a message that came in `f` against the whole step. */
-static struct expect_outcome match_message(struct world *w,
-                                           const ProtobufCMessage *m,
-                                           const struct step *step,
-                                           const struct frame *f)
+struct expect_outcome expect_message(struct world *w, const ProtobufCMessage *m,
+                                     const struct step *step,
+                                     const struct frame *f)
 {
     struct bindings b = {.count = 0};
     const char *why = match_fields(w, m, &step->fields, &b);
@@ -263,7 +261,7 @@ static struct expect_outcome try_frame(struct world *w, struct link *l,
             item->frame);
     }
     struct expect_outcome o =
-        match_message(w, item->frame->msg, step, item->frame);
+        expect_message(w, item->frame->msg, step, item->frame);
     if (o.result == EXPECT_MATCH) {
         item->consumed = true;
     }
@@ -286,7 +284,7 @@ static struct expect_outcome try_page_row(struct world *w, struct link *l,
                         l->page_frame);
     }
     struct expect_outcome o =
-        match_message(w, &l->page->at[l->page_at]->base, step, l->page_frame);
+        expect_message(w, &l->page->at[l->page_at]->base, step, l->page_frame);
     if (o.result == EXPECT_MATCH) {
         l->page_at++;
     } else {
@@ -306,7 +304,7 @@ static struct expect_outcome try_row(struct world *w, struct link *l,
         return mismatch("the entry came in a BATCH", row->frame);
     }
     struct expect_outcome o =
-        match_message(w, &row->push->base, step, row->frame);
+        expect_message(w, &row->push->base, step, row->frame);
     if (o.result == EXPECT_MATCH) {
         row->consumed = true;
     } else if (row->from_batch) {
@@ -327,7 +325,7 @@ static struct expect_outcome try_batch(struct world *w, struct link *l,
                         row->frame);
     }
     struct expect_outcome o =
-        match_message(w, row->frame->msg, step, row->frame);
+        expect_message(w, row->frame->msg, step, row->frame);
     const struct frame *f = row->frame;
     for (size_t i = 0;
          o.result == EXPECT_MATCH && !step->peek && i < l->row_count; i++) {

@@ -18,6 +18,11 @@ struct expect_outcome {
     const struct frame *got; /* of a mismatch; may be NULL */
 };
 
+/* Matches a message that came in `f` against the whole step; binds the
+ * variables if it fits. */
+struct expect_outcome expect_message(struct world *w, const ProtobufCMessage *m,
+                                     const struct step *step,
+                                     const struct frame *f);
 /* Decides a step of kind EXPECT on what has arrived. A match consumes it
  * and binds the variables; anything else changes nothing. */
 struct expect_outcome expect_try(struct world *w, const struct step *step);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "broken.h"
+#include "client_role.h"
 #include "judge.h"
 #include "peers.h"
 #include "runner.h"
@@ -26,15 +27,19 @@ static const char usage[] =
     "usage: roam-conform COMMAND [option...]\n"
     "\n"
     "  server        judge a server\n"
+    "  client        judge a client: client [option...] -- ADAPTER [arg...]\n"
     "  explain ID    a rule, and what checks it\n"
     "  coverage      rules that bind a server and have no scenario\n"
     "  broken        prove that the suite catches broken servers\n"
+    "  broken --client -- ADAPTER...   or broken clients\n"
     "  null-server MODE   be one: close, silent, echo, garbage\n"
+    "  null-adapter MODE  be one: exit, silent, echo, ok, garbage\n"
     "  selftest      test the harness itself\n"
     "\n"
     "  --roamd PATH         start this roamd\n"
     "  --at HOST:PORT       or use a server that runs there\n"
     "  --provision CMD      makes users and tokens for --at\n"
+    "  --adapter tcp:HOST:PORT   client: an adapter that runs there\n"
     "  --list               names and titles of the cases, nothing is run\n"
     "  --case PREFIX        only cases whose name starts so\n"
     "  --seed N             of all that is random (default: drawn, printed)\n"
@@ -53,9 +58,10 @@ static const char usage[] =
 
 struct options {
     struct run_options run;
-    const char *root; /* of the project, where the defaults are */
+    struct adapter_target adapter; /* host NULL: none was named */
+    const char *root;              /* of the project, where the defaults are */
     const char *scenarios, *spec, *fault;
-    bool list, full, update, has_timeout;
+    bool list, full, update, has_timeout, client;
 };
 
 static int fail_usage(const char *reason)
@@ -114,6 +120,17 @@ static bool parse_address(const char *text, struct run_options *o)
     return true;
 }
 
+/* tcp:HOST:PORT */
+static bool parse_adapter(const char *text, struct adapter_target *out)
+{
+    struct run_options at = {.host = NULL};
+    if (strncmp(text, "tcp:", 4) != 0 || !parse_address(text + 4, &at)) {
+        return false;
+    }
+    *out = (struct adapter_target){.host = at.host, .port = at.port};
+    return true;
+}
+
 enum {
     OPT_ROAMD = 256,
     OPT_AT,
@@ -128,7 +145,9 @@ enum {
     OPT_SPEC,
     OPT_FAULT,
     OPT_FULL,
-    OPT_UPDATE
+    OPT_UPDATE,
+    OPT_ADAPTER,
+    OPT_CLIENT
 };
 
 static const struct option long_options[] = {
@@ -146,6 +165,8 @@ static const struct option long_options[] = {
     {"fault", required_argument, NULL, OPT_FAULT},
     {"full", no_argument, NULL, OPT_FULL},
     {"update", no_argument, NULL, OPT_UPDATE},
+    {"adapter", required_argument, NULL, OPT_ADAPTER},
+    {"client", no_argument, NULL, OPT_CLIENT},
     {NULL, 0, NULL, 0}};
 
 static bool take_option(struct options *o, int option, const char *arg)
@@ -199,6 +220,12 @@ static bool take_option(struct options *o, int option, const char *arg)
         break;
     case OPT_UPDATE:
         o->update = true;
+        break;
+    case OPT_CLIENT:
+        o->client = true;
+        break;
+    case OPT_ADAPTER:
+        ok = parse_adapter(arg, &o->adapter);
         break;
     default:
         ok = false;
@@ -293,6 +320,18 @@ static bool load(const struct options *o, struct rules *rules,
     return true;
 }
 
+/* The cases of one role, in their order. */
+static void keep_role(struct scenarios *all, enum role role)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < all->count; i++) {
+        if (all->at[i]->roles & (unsigned)role) {
+            all->at[n++] = all->at[i];
+        }
+    }
+    all->count = n;
+}
+
 static void print_list(const struct options *o, const struct scenarios *all)
 {
     for (size_t i = 0; i < all->count; i++) {
@@ -334,6 +373,7 @@ static int command_server(struct options *o)
     if (!load(o, &rules, &all)) {
         return EXIT_USAGE;
     }
+    keep_role(&all, ROLE_SERVER);
     if (o->list) {
         print_list(o, &all);
         return EXIT_AS_EXPECTED;
@@ -358,6 +398,73 @@ static int command_server(struct options *o)
     return exit_code(&results);
 }
 
+static const char *adapter_words(char **argv)
+{
+    struct text t = {0};
+    for (size_t i = 0; argv[i]; i++) {
+        text_add(&t, " %s", argv[i]);
+    }
+    return text_str(&t);
+}
+
+/* argv: the adapter's, NULL or empty when it is reached by --adapter. */
+static int command_client(struct options *o, char **argv)
+{
+    struct rules rules = {0};
+    struct scenarios all = {0};
+    if (!load(o, &rules, &all)) {
+        return EXIT_USAGE;
+    }
+    keep_role(&all, ROLE_CLIENT);
+    if (o->list) {
+        print_list(o, &all);
+        return EXIT_AS_EXPECTED;
+    }
+    if (!argv[0] == !o->adapter.host) {
+        return fail_usage("client needs -- ADAPTER, or --adapter");
+    }
+    if (argv[0]) {
+        o->adapter.argv = argv;
+        o->run.repeat = arena_printf("--%s", adapter_words(argv));
+    } else {
+        o->run.jobs = 1; /* there is one of it */
+        o->run.repeat = arena_printf("--adapter tcp:%s:%u", o->adapter.host,
+                                     (unsigned)o->adapter.port);
+    }
+    o->run.adapter = &o->adapter;
+    const char *reason = "";
+    if (!client_self_check(&o->run, &rules, &reason)) {
+        fprintf(stderr, "roam-conform: self-check: %s\n", reason);
+        return EXIT_HARNESS;
+    }
+    fprintf(stderr, "roam-conform: seed %" PRIu64 "\n", o->run.seed);
+    struct results results = {0};
+    if (!run_suite(&o->run, &all, &rules, &results)) {
+        return run_interrupted() ? EXIT_INCOMPLETE
+                                 : fail_usage("no case is selected");
+    }
+    return exit_code(&results);
+}
+
+static int command_broken_client(struct options *o, char **argv)
+{
+    struct rules rules = {0};
+    struct scenarios all = {0};
+    if (!argv[0]) {
+        return fail_usage("broken --client needs -- ADAPTER that takes "
+                          "ROAM_FAULT");
+    }
+    if (!load(o, &rules, &all)) {
+        return EXIT_USAGE;
+    }
+    keep_role(&all, ROLE_CLIENT);
+    o->adapter.argv = argv;
+    o->run.adapter = &o->adapter;
+    o->run.repeat = arena_printf("--%s", adapter_words(argv));
+    return broken_run(&o->run, in_root(o, "conformance/broken/client-faults"),
+                      o->fault, o->full, &all, &rules);
+}
+
 static int command_broken(struct options *o)
 {
     struct rules rules = {0};
@@ -368,6 +475,7 @@ static int command_broken(struct options *o)
     if (!load(o, &rules, &all)) {
         return EXIT_USAGE;
     }
+    keep_role(&all, ROLE_SERVER);
     if (!o->has_timeout) {
         o->run.timeout_ms = BROKEN_TIMEOUT_MS;
     }
@@ -479,6 +587,12 @@ int main(int argc, char **argv)
     if (strcmp(command, "server") == 0 && !operand) {
         return command_server(&o);
     }
+    if (strcmp(command, "client") == 0) {
+        return command_client(&o, argv + optind + 1);
+    }
+    if (strcmp(command, "broken") == 0 && o.client) {
+        return command_broken_client(&o, argv + optind + 1);
+    }
     if (strcmp(command, "broken") == 0 && !operand) {
         return command_broken(&o);
     }
@@ -490,6 +604,11 @@ int main(int argc, char **argv)
     }
     if (strcmp(command, "null-server") == 0) {
         return command_null_server(operand);
+    }
+    if (strcmp(command, "null-adapter") == 0) {
+        return operand && null_adapter(operand)
+                   ? EXIT_AS_EXPECTED
+                   : fail_usage("null-adapter exit|silent|echo|ok|garbage");
     }
     if (strcmp(command, "selftest") == 0 && !operand) {
         return command_selftest(&o);

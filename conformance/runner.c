@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "client_role.h"
 #include "exec.h"
 #include "seeds.h"
 
@@ -171,7 +172,8 @@ static void run_child(struct run *r, size_t number, struct server *server,
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     signal(SIGINT, SIG_DFL);
     signal(SIGTERM, SIG_DFL);
-    struct result result = s->is_private && o.roamd
+    struct result result = o.adapter ? client_run_case(&o, s, r->rules)
+                           : s->is_private && o.roamd
                                ? run_private(&o, r->base, s, r->rules)
                                : run_case(&o, s, server, r->rules);
     struct text t = {0};
@@ -295,12 +297,12 @@ static void start_case(struct run *r, size_t number)
     bool special = s->is_private || *s->settings;
     struct server *server = NULL;
     const char *reason = "";
-    if (special && !r->o->roamd && !r->o->any_settings) {
+    if (special && !r->o->roamd && !r->o->any_settings && !r->o->adapter) {
         set_result(r, number, VERDICT_UNSUPPORTED,
                    "needs a server that the suite starts (--roamd)");
         return;
     }
-    if (!s->is_private || !r->o->roamd) {
+    if (!r->o->adapter && (!s->is_private || !r->o->roamd)) {
         server = server_for(r, s->settings, &reason);
         if (!server) {
             set_result(r, number, VERDICT_HARNESS, reason);

@@ -5,10 +5,12 @@
 #ifndef CONFORM_RUNNER_H
 #define CONFORM_RUNNER_H
 
+#include "adapter.h"
 #include "report.h"
 
 struct run_options {
-    const char *roamd; /* program; or NULL and: */
+    const struct adapter_target *adapter; /* role client; NULL: role server */
+    const char *roamd;                    /* program; or NULL and: */
     const char *host;
     uint16_t port;
     const char *provision; /* NULL: any user is taken as it is */

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "client_scn.h"
 #include "edit.h"
 #include "scn_lex.h"
 
@@ -159,6 +160,16 @@ static bool parse_rules(struct scenario *s, const struct words *w)
     return s->rule_count > 0;
 }
 
+/* One role a file: in the other one the same lines have other defaults. */
+static bool parse_roles(struct scenario *s, const struct words *w)
+{
+    const char *role = w->count == 2 ? w->at[1] : "";
+    s->roles = strcmp(role, "server") == 0   ? ROLE_SERVER
+               : strcmp(role, "client") == 0 ? ROLE_CLIENT
+                                             : 0;
+    return s->roles != 0;
+}
+
 /* True when the line was a header line (or a bad one). */
 static bool parse_header(struct parser *p, int line, const struct words *w)
 {
@@ -169,9 +180,11 @@ static bool parse_header(struct parser *p, int line, const struct words *w)
             fail(p, line, "rules without an id");
         }
     } else if (strcmp(word, "roles") == 0) {
-        if (strcmp(join(w, 1), "server") != 0) {
-            fail(p, line, "the only role is server");
+        if (!parse_roles(s, w)) {
+            fail(p, line, "roles server, or roles client");
         }
+    } else if (strcmp(word, "needs") == 0) {
+        s->needs = join(w, 1);
     } else if (strcmp(word, "level") == 0) {
         s->is_should = strcmp(join(w, 1), "should") == 0;
         if (!s->is_should && strcmp(join(w, 1), "must") != 0) {
@@ -247,8 +260,9 @@ static bool parse_field(struct parser *p, struct step *step, const char *word,
     if (!desc || !field_find(desc, t.left)) {
         return fail(p, step->line, arena_printf("no field %s", t.left));
     }
-    if (t.op != OP_EQ && step->kind != STEP_EXPECT &&
-        step->kind != STEP_ABSENT) {
+    bool is_matched = step->kind == STEP_EXPECT || step->kind == STEP_ABSENT ||
+                      step->kind == STEP_EVENT;
+    if (t.op != OP_EQ && !is_matched) {
         return fail(p, step->line, "what is sent needs =");
     }
     add_term(&step->fields, t);
@@ -266,7 +280,12 @@ static bool parse_rest(struct parser *p, struct step *step,
         if (word[0] == '[' && word[len - 1] == ']' && at + 1 == w->count) {
             step->rule = arena_copy(word + 1, len - 2);
             at++;
-        } else if (strcmp(word, "where") == 0 && step->kind == STEP_EXPECT) {
+        } else if (strcmp(word, "lie") == 0 && step->kind == STEP_SEND &&
+                   p->s->roles == ROLE_CLIENT) {
+            step->lie = true;
+            at++;
+        } else if (strcmp(word, "where") == 0 &&
+                   (step->kind == STEP_EXPECT || step->kind == STEP_EVENT)) {
             at++;
             if (!parse_where(p, step->line, w, &at, &step->where)) {
                 return false;
@@ -301,13 +320,23 @@ static bool parse_arrow(struct parser *p, struct step *step,
     }
     const char *name = w->at[at + 1];
     const ProtobufCMessageDescriptor *desc = NULL;
-    step->kind = arrow == '>'   ? STEP_SEND
-                 : arrow == '<' ? STEP_EXPECT
-                                : STEP_ABSENT;
-    if (step->kind != STEP_SEND && strcmp(name, "entry") == 0) {
+    bool server = p->s->roles == ROLE_SERVER;
+    step->kind = arrow == '!'                    ? STEP_ABSENT
+                 : arrow == (server ? '>' : '<') ? STEP_SEND
+                                                 : STEP_EXPECT;
+    if (!server &&
+        (arrow == ':' || (arrow == '!' && client_event_find(name)))) {
+        step->kind = arrow == ':' ? STEP_EVENT : step->kind;
+        step->word = name;
+        desc = client_event_find(name);
+        if (!desc) {
+            return fail(p, step->line, arena_printf("no event %s", name));
+        }
+    } else if (server && step->kind != STEP_SEND &&
+               strcmp(name, "entry") == 0) {
         step->subject = ABOUT_ENTRY;
         desc = &roam__v1__push__descriptor;
-    } else if (step->kind != STEP_SEND && strcmp(name, "row") == 0) {
+    } else if (server && step->kind != STEP_SEND && strcmp(name, "row") == 0) {
         step->subject = ABOUT_ROW;
         desc = &roam__v1__push__descriptor;
     } else if (step->kind == STEP_EXPECT && strcmp(name, "closed") == 0) {
@@ -347,6 +376,16 @@ static const struct {
 static bool parse_verb(struct parser *p, struct step *step,
                        const struct words *w)
 {
+    if (p->s->roles == ROLE_CLIENT) {
+        const struct client_verb *v =
+            w->count > 1 ? client_verb_find(w->at[1]) : NULL;
+        step->kind = STEP_VERB;
+        step->verb = VERB_CLIENT;
+        step->act = v ? (int)v->act : 0;
+        step->word = v && v->takes_word && w->count > 2 ? w->at[2] : NULL;
+        return v ? parse_rest(p, step, w, step->word ? 3 : 2, v->fields, false)
+                 : fail(p, step->line, "unknown verb");
+    }
     for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
         if (w->count > 1 && strcmp(verbs[i].name, w->at[1]) == 0) {
             step->kind = STEP_VERB;
@@ -367,13 +406,15 @@ static bool parse_device_step(struct parser *p, struct step *step,
     }
     size_t len = strlen(w->at[at]);
     char arrow = w->at[at][len - 1];
-    bool has_arrow = arrow == '>' || arrow == '<' || arrow == '!';
+    bool client = p->s->roles == ROLE_CLIENT;
+    bool has_arrow = arrow == '>' || arrow == '<' || arrow == '!' ||
+                     (client && arrow == ':');
     if (!device_index(p->s, w->at[at], has_arrow ? len - 1 : len,
                       &step->device)) {
         return fail(p, step->line,
                     arena_printf("no device or keyword %s", w->at[at]));
     }
-    if (raw && arrow != '>') {
+    if (raw && arrow != (client ? '<' : '>')) {
         return fail(p, step->line, "only what is sent can be raw");
     }
     return has_arrow ? parse_arrow(p, step, w, at, arrow, raw)
@@ -498,6 +539,11 @@ static bool parse_step(struct parser *p, struct step *step, struct words *w,
     if (strcmp(word, "checkpoint") == 0) {
         return parse_checkpoint(p, step, w);
     }
+    if (strcmp(word, "advance") == 0 && p->s->roles == ROLE_CLIENT) {
+        step->kind = STEP_ADVANCE;
+        step->operand = w->count == 2 ? w->at[1] : "";
+        return w->count == 2 || fail(p, step->line, "advance MILLISECONDS");
+    }
     if (strcmp(word, "server") == 0) {
         return parse_server(p, step, w);
     }
@@ -573,8 +619,18 @@ struct scenario *scenario_load(const char *path, const char *id,
         *error = arena_printf("%s: %s", path, strerror(errno));
         return NULL;
     }
+    return scenario_parse(text, path, id, error);
+}
+
+struct scenario *scenario_parse(const char *text, const char *path,
+                                const char *id, const char **error)
+{
     struct scenario *s = arena_alloc(sizeof *s);
-    *s = (struct scenario){.path = path, .id = id, .settings = ""};
+    *s = (struct scenario){.path = path,
+                           .id = id,
+                           .roles = ROLE_SERVER,
+                           .needs = "",
+                           .settings = ""};
     struct parser p = {.s = s};
     const char *reason = lines_split(text, &p.lines);
     if (reason) {

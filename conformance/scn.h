@@ -32,9 +32,16 @@ struct terms {
     size_t count, cap;
 };
 
+/* Who is judged. An arrow is the frame's way on the wire in either role, so
+ * what one role sends is what the other expects. */
+enum role {
+    ROLE_SERVER = 1,
+    ROLE_CLIENT = 2
+};
+
 enum step_kind {
-    STEP_SEND,       /* dev> TYPE field=... [edit ...] */
-    STEP_EXPECT,     /* dev< TYPE field=... [where ...] */
+    STEP_SEND,       /* dev> TYPE field=... [edit ...]; client role: dev< */
+    STEP_EXPECT,     /* dev< TYPE field=... [where ...]; client role: dev> */
     STEP_ABSENT,     /* dev! TYPE field=... */
     STEP_VERB,       /* dev verb field=... */
     STEP_LET,        /* let $x = expression */
@@ -42,7 +49,9 @@ enum step_kind {
     STEP_CHECKPOINT, /* checkpoint user.* */
     STEP_SERVER,     /* server kill|start|restart */
     STEP_REPEAT,     /* repeat n ... end */
-    STEP_ANY_OF      /* any-of ... or ... end */
+    STEP_ANY_OF,     /* any-of ... or ... end */
+    STEP_EVENT,      /* dev: EVENT field=...; client role */
+    STEP_ADVANCE     /* advance MS; client role */
 };
 
 /* What an expectation is about. */
@@ -68,7 +77,8 @@ enum verb {
     VERB_HALF_OPEN,
     VERB_STALL,
     VERB_RESUME,
-    VERB_PULL
+    VERB_PULL,
+    VERB_CLIENT /* of the client role: `act` says which, see client_scn.h */
 };
 
 struct step;
@@ -86,6 +96,8 @@ struct step {
     enum subject subject;
     const struct frame_type *type; /* of ABOUT_FRAME and STEP_SEND */
     enum verb verb;
+    int act;             /* of VERB_CLIENT */
+    bool lie;            /* what is sent breaks a rule on purpose */
     const char *word;    /* user of a checkpoint, act of a server, variable */
     const char *operand; /* count of a repeat, expression of a let */
     bool peek;           /* BATCH: leave its rows unread */
@@ -113,6 +125,8 @@ struct scenario {
     const char *path;  /* as opened */
     const char *id;    /* area/behaviour, without .scn */
     const char *title; /* the first comment line */
+    unsigned roles;    /* of enum role */
+    const char *needs; /* capabilities of an adapter, with spaces between */
     const char **rules;
     size_t rule_count, rule_cap;
     bool is_should;       /* `level should`: a failure is a warning */
@@ -131,6 +145,10 @@ struct scenario {
 /* Reads one file. NULL with "path:line: reason" in *error. */
 struct scenario *scenario_load(const char *path, const char *id,
                                const char **error);
+
+/* The same from memory. */
+struct scenario *scenario_parse(const char *text, const char *path,
+                                const char *id, const char **error);
 
 struct scenarios {
     struct scenario **at;

@@ -227,6 +227,19 @@ conform()
     return $status
 }
 
+# The same for a client: libroam behind its adapter, with the sanitizers.
+conform_client()
+{
+    export ASAN_OPTIONS="$ASAN_OPTIONS:detect_leaks=0"
+    timeout 600 $gcc_dir/roam-conform client -- $asan_dir/adapter-libroam
+}
+
+conform_python()
+{
+    timeout 600 $gcc_dir/roam-conform client -- \
+        conformance/adapters/adapter_python.py build
+}
+
 # A program against what `install` left, as a packager would build it.
 installed()
 {
@@ -301,6 +314,15 @@ main()
         counted 'conformance: an independent client' timeout 300 \
             /usr/bin/python3 conformance/adapters/check_client.py \
             $gcc_dir/roamd $top
+        one 'conformance: roam_pb2' $make build/gen-python/roam_pb2.py
+        counted 'conformance: the examples of ADAPTER.md' timeout 300 \
+            /usr/bin/python3 conformance/adapters/check_adapter.py \
+            $gcc_dir/roamd $top
+        counted 'conformance: libroam, ASan+UBSan' conform_client
+        counted 'conformance: the client in Python' conform_python
+        counted 'conformance: broken clients are caught' timeout 600 \
+            $gcc_dir/roam-conform broken --client -- \
+            conformance/broken/broken_sdk.py build
         counted 'conformance: broken servers are caught' timeout 600 \
             $gcc_dir/roam-conform broken --roamd $gcc_dir/roamd-faulty
     fi

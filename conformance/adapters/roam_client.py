@@ -63,8 +63,10 @@ class Client:
     """connected(), then bytes by feed() and take_output(), `events`, time by
     tick(), the end of a connection by lost()."""
     def __init__(self, store, user, token, device_type, max_frame=65536,
-                 eager_ack=True, clock=time.monotonic, **limits):
+                 eager_ack=True, clock=time.monotonic, wall=time.time,
+                 **limits):
         self.store, self.eager_ack, self.clock = store, eager_ack, clock
+        self.wall = wall
         self.who = dict(protocol=1, user=user, token=token,
                         max_frame=max_frame, device_name="python",
                         device_type=device_type)
@@ -81,6 +83,7 @@ class Client:
         self.open, self.tried, self.fresh = collections.Counter(), set(), set()
         self.pings, self.told = [], 0
         self.heard = self.spoke = self.clock()
+        self.written = 0
         self.warned = None
 
     def login(self, person=False, take_over=0):
@@ -120,7 +123,7 @@ class Client:
         waiting = [m for m in self.store.outbox if m not in self.tried]
         while (waiting and self.state in ("SYNC", "LIVE")
                and self.open.total() < self.session.max_commands):
-            mark, now = waiting.pop(0), int(time.time() * 1000)
+            mark, now = waiting.pop(0), int(self.wall() * 1000)
             to, ctype, body, first = self.store.outbox[mark]
             frame = pb.Send(client_msg_id=mark, conversation=to,
                             content_type=ctype, body=body)
@@ -335,6 +338,7 @@ class Client:
         data, self.spoke = m.SerializeToString(), self.clock()
         self._out += bytes([CLIENT.index(type(m)) + 1])
         self._out += len(data).to_bytes(3, "big") + data
+        self.written += len(data) + 4
 
     def _must(self, good, rule):
         if not good:

@@ -1,0 +1,118 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the examples of ADAPTER.md, in their order, against adapters that have
+a real server behind them.
+
+    check_adapter.py ROAMD BUILD
+
+A block is run as one exchange: what begins with > is said, what begins with <
+has to come, with the same fields, each of the same type, and the same result.
+Prints a line for each block and adapter, then `N passed, N failed`."""
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+import check_client
+
+HERE = pathlib.Path(__file__).resolve().parent
+BLOCK = re.compile(r"^```json ?(\w*)\n(.*?)^```", re.M | re.S)
+SAME = ("answer", "event", "handle", "id")
+
+
+def examples():
+    for match in BLOCK.finditer((HERE.parent / "ADAPTER.md").read_text()):
+        lines = [(line[0], json.loads(line[2:]))
+                 for line in match[2].splitlines()]
+        yield match[1], lines
+
+
+def fits(want, got):
+    return all(key in got and type(got[key]) is type(value)
+               and (key not in SAME or got[key] == value)
+               for key, value in want.items())
+
+
+class Adapter:
+    def __init__(self, words):
+        self.process = subprocess.Popen(
+            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.said = []
+        self.hello, self.last = None, {}
+
+    def say(self, line):
+        print(json.dumps(line), file=self.process.stdin, flush=True)
+
+    def expect(self, want):
+        """Events may come before the answers that they follow here."""
+        while True:
+            for got in self.said:
+                if fits(want, got):
+                    self.said.remove(got)
+                    return
+            line = self.process.stdout.readline()
+            assert line, "%s did not come; there was %s" % (want, self.said)
+            self.said.append(json.loads(line))
+            self.hello = self.hello or self.said[0]
+            if self.said[-1].get("event") == "message":
+                self.last = self.said[-1]
+
+
+def run(adapter, lines, values):
+    for way, line in lines:
+        if way == ">":
+            asked = dict(line)
+            asked.update((key, values[key]) for key in values if key in line)
+            if asked["verb"] == "ack":
+                asked["version"] = adapter.last["version"]
+            if "conversation" in asked:
+                asked["conversation"] = values["user"]
+            adapter.say(asked)
+        else:
+            adapter.expect(line)
+
+
+def check(name, words, server):
+    good, capabilities = 0, ()
+    (user, token), = server.users("alice")
+    values = dict(host=server.address[0], port=server.address[1], user=user,
+                  token=token)
+    adapter = Adapter(words)
+    try:
+        for need, lines in examples():
+            if not need or need in capabilities:
+                run(adapter, lines, values)
+                capabilities = adapter.hello["capabilities"]
+                good += 1
+        assert adapter.process.wait(10) == 0
+        print("ok   %s: %d blocks" % (name, good))
+    finally:
+        adapter.process.kill()
+    return good
+
+
+def main():
+    roamd, build = sys.argv[1:]
+    check_client.generate(build)
+    import client_rig
+    adapters = {
+        "libroam": [os.path.abspath(str(pathlib.Path(roamd).parent
+                                        / "adapter-libroam"))],
+        "roam_client.py": ["/usr/bin/python3", str(HERE / "adapter_python.py"),
+                           build]}
+    passed = failed = 0
+    with client_rig.server_of_its_own(os.path.abspath(roamd)) as server:
+        for name, words in adapters.items():
+            try:
+                passed += check(name, words, server)
+            except AssertionError as error:
+                failed += 1
+                print("FAIL %s: %s" % (name, error))
+    print("%d passed, %d failed" % (passed, failed))
+    sys.exit(failed > 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* All that one case of the client role knows while it runs. The harness is
+ * the server: it listens, one port a device, and answers only what the
+ * scenario says. The client stands behind an adapter.
+ *
+ * Words: a *subject* is one device of the client under test, a handle of
+ * the adapter; a *conn* is one connection that it made. The *shadow* is what
+ * a client that follows the spec would hold after all that was served: which
+ * entries it applied, where its cursor is. Frames and events of the sut
+ * are judged against it. */
+#ifndef CONFORM_CLIENT_CASE_H
+#define CONFORM_CLIENT_CASE_H
+
+#include "adapter.h"
+#include "client_scn.h"
+#include "world.h"
+
+enum conn_state {
+    CONN_OPEN,    /* accepted, no LOGIN */
+    CONN_LOGIN,   /* LOGIN came, not answered */
+    CONN_SESSION, /* LOGIN_OK was sent */
+    CONN_ENDING   /* KICK was sent, or a lie that ends it */
+};
+
+/* A frame that came, for steps to expect. */
+struct client_frame {
+    struct frame *frame;
+    bool consumed;
+};
+
+struct conn {
+    struct sut *subject;
+    int fd;
+    bool is_closed;  /* by the client: end of stream or reset */
+    bool is_left;    /* ended by this side */
+    bool is_stalled; /* not read for now */
+    bool close_expected;
+    uint8_t *in;
+    size_t have, cap;
+    uint64_t received, sent; /* bytes in all */
+
+    struct client_frame *frames;
+    size_t frame_count, frame_cap;
+
+    enum conn_state state;
+    bool sync_open;     /* a SYNC came and is not answered */
+    bool is_delivering; /* a SYNC_OK was sent in this session */
+    bool logout_came;
+    bool is_hushed;         /* PINGs are not answered */
+    const char *must_end;   /* the rule by which the client has to close it, or
+                               NULL: what was sent leaves it the choice */
+    Roam__V1__Sync *sync;   /* the last one */
+    Roam__V1__Sync *active; /* the one that delivery goes by */
+    uint64_t window;        /* entries in flight allowed */
+    uint64_t acked, last_sent; /* versions */
+    uint64_t *flight;          /* versions sent, not acknowledged, rising */
+    size_t flight_count, flight_cap;
+    uint32_t max_frame; /* told in LOGIN_OK */
+    uint32_t max_commands;
+    uint64_t *open_commands; /* ids, not answered */
+    size_t command_count, command_cap;
+    uint64_t ping; /* of the last PING */
+};
+
+/* A message that the client was told to send. */
+struct client_send {
+    uint64_t client_msg_id;
+    const Roam__V1__Send *first; /* as it came first; NULL: not yet */
+    struct value conversation, content_type, body;
+    uint64_t first_at_ms; /* virtual */
+    bool is_done;
+    const struct conn *last_conn;
+};
+
+struct sut {
+    const struct device_decl *decl;
+    struct device *device; /* of the world: names, installation for id() */
+    const char *handle, *store;
+    int listener;
+    uint16_t port;
+    bool is_unplugged; /* connections are refused */
+    bool is_open;      /* the adapter has the handle */
+    struct conn *conn; /* the newest; NULL: none */
+    uint64_t connections;
+
+    /* login */
+    uint8_t device_id[16];
+    bool has_id, must_change_id;
+    uint64_t attempt;
+    const char *stay_out;   /* rule that keeps it away; NULL: it may come */
+    uint64_t may_take_over; /* named by a person, not used yet; 0: none */
+    bool person_waits;      /* a login verb whose LOGIN has not come */
+    bool by_person;         /* the last LOGIN was one's */
+    bool free_repeat;       /* LOGIN-18: FREE may be repeated once */
+    uint64_t generation, floor, dedup_ms;
+
+    /* the timeline as this device is served it */
+    uint64_t head, next_msg_id;
+    Roam__V1__Push **rows; /* of the next BATCH or page */
+    size_t row_count, row_cap;
+    const char *bend; /* how it lies; NULL: it does not */
+
+    /* the shadow */
+    uint64_t cursor;  /* applied and stored */
+    bool manual;      /* stored only when the verb `ack` says so */
+    uint64_t applied; /* handed out; above cursor only if manual */
+    struct row *told; /* entries that events must tell, in order */
+    size_t told_count, told_cap, told_at;
+    size_t gaps; /* since an entry fitted */
+    size_t bad_batches;
+    uint64_t bad_cursor;
+    bool owes_sync; /* a gap was served, the SYNC has not come */
+    bool owes_less; /* BATCH-9: the next SYNC offers less */
+
+    struct client_send *sends;
+    size_t send_count, send_cap;
+};
+
+struct stage {
+    struct world world; /* names, variables, events, the failure */
+    struct adapter adapter;
+    struct sut *suts;
+    struct conn **conns;
+    size_t conn_count, conn_cap;
+    uint64_t now_ms; /* of the virtual clock */
+    size_t event_at; /* the adapter's events before this one are judged */
+    const char *unsupported; /* the adapter cannot do it; NULL: it can */
+};
+
+/* ------------------------------------------------------------ client_net.c */
+
+bool net_listen(struct sut *s, const char **reason);
+/* Reads adapter, listeners and connections until something came or the
+ * deadline (of now_ms()); false: nothing came, or a failure was noted. */
+bool net_pump(struct stage *g, uint64_t deadline_ms);
+bool net_write(struct stage *g, struct conn *c, const uint8_t *bytes,
+               size_t len, size_t split);
+void net_end(struct stage *g, struct conn *c, bool reset);
+/* Refuses connections on the device's port, and takes them again. */
+bool net_unplug(struct stage *g, struct sut *s);
+bool net_plug(struct stage *g, struct sut *s);
+
+/* ---------------------------------------------------------- client_serve.c */
+
+/* A frame for the client, honest where the step does not say otherwise. */
+ProtobufCMessage *serve_build(struct stage *g, struct sut *s,
+                              const struct frame_type *type,
+                              const struct terms *fields);
+bool serve_step(struct stage *g, struct sut *s, const struct step *step);
+/* Sends a frame of this type with all defaults. */
+bool serve_frame(struct stage *g, struct sut *s, uint8_t number);
+bool serve_pong(struct stage *g, struct conn *c);
+
+/* --------------------------------------------------------- client_shadow.c */
+
+/* A frame leaves; `lie`: the client must not take it, by this rule; NULL: it
+ * is as the spec has it. False: the scenario's mistake was noted. */
+bool shadow_served(struct stage *g, struct conn *c, struct frame *f,
+                   const char *lie);
+/* The adapter was told that all up to a version is stored. */
+void shadow_stored(struct sut *s, uint64_t version);
+
+/* ---------------------------------------------------------- client_judge.c */
+
+bool client_judge_frame(struct stage *g, struct conn *c, struct frame *f);
+bool client_judge_accept(struct stage *g, struct conn *c);
+/* Behind a fence, when the client has taken all that was sent to c. */
+bool client_judge_fenced(struct stage *g, struct sut *s);
+struct client_send *client_find_send(struct sut *s, uint64_t id);
+
+/* ---------------------------------------------------------- client_event.c */
+
+/* Makes the message that an adapter's event tells. NULL: fault in *reason. */
+ProtobufCMessage *event_message(const json_t *event, const char **reason);
+/* Judges the events that have come since the last call. */
+bool events_judge(struct stage *g);
+/* The first event of this name that no step took; NULL: there is none. */
+json_t *event_next(struct stage *g, const struct sut *s, const char *name);
+void event_take(struct stage *g, const json_t *event);
+
+/* ---------------------------------------------------------- client_verbs.c */
+
+/* Tells the adapter; waits for its answer. NULL: failure noted, or `gone`. */
+json_t *adapter_tell(struct stage *g, struct sut *s, const char *verb,
+                     json_t *request);
+bool verb_open(struct stage *g, struct sut *s);
+bool verb_do(struct stage *g, struct sut *s, const struct step *step);
+/* The client takes all bytes, and its own have all come. */
+bool verb_settle(struct stage *g, struct sut *s);
+/* The same, and what must hold then is judged. */
+bool verb_fence(struct stage *g, struct sut *s);
+bool verb_advance(struct stage *g, uint64_t ms);
+
+/* ----------------------------------------------------------- client_exec.c */
+
+/* All steps of the scenario; false: a failure was noted, or `unsupported`. */
+bool client_exec(struct stage *g);
+/* Waits for a frame as a step `dev> TYPE` would. */
+bool client_await(struct stage *g, struct sut *s, uint8_t number);
+
+#endif

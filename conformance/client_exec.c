@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The executor of the client role: steps, what they wait for, and what must
+ * hold when the last one is done. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "client_case.h"
+#include "expect.h"
+#include "expr.h"
+
+static struct expect_outcome pending(void)
+{
+    return (struct expect_outcome){EXPECT_PENDING, NULL, NULL};
+}
+
+static struct expect_outcome mismatch(const char *why, const struct frame *got)
+{
+    return (struct expect_outcome){EXPECT_MISMATCH, why, got};
+}
+
+/* ------------------------------------------------------------- expectations */
+
+/* ACK and PING are lanes of their own; everything else comes in order. */
+static bool same_lane(uint8_t a, uint8_t b)
+{
+    bool a_free = a == F_ACK || a == F_PING;
+    bool b_free = b == F_ACK || b == F_PING;
+    return a == b || (!a_free && !b_free);
+}
+
+static struct client_frame *next_frame(struct conn *c, uint8_t number)
+{
+    for (size_t i = 0; c && i < c->frame_count; i++) {
+        struct client_frame *f = &c->frames[i];
+        if (!f->consumed && same_lane(f->frame->number, number)) {
+            return f;
+        }
+    }
+    return NULL;
+}
+
+static struct expect_outcome try_frame(struct stage *g, struct sut *s,
+                                       const struct step *step)
+{
+    struct conn *c = s->conn;
+    struct client_frame *f = next_frame(c, step->type->number);
+    if (!f) {
+        bool may_come = !c || !c->is_closed || step->type->number == F_LOGIN;
+        return may_come ? pending()
+                        : mismatch("the client closed the connection", NULL);
+    }
+    if (f->frame->number != step->type->number) {
+        return mismatch(arena_printf("%s came instead", f->frame->type->name),
+                        f->frame);
+    }
+    struct expect_outcome o =
+        expect_message(&g->world, f->frame->msg, step, f->frame);
+    if (o.result == EXPECT_MATCH) {
+        f->consumed = true;
+    }
+    return o;
+}
+
+static struct expect_outcome try_closed(struct sut *s)
+{
+    struct conn *c = s->conn;
+    if (!c) {
+        return mismatch("there is no connection", NULL);
+    }
+    if (!c->is_closed) {
+        return pending();
+    }
+    c->close_expected = true;
+    return (struct expect_outcome){EXPECT_MATCH, NULL, NULL};
+}
+
+static struct expect_outcome try_event(struct stage *g, struct sut *s,
+                                       const struct step *step)
+{
+    const char *reason = "";
+    json_t *event = event_next(g, s, step->word);
+    if (!event) {
+        return pending();
+    }
+    struct expect_outcome o =
+        expect_message(&g->world, event_message(event, &reason), step, NULL);
+    if (o.result == EXPECT_MATCH) {
+        event_take(g, event);
+    } else {
+        o.why = arena_printf("event %s: %s", step->word, o.why);
+    }
+    return o;
+}
+
+static struct expect_outcome try_step(struct stage *g, const struct step *step)
+{
+    struct sut *s = &g->suts[step->device];
+    if (step->kind == STEP_EVENT) {
+        return try_event(g, s, step);
+    }
+    return step->subject == ABOUT_CLOSED ? try_closed(s)
+                                         : try_frame(g, s, step);
+}
+
+static const char *alternatives(const struct step *const *steps, size_t count)
+{
+    struct text t = {0};
+    for (size_t i = 0; i < count; i++) {
+        text_add(&t, "%s%s", i ? "\nor " : "", steps[i]->text);
+    }
+    return text_str(&t);
+}
+
+static bool missing(struct stage *g, const struct step *const *steps,
+                    size_t count)
+{
+    return world_fail(&g->world, NULL,
+                      "the client has done all that it does, "
+                      "and this did not come",
+                      alternatives(steps, count), NULL);
+}
+
+/* Waits until one of the steps matches. Where time stands still, nothing
+ * comes any more once the client has taken all that was sent: a fence
+ * decides, and the time limit only where the clock is real. */
+static bool wait_for(struct stage *g, const struct step *const *steps,
+                     size_t count, size_t *chosen)
+{
+    struct sut *s = &g->suts[steps[0]->device];
+    uint64_t deadline = now_ms() + g->world.timeout_ms;
+    for (bool settled = false;;) {
+        bool open = false;
+        struct expect_outcome last = pending();
+        for (size_t i = 0; i < count; i++) {
+            struct expect_outcome o = try_step(g, steps[i]);
+            if (o.result == EXPECT_MATCH) {
+                *chosen = i;
+                return true;
+            }
+            open = open || o.result == EXPECT_PENDING;
+            last = o.result == EXPECT_MISMATCH ? o : last;
+        }
+        if (!open) {
+            return world_fail(&g->world, NULL, last.why,
+                              alternatives(steps, count), last.got);
+        }
+        if (settled) {
+            return missing(g, steps, count);
+        }
+        if (g->adapter.is_virtual && s->is_open) {
+            settled = verb_settle(g, s);
+        } else if (!net_pump(g, deadline) && now_ms() >= deadline) {
+            return world_fail(&g->world, NULL,
+                              arena_printf("it did not come within %" PRIu64
+                                           " ms",
+                                           g->world.timeout_ms),
+                              alternatives(steps, count), NULL);
+        }
+        if (g->world.failure.happened) {
+            return false;
+        }
+    }
+}
+
+bool client_await(struct stage *g, struct sut *s, uint8_t number)
+{
+    const struct frame_type *type = frame_type_numbered(number);
+    const struct step step = {
+        .kind = STEP_EXPECT,
+        .device = (size_t)(s - g->suts),
+        .type = type,
+        .text = arena_printf("%s> %s", s->decl->name, type->name)};
+    const struct step *steps[] = {&step};
+    size_t chosen;
+    return wait_for(g, steps, 1, &chosen);
+}
+
+static bool do_any_of(struct stage *g, const struct step *step);
+static bool run_steps(struct stage *g, const struct steps *steps, size_t from);
+
+static bool do_expect(struct stage *g, const struct step *step)
+{
+    const struct step *steps[] = {step};
+    size_t chosen;
+    return wait_for(g, steps, 1, &chosen);
+}
+
+static bool do_any_of(struct stage *g, const struct step *step)
+{
+    const struct step **steps = arena_alloc(step->body_count * sizeof *steps);
+    size_t chosen;
+    for (size_t i = 0; i < step->body_count; i++) {
+        steps[i] = &step->bodies[i].at[0];
+    }
+    return wait_for(g, steps, step->body_count, &chosen) &&
+           run_steps(g, &step->bodies[chosen], 1);
+}
+
+/* ----------------------------------------------------------------- absence */
+
+static bool absent_frame(struct stage *g, struct sut *s,
+                         const struct step *step)
+{
+    const struct conn *c = s->conn;
+    for (size_t i = 0; c && i < c->frame_count; i++) {
+        const struct client_frame *f = &c->frames[i];
+        if (f->consumed || f->frame->number != step->type->number) {
+            continue;
+        }
+        size_t vars = g->world.var_count;
+        struct expect_outcome o =
+            expect_message(&g->world, f->frame->msg, step, f->frame);
+        g->world.var_count = vars;
+        if (o.result == EXPECT_MATCH) {
+            return world_fail(&g->world, NULL, "it came, and must not",
+                              step->text, f->frame);
+        }
+    }
+    return true;
+}
+
+static bool do_absent(struct stage *g, const struct step *step)
+{
+    struct sut *s = &g->suts[step->device];
+    if (!verb_fence(g, s)) {
+        return false;
+    }
+    if (step->type) {
+        return absent_frame(g, s, step);
+    }
+    json_t *event = event_next(g, s, step->word);
+    const char *reason = "";
+    return !event ||
+           expect_message(&g->world, event_message(event, &reason), step, NULL)
+                   .result != EXPECT_MATCH ||
+           world_fail(&g->world, NULL,
+                      arena_printf("event %s came, and must not", step->word),
+                      step->text, NULL);
+}
+
+/* -------------------------------------------------------------------- steps */
+
+static bool do_let(struct stage *g, const struct step *step)
+{
+    struct value v;
+    const char *reason = "it has no value yet";
+    if (expr_eval(&g->world, step->operand, NULL, &v, &reason) != EXPR_OK) {
+        return world_mistake(&g->world,
+                             arena_printf("%s: %s", step->operand, reason));
+    }
+    var_set(&g->world, step->word, &v);
+    return true;
+}
+
+static bool do_repeat(struct stage *g, const struct step *step)
+{
+    struct world *w = &g->world;
+    uint64_t count;
+    if (!expr_number(w, step->operand, &count)) {
+        return false;
+    }
+    var_set(w, "$i", &(const struct value){.kind = VALUE_NUMBER});
+    size_t outside = w->var_count;
+    for (uint64_t i = 1; i <= count; i++) {
+        const struct value v = value_number(i);
+        w->var_count = outside;
+        var_set(w, "$i", &v);
+        if (!run_steps(g, &step->bodies[0], 0)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool do_advance(struct stage *g, const struct step *step)
+{
+    uint64_t ms;
+    return expr_number(&g->world, step->operand, &ms) && verb_advance(g, ms);
+}
+
+static bool do_step(struct stage *g, const struct step *step)
+{
+    struct sut *s = &g->suts[step->device];
+    switch (step->kind) {
+    case STEP_SEND:
+        return serve_step(g, s, step);
+    case STEP_EXPECT:
+    case STEP_EVENT:
+        return do_expect(g, step);
+    case STEP_ABSENT:
+        return do_absent(g, step);
+    case STEP_VERB:
+        return verb_do(g, s, step);
+    case STEP_LET:
+        return do_let(g, step);
+    case STEP_CHECK:
+        return expect_check(&g->world, &step->where);
+    case STEP_REPEAT:
+        return do_repeat(g, step);
+    case STEP_ANY_OF:
+        return do_any_of(g, step);
+    case STEP_ADVANCE:
+        return do_advance(g, step);
+    case STEP_CHECKPOINT:
+    case STEP_SERVER:
+        return world_mistake(&g->world, "this step is of the server role");
+    }
+    return false;
+}
+
+/* Recursion is as deep as the file's blocks, which the parser bounds. */
+static bool run_steps(struct stage *g, const struct steps *steps, size_t from)
+{
+    for (size_t i = from; i < steps->count; i++) {
+        g->world.step = &steps->at[i];
+        if (!do_step(g, &steps->at[i]) || g->world.failure.happened) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ------------------------------------------------------------- at the end */
+
+static bool nothing_left(struct stage *g)
+{
+    for (size_t i = 0; i < g->conn_count; i++) {
+        const struct conn *c = g->conns[i];
+        for (size_t k = 0; k < c->frame_count; k++) {
+            const struct client_frame *f = &c->frames[k];
+            bool is_free =
+                f->frame->number == F_ACK || f->frame->number == F_PING;
+            if (!f->consumed && !is_free) {
+                return world_fail(
+                    &g->world, NULL,
+                    arena_printf("%s sent a frame that no step expects",
+                                 c->subject->decl->name),
+                    "nothing more", f->frame);
+            }
+        }
+        if (c->is_closed && !c->is_left && !c->must_end && !c->close_expected) {
+            return world_fail(&g->world, "FRAME-14",
+                              "the client closed a connection on which "
+                              "nothing was wrong",
+                              "it stays", NULL);
+        }
+    }
+    return true;
+}
+
+bool client_exec(struct stage *g)
+{
+    if (!run_steps(g, &g->world.s->steps, 0)) {
+        return false;
+    }
+    g->world.step = NULL;
+    for (size_t i = 0; i < g->world.s->device_count; i++) {
+        if (g->suts[i].is_open && !verb_fence(g, &g->suts[i])) {
+            return false;
+        }
+    }
+    return nothing_left(g);
+}

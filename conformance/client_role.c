@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One case of the client role from its adapter's start to its verdict. */
+#include "client_role.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "client_case.h"
+#include "scn_lex.h"
+
+/* How long an adapter may take to end behind `quit`. */
+#define QUIT_PATIENCE_MS 5000u
+
+static bool greet(struct stage *g)
+{
+    struct adapter *a = &g->adapter;
+    uint64_t deadline = now_ms() + g->world.timeout_ms;
+    while (!adapter_greeted(a)) {
+        if (g->world.failure.happened) {
+            return false;
+        }
+        if (a->fault) {
+            return world_fail(&g->world, NULL,
+                              arena_printf("adapter: %s", a->fault),
+                              "a hello, see conformance/ADAPTER.md", NULL);
+        }
+        if (!net_pump(g, deadline) && now_ms() >= deadline) {
+            return world_fail(&g->world, NULL, "adapter: no hello",
+                              "a hello as its first line, flushed", NULL);
+        }
+    }
+    return true;
+}
+
+static bool open_suts(struct stage *g)
+{
+    struct world *w = &g->world;
+    const char *reason = "";
+    g->suts = arena_alloc(w->s->device_count * sizeof *g->suts);
+    for (size_t i = 0; i < w->s->device_count; i++) {
+        struct sut *s = &g->suts[i];
+        s->decl = &w->s->devices[i];
+        s->device = &w->devices[i];
+        s->handle = arena_printf("%s-%s", s->decl->name, w->suffix);
+        s->store = s->handle;
+        s->manual = s->decl->manual_ack;
+        if (!net_listen(s, &reason)) {
+            return world_mistake(w, reason);
+        }
+    }
+    return true;
+}
+
+/* Capabilities that the scenario names, and those that follow from it. */
+static bool adapter_can_run(struct stage *g)
+{
+    struct words w;
+    words_split(g->world.s->needs, &w);
+    for (size_t i = 0; i < w.count; i++) {
+        bool clock = strcmp(w.at[i], "clock") == 0;
+        if (clock ? !g->adapter.is_virtual
+                  : !adapter_can(&g->adapter, w.at[i])) {
+            g->unsupported =
+                arena_printf("the adapter has no capability %s", w.at[i]);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* An orderly end: quit is answered, and the status is 0. */
+static bool quit(struct stage *g)
+{
+    json_t *answer = adapter_tell(g, NULL, "quit", json_object());
+    if (!answer) {
+        return false;
+    }
+    int status = adapter_close(&g->adapter, QUIT_PATIENCE_MS);
+    return status <= 0 ||
+           world_fail(&g->world, NULL,
+                      arena_printf("adapter: it ended with status 0x%x\n%s",
+                                   (unsigned)status,
+                                   adapter_errors(&g->adapter)),
+                      "status 0 behind quit", NULL);
+}
+
+static const char *repeat_command(const struct run_options *o,
+                                  const struct scenario *s)
+{
+    return arena_printf("roam-conform client --case %s --seed %" PRIu64 " %s",
+                        s->id, o->seed, o->repeat);
+}
+
+static enum verdict verdict_of(const struct stage *g, bool passed)
+{
+    if (passed) {
+        return VERDICT_PASS;
+    }
+    if (g->world.failure.is_harness) {
+        return VERDICT_HARNESS;
+    }
+    if (!g->world.failure.happened) {
+        return VERDICT_UNSUPPORTED;
+    }
+    return g->world.s->is_should ? VERDICT_WARN : VERDICT_FAIL;
+}
+
+struct result client_run_case(const struct run_options *o,
+                              const struct scenario *s,
+                              const struct rules *rules)
+{
+    static struct server nobody; /* users and tokens are taken as they are */
+    struct stage *g = arena_alloc(sizeof *g);
+    const char *reason = "";
+    g->world.timeout_ms = o->timeout_ms;
+    g->world.trace = o->trace;
+    bool passed = world_open(&g->world, s, &nobody, o->seed, o->nonce) &&
+                  open_suts(g) &&
+                  (adapter_open(&g->adapter, o->adapter, &reason) ||
+                   world_fail(&g->world, NULL, reason, NULL, NULL)) &&
+                  greet(g) && adapter_can_run(g) && client_exec(g) && quit(g);
+    passed = passed && !g->world.failure.happened;
+    adapter_close(&g->adapter, 0);
+    struct result r = {.s = s,
+                       .verdict = verdict_of(g, passed),
+                       .rules =
+                           g->world.failure.rules ? g->world.failure.rules : "",
+                       .detail = ""};
+    if (r.verdict == VERDICT_UNSUPPORTED) {
+        r.detail = g->unsupported ? g->unsupported : "not supported";
+    } else if (!passed) {
+        r.detail = report_failure(&g->world, rules, repeat_command(o, s));
+    }
+    return r;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the client role adds to the language of scenarios: verbs, most of
+ * which are told to the adapter, and the adapter's events. SCENARIOS.md has
+ * the list for people. */
+#ifndef CONFORM_CLIENT_SCN_H
+#define CONFORM_CLIENT_SCN_H
+
+#include "scn.h"
+
+enum client_act {
+    /* told to the adapter */
+    ACT_OPEN = 1,
+    ACT_LOGIN,
+    ACT_SEND,
+    ACT_ACK,
+    ACT_SYNC,
+    ACT_HISTORY,
+    ACT_CONVERSATIONS,
+    ACT_STATE, /* sets $DEV.cursor, $DEV.attempt, $DEV.connections... */
+    ACT_DROP,
+    ACT_CLOSE,
+    ACT_LOGOUT,
+    ACT_RESTART, /* close, and open with the same store */
+    /* done by the server that the harness plays */
+    ACT_START, /* login, and all that is granted and synced honestly */
+    ACT_GRANT, /* the same without the person: a client comes by itself */
+    ACT_FENCE, /* the client has taken all that was sent */
+    ACT_DRAIN, /* fence, and its events need no step */
+    ACT_CUT,
+    ACT_END,
+    ACT_HUSH, /* answers no PING from now on, on this connection */
+    ACT_STALL,
+    ACT_RESUME,
+    ACT_UNPLUG, /* connections are refused */
+    ACT_PLUG,
+    ACT_ROW, /* of the next BATCH or page */
+    ACT_BEND /* the next BATCH or page lies so: client_pack.h */
+};
+
+struct client_verb {
+    const char *name;
+    enum client_act act;
+    const ProtobufCMessageDescriptor *fields; /* NULL: takes none */
+    bool takes_word;
+};
+/* NULL: no such verb. */
+const struct client_verb *client_verb_find(const char *name);
+/* The message that has the event's fields; NULL: no such event. */
+const ProtobufCMessageDescriptor *client_event_find(const char *name);
+
+#endif

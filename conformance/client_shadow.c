@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The shadow: what a client that follows the spec makes of what it is
+ * served. It decides which entries events must tell, where the cursor is,
+ * and whether the client has any other choice than to close. Its words are
+ * those of the client's state table, section 10.2. */
+#include <string.h>
+
+#include "batch_check.h"
+#include "client_case.h"
+#include "schema.h"
+
+/* Above every code of this version and the next ones. */
+#define LATER_REASON 64u
+#define LATER_RETRY 8u
+
+static bool mistake(struct stage *g, const char *what)
+{
+    return world_mistake(
+        &g->world,
+        arena_printf("the harness serves a broken frame without `lie`: %s",
+                     what));
+}
+
+static void must_end(struct conn *c, const char *rule)
+{
+    if (!c->must_end) {
+        c->must_end = rule;
+    }
+}
+
+/* ---------------------------------------------------------------- entries */
+
+static void tell(struct sut *s, const Roam__V1__Push *p, struct frame *frame)
+{
+    if (p->kind == ROAM__V1__KIND__NOOP) {
+        return;
+    }
+    arena_grow((void **)&s->told, s->told_count, &s->told_cap, sizeof *s->told);
+    s->told[s->told_count++] = (struct row){.push = p, .frame = frame};
+}
+
+/* [SEND-15]: an own entry answers its SEND. */
+static void answered_by_entry(struct sut *s, uint64_t client_msg_id)
+{
+    struct client_send *sent = client_find_send(s, client_msg_id);
+    if (client_msg_id && sent) {
+        sent->is_done = true;
+    }
+}
+
+static void fly(struct conn *c, uint64_t version)
+{
+    arena_grow((void **)&c->flight, c->flight_count, &c->flight_cap,
+               sizeof *c->flight);
+    c->flight[c->flight_count++] = version;
+    c->last_sent = version > c->last_sent ? version : c->last_sent;
+}
+
+/* False: a gap, and what lies behind it is dropped. */
+static bool take_entry(struct conn *c, const Roam__V1__Push *p,
+                       struct frame *frame)
+{
+    struct sut *s = c->subject;
+    if (p->version <= s->applied) {
+        return true; /* CHAIN-5 */
+    }
+    if (p->prev_version != s->applied) { /* CHAIN-6 */
+        s->gaps++;
+        if (s->gaps == 1) {
+            s->owes_sync = true;
+        } else {
+            must_end(c, "CHAIN-6");
+        }
+        return false;
+    }
+    s->gaps = 0;
+    s->applied = p->version;
+    s->cursor = s->manual ? s->cursor : p->version;
+    tell(s, p, frame);
+    answered_by_entry(s, p->client_msg_id);
+    return true;
+}
+
+static void take_entries(struct conn *c, Roam__V1__Push *const *rows,
+                         size_t count, struct frame *frame)
+{
+    struct sut *s = c->subject;
+    bool fits = true;
+    for (size_t i = 0; i < count; i++) {
+        fly(c, rows[i]->version);
+        s->head = rows[i]->version > s->head ? rows[i]->version : s->head;
+    }
+    if (c->flight_count > c->window) {
+        must_end(c, "ACK-3");
+        return;
+    }
+    for (size_t i = 0; fits && i < count; i++) {
+        fits = take_entry(c, rows[i], frame);
+    }
+}
+
+void shadow_stored(struct sut *s, uint64_t version)
+{
+    s->cursor = version > s->cursor ? version : s->cursor;
+}
+
+/* [BATCH-9] */
+static void reject_batch(struct conn *c)
+{
+    struct sut *s = c->subject;
+    s->bad_batches = s->bad_cursor == s->cursor ? s->bad_batches + 1 : 1;
+    s->bad_cursor = s->cursor;
+    must_end(c, "BATCH-9");
+}
+
+static bool drops_entries(const struct conn *c)
+{
+    return c->sync_open || c->subject->owes_sync || !c->is_delivering;
+}
+
+/* What a batch is by the spec; NULL: good. */
+static const char *batch_fault(const struct conn *c, const struct frame *f,
+                               struct batch_rows *rows)
+{
+    struct batch_fault fault = {NULL, "no SYNC before"};
+    const Roam__V1__Sync *sync = c->active;
+    return sync && batch_expand((const Roam__V1__Batch *)f->msg,
+                                sync->max_inflated, sync->codecs, rows, &fault)
+               ? NULL
+               : fault.what;
+}
+
+static uint64_t last_version(const struct frame *f)
+{
+    return f->number == F_PUSH
+               ? ((const Roam__V1__Push *)f->msg)->version
+               : ((const Roam__V1__Batch *)f->msg)->last_version;
+}
+
+static bool deliver(struct stage *g, struct conn *c, struct frame *f)
+{
+    struct batch_rows rows = {NULL, 0};
+    Roam__V1__Push *push = (Roam__V1__Push *)f->msg;
+    if (c->state != CONN_SESSION) {
+        return mistake(g, "entries without a session");
+    }
+    if (drops_entries(c)) { /* SYNC-8, whatever is in it */
+        c->subject->head = last_version(f);
+        return true;
+    }
+    if (f->number == F_PUSH) {
+        take_entries(c, &push, 1, f);
+        return true;
+    }
+    const char *fault = batch_fault(c, f, &rows);
+    if (fault) {
+        return mistake(g, fault);
+    }
+    take_entries(c, rows.at, rows.count, f);
+    return true;
+}
+
+/* ------------------------------------------------------------ other frames */
+
+static void granted(struct conn *c, const Roam__V1__LoginOk *m)
+{
+    struct sut *s = c->subject;
+    c->state = CONN_SESSION;
+    c->max_frame = m->max_frame;
+    c->max_commands = m->max_commands;
+    s->generation = m->generation;
+    s->floor = m->floor;
+    s->dedup_ms = m->dedup_ms;
+    s->stay_out = NULL;
+    s->free_repeat = false;
+}
+
+static void refused(struct conn *c, const Roam__V1__Refused *m)
+{
+    struct sut *s = c->subject;
+    c->state = CONN_OPEN;
+    c->sync_open = false; /* LOGIN-6 */
+    s->generation = m->generation ? m->generation : s->generation;
+    s->free_repeat = false;
+    switch ((int)m->reason) {
+    case ROAM__V1__REFUSED_REASON__STALE:
+        s->must_change_id = true;
+        break;
+    case ROAM__V1__REFUSED_REASON__FREE:
+        s->free_repeat = s->by_person;
+        s->stay_out = "LOGIN-18";
+        break;
+    case ROAM__V1__REFUSED_REASON__OCCUPIED:
+    case ROAM__V1__REFUSED_REASON__KICKED:
+        s->stay_out = "LOGIN-18";
+        break;
+    default:
+        s->stay_out = m->retry == ROAM__V1__RETRY__NEVER ||
+                              m->retry == ROAM__V1__RETRY__REAUTHENTICATE
+                          ? "KICK-11"
+                          : NULL;
+        break;
+    }
+}
+
+static void kicked(struct conn *c, const Roam__V1__Kick *m)
+{
+    struct sut *s = c->subject;
+    c->state = CONN_ENDING;
+    must_end(c, "FRAME-14");
+    bool by_reason = m->reason == ROAM__V1__KICK_REASON__TAKEN_OVER ||
+                     m->reason == ROAM__V1__KICK_REASON__SUPERSEDED ||
+                     m->reason == ROAM__V1__KICK_REASON__LOGGED_OUT;
+    if (by_reason) {
+        s->stay_out = "KICK-7";
+    } else if (m->retry == ROAM__V1__RETRY__NEVER ||
+               m->retry == ROAM__V1__RETRY__REAUTHENTICATE) {
+        s->stay_out = "KICK-11";
+    }
+}
+
+/* [SYNC-2] to [SYNC-4], as far as a client can tell. */
+static bool sync_ok_fits(const struct conn *c, const Roam__V1__SyncOk *m)
+{
+    uint64_t cursor = c->sync->cursor;
+    switch ((int)m->result) {
+    case ROAM__V1__SYNC_RESULT__UP_TO_DATE:
+        return cursor == m->head;
+    case ROAM__V1__SYNC_RESULT__DELTA:
+        return cursor < m->head && m->floor <= cursor;
+    default:
+        return (m->reason == ROAM__V1__RESET_REASON__AHEAD) ==
+               (cursor > m->head);
+    }
+}
+
+static void synced(struct conn *c, const Roam__V1__SyncOk *m)
+{
+    struct sut *s = c->subject;
+    uint64_t start = c->sync->cursor;
+    c->sync_open = false;
+    c->is_delivering = true;
+    c->active = c->sync;
+    c->window = m->max_unacked ? m->max_unacked : c->sync->max_unacked;
+    if (m->result == ROAM__V1__SYNC_RESULT__RESET) { /* SYNC-9 */
+        start = m->head;
+        s->cursor = m->head;
+    }
+    s->applied = s->applied > start && m->result != ROAM__V1__SYNC_RESULT__RESET
+                     ? s->applied
+                     : start;
+    s->head = m->head;
+    c->acked = start;
+    c->last_sent = start;
+    c->flight_count = 0;
+}
+
+static void command_answered(struct conn *c, uint64_t id, bool is_send)
+{
+    for (size_t i = 0; i < c->command_count; i++) {
+        if (c->open_commands[i] == id) {
+            memmove(c->open_commands + i, c->open_commands + i + 1,
+                    (c->command_count - i - 1) * sizeof *c->open_commands);
+            c->command_count--;
+            break;
+        }
+    }
+    struct client_send *sent = client_find_send(c->subject, id);
+    if (is_send && sent) {
+        sent->is_done = true;
+    }
+}
+
+/* Whether the state allows the frame at all. */
+static bool is_expected(const struct conn *c, uint8_t number)
+{
+    switch (number) {
+    case F_LOGIN_OK:
+    case F_REFUSED:
+        return c->state == CONN_LOGIN;
+    case F_SYNC_OK:
+        return c->state == CONN_SESSION && c->sync_open;
+    case F_KICK:
+        return c->state != CONN_ENDING;
+    default:
+        return c->state == CONN_SESSION;
+    }
+}
+
+static bool take(struct stage *g, struct conn *c, const struct frame *f)
+{
+    switch (f->number) {
+    case F_LOGIN_OK:
+        granted(c, (const Roam__V1__LoginOk *)f->msg);
+        return true;
+    case F_REFUSED:
+        refused(c, (const Roam__V1__Refused *)f->msg);
+        return true;
+    case F_KICK:
+        kicked(c, (const Roam__V1__Kick *)f->msg);
+        return true;
+    case F_SYNC_OK:
+        if (!sync_ok_fits(c, (const Roam__V1__SyncOk *)f->msg)) {
+            return mistake(g, "SYNC_OK does not fit the SYNC");
+        }
+        synced(c, (const Roam__V1__SyncOk *)f->msg);
+        return true;
+    case F_SEND_OK:
+        command_answered(c, ((const Roam__V1__SendOk *)f->msg)->client_msg_id,
+                         true);
+        return true;
+    case F_ERROR:
+        command_answered(c, ((const Roam__V1__Error *)f->msg)->ref, true);
+        return true;
+    case F_HISTORY_PAGE:
+        command_answered(c, ((const Roam__V1__HistoryPage *)f->msg)->ref,
+                         false);
+        return true;
+    case F_CONVERSATION_PAGE:
+        command_answered(c, ((const Roam__V1__ConversationPage *)f->msg)->ref,
+                         false);
+        return true;
+    default:
+        return true;
+    }
+}
+
+/* A code that this version does not have, of frames where [CODE-1] says
+ * what a client makes of it. */
+static bool has_later_code(const struct frame *f)
+{
+    struct value reason = value_number(0), retry = value_number(0);
+    if (f->number != F_KICK && f->number != F_REFUSED) {
+        return false;
+    }
+    field_get(f->msg, "reason", &reason);
+    field_get(f->msg, "retry", &retry);
+    return reason.number >= LATER_REASON || retry.number >= LATER_RETRY;
+}
+
+static bool take_lie(struct conn *c, const struct frame *f, const char *lie)
+{
+    bool is_batch = f->number == F_BATCH && !drops_entries(c);
+    if (is_batch && c->state == CONN_SESSION) {
+        reject_batch(c);
+    }
+    must_end(c, lie);
+    return true;
+}
+
+bool shadow_served(struct stage *g, struct conn *c, struct frame *f,
+                   const char *lie)
+{
+    if (c->must_end) {
+        return true; /* nothing counts any more */
+    }
+    if (lie) {
+        return take_lie(c, f, lie);
+    }
+    if (!f->type) {
+        return (f->number & 0x80) != 0 || mistake(g, "an unknown type");
+    }
+    if (!f->type->from_server || !f->msg) {
+        return mistake(g, "no frame of a server");
+    }
+    struct schema_fault fault;
+    if (!schema_check(f, &fault) && !has_later_code(f)) {
+        return mistake(g, fault.what);
+    }
+    if (f->number == F_PUSH || f->number == F_BATCH) {
+        return deliver(g, c, f);
+    }
+    return is_expected(c, f->number) ? take(g, c, f)
+                                     : mistake(g, "the state forbids it");
+}
