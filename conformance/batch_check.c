@@ -12,7 +12,6 @@
  * own memory. */
 #define MAX_COUNT 100000u
 #define VERSION_MAX INT64_MAX
-#define LAST_TABLE 3u
 /* ROAM_BATCH_TABLE_MAX of section 11. */
 #define MAX_TABLE 1024u
 
@@ -55,6 +54,22 @@ static bool inflate_raw(const ProtobufCBinaryData *in, uint8_t *out,
     return true;
 }
 
+/* Bytes of a table entry's tag and length; 0: not a table. */
+static size_t table_head(uint32_t number)
+{
+    switch (number) {
+    case 1: /* conversations, senders, content_types */
+    case 2:
+    case 3:
+        return 2;
+    case 18: /* conversation_names, sender_names */
+    case 19:
+        return 3;
+    default:
+        return 0;
+    }
+}
+
 /* [BATCH-1]: rising field numbers, each column once and packed. */
 static bool check_order(const uint8_t *p, size_t len, struct batch_fault *fault)
 {
@@ -66,7 +81,7 @@ static bool check_order(const uint8_t *p, size_t len, struct batch_fault *fault)
         if (f.number < before) {
             return bad(fault, "BATCH-1", "columns out of order");
         }
-        if (f.number == before && f.number > LAST_TABLE) {
+        if (f.number == before && table_head(f.number) == 0) {
             return bad(
                 fault, "BATCH-1",
                 arena_printf("column %" PRIu32 " is there twice", f.number));
@@ -76,7 +91,8 @@ static bool check_order(const uint8_t *p, size_t len, struct batch_fault *fault)
                 fault, "BATCH-1",
                 arena_printf("column %" PRIu32 " is not packed", f.number));
         }
-        if (f.number <= LAST_TABLE && f.end - f.at != f.value_len + 2) {
+        if (table_head(f.number) != 0 &&
+            f.end - f.at != f.value_len + table_head(f.number)) {
             return bad(fault, "BATCH-1",
                        "the length of a table entry has "
                        "more than one byte");
@@ -88,7 +104,8 @@ static bool check_order(const uint8_t *p, size_t len, struct batch_fault *fault)
 }
 
 static bool check_table(char **at, size_t count, size_t rows, size_t least,
-                        const char *name, struct batch_fault *fault)
+                        size_t most, const char *name,
+                        struct batch_fault *fault)
 {
     if (count > rows || count > MAX_TABLE) {
         return bad(
@@ -97,7 +114,7 @@ static bool check_table(char **at, size_t count, size_t rows, size_t least,
     }
     for (size_t i = 0; i < count; i++) {
         size_t len = strlen(at[i]);
-        if (len < least || len > 64 ||
+        if (len < least || len > most ||
             !wire_is_text((const uint8_t *)at[i], len)) {
             return bad(
                 fault, "BATCH-1",
@@ -105,6 +122,25 @@ static bool check_table(char **at, size_t count, size_t rows, size_t least,
         }
     }
     return true;
+}
+
+/* Beside the whole table or not at all, and then not all of them empty. */
+static bool check_names(char **at, size_t count, size_t table, const char *name,
+                        struct batch_fault *fault)
+{
+    bool any = count == 0;
+    if (count != 0 && count != table) {
+        return bad(fault, "BATCH-1",
+                   arena_printf("%zu entries in %s for %zu in its table", count,
+                                name, table));
+    }
+    for (size_t i = 0; i < count; i++) {
+        any = any || at[i][0] != '\0';
+    }
+    if (!any) {
+        return bad(fault, "BATCH-1", arena_printf("%s are all empty", name));
+    }
+    return check_table(at, count, count, 0, 48, name, fault);
 }
 
 static bool check_length(size_t have, size_t count, const char *name,
@@ -140,7 +176,16 @@ static bool check_zero(const Roam__V1__Columns *c, struct batch_fault *fault)
     for (size_t i = 0; i < c->n_kind; i++) {
         kind = kind && c->kind[i] == 0;
     }
-    if (gap || time || kind || all_zero_32(c->id_rest, c->n_id_rest) ||
+    bool mark = c->n_read_mark > 0, role = c->n_role > 0;
+    for (size_t i = 0; i < c->n_read_mark; i++) {
+        mark = mark && c->read_mark[i] == 0;
+    }
+    for (size_t i = 0; i < c->n_role; i++) {
+        role = role && c->role[i] == 0;
+    }
+    if (gap || time || kind || mark || role ||
+        all_zero_32(c->unread, c->n_unread) ||
+        all_zero_32(c->id_rest, c->n_id_rest) ||
         all_zero_32(c->conversation, c->n_conversation) ||
         all_zero_32(c->sender, c->n_sender) ||
         all_zero_32(c->content_type, c->n_content_type) ||
@@ -163,11 +208,16 @@ static bool rising(const uint32_t *rows, size_t n, size_t count)
 static bool check_columns(const Roam__V1__Columns *c, size_t count,
                           struct batch_fault *fault)
 {
-    if (!check_table(c->conversations, c->n_conversations, count, 1,
+    if (!check_table(c->conversations, c->n_conversations, count, 1, 64,
                      "conversations", fault) ||
-        !check_table(c->senders, c->n_senders, count, 1, "senders", fault) ||
-        !check_table(c->content_types, c->n_content_types, count, 0,
+        !check_table(c->senders, c->n_senders, count, 1, 64, "senders",
+                     fault) ||
+        !check_table(c->content_types, c->n_content_types, count, 0, 64,
                      "content_types", fault) ||
+        !check_names(c->conversation_names, c->n_conversation_names,
+                     c->n_conversations, "conversation_names", fault) ||
+        !check_names(c->sender_names, c->n_sender_names, c->n_senders,
+                     "sender_names", fault) ||
         !check_length(c->n_version_gap, count, "version_gap", fault) ||
         !check_length(c->n_time_delta, count, "time_delta", fault) ||
         !check_length(c->n_id_rest, count, "id_rest", fault) ||
@@ -176,8 +226,14 @@ static bool check_columns(const Roam__V1__Columns *c, size_t count,
         !check_length(c->n_kind, count, "kind", fault) ||
         !check_length(c->n_content_type, count, "content_type", fault) ||
         !check_length(c->n_body_length, count, "body_length", fault) ||
+        !check_length(c->n_read_mark, count, "read_mark", fault) ||
+        !check_length(c->n_unread, count, "unread", fault) ||
+        !check_length(c->n_role, count, "role", fault) ||
         !check_zero(c, fault)) {
         return false;
+    }
+    if (!rising(c->recalled_row, c->n_recalled_row, count)) {
+        return bad(fault, "BATCH-1", "recalled_row is no list of rising rows");
     }
     if (c->n_own_row != c->n_own_client_msg_id ||
         !rising(c->own_row, c->n_own_row, count)) {
@@ -196,7 +252,7 @@ struct cursor {
     const Roam__V1__Columns *c;
     uint64_t version;
     uint64_t time; /* of the message row before */
-    size_t body_at, own_at, cut_at;
+    size_t body_at, own_at, cut_at, recalled_at;
 };
 
 static bool chain_row(struct cursor *u, size_t i, Roam__V1__Push *p,
@@ -274,6 +330,12 @@ static bool message_row(struct cursor *u, size_t i, Roam__V1__Push *p,
     }
     p->conversation = c->conversations[conversation];
     p->sender = c->senders[sender];
+    if (c->n_conversation_names > 0) {
+        p->conversation_name = c->conversation_names[conversation];
+    }
+    if (c->n_sender_names > 0) {
+        p->sender_name = c->sender_names[sender];
+    }
     if (c->n_content_types > 0) {
         p->content_type = c->content_types[type];
     }
@@ -296,8 +358,14 @@ static bool sparse_row(struct cursor *u, size_t i, Roam__V1__Push *p,
             return bad(fault, "BATCH-1", "a cut row has a body or no size");
         }
     }
-    if (p->kind == ROAM__V1__KIND__NOOP && (p->client_msg_id || p->cut_size)) {
-        return bad(fault, "BATCH-1", "a NOOP has own or cut values");
+    if (u->recalled_at < c->n_recalled_row &&
+        c->recalled_row[u->recalled_at] == i) {
+        u->recalled_at++;
+        p->recalled = true;
+    }
+    if (p->kind == ROAM__V1__KIND__NOOP &&
+        (p->client_msg_id || p->cut_size || p->recalled)) {
+        return bad(fault, "BATCH-1", "a NOOP has own, cut or recalled values");
     }
     return true;
 }
@@ -306,7 +374,7 @@ static bool read_row(struct cursor *u, size_t i, Roam__V1__Push *p,
                      struct batch_fault *fault)
 {
     p->kind = i < u->c->n_kind ? u->c->kind[i] : ROAM__V1__KIND__MESSAGE;
-    if (p->kind != ROAM__V1__KIND__MESSAGE && p->kind != ROAM__V1__KIND__NOOP) {
+    if ((unsigned)p->kind > ROAM__V1__KIND__DEVICE) {
         return bad(fault, "BATCH-1", "a kind that Roam 1 does not have");
     }
     bool ok = p->kind == ROAM__V1__KIND__NOOP ? noop_row(u, i, fault)
@@ -314,14 +382,24 @@ static bool read_row(struct cursor *u, size_t i, Roam__V1__Push *p,
     return ok && sparse_row(u, i, p, fault);
 }
 
+static struct row_state state_of_row(const Roam__V1__Columns *c, size_t i)
+{
+    return (struct row_state){
+        .read_mark = i < c->n_read_mark ? c->read_mark[i] : 0,
+        .unread = at32(c->unread, c->n_unread, i),
+        .role = i < c->n_role ? c->role[i] : ROAM__V1__ROLE__ROLE_NONE};
+}
+
 /* The rows as a table says them; what they must lead to is the caller's. */
 static bool read_rows(struct cursor *u, size_t count, bool is_page,
                       struct batch_rows *out, struct batch_fault *fault)
 {
     out->at = arena_alloc(count * sizeof *out->at);
+    out->states = arena_alloc(count * sizeof *out->states);
     out->count = count;
     for (size_t i = 0; i < count; i++) {
         out->at[i] = (Roam__V1__Push *)message_new(&roam__v1__push__descriptor);
+        out->states[i] = state_of_row(u->c, i);
         if (!read_row(u, i, out->at[i], fault) ||
             (!is_page && !chain_row(u, i, out->at[i], fault))) {
             return false;
@@ -379,11 +457,17 @@ static const Roam__V1__Columns *open_columns(const struct page_head *p,
     return check_columns(c, p->count, fault) ? c : NULL;
 }
 
+static bool has_states(const Roam__V1__Columns *c)
+{
+    return c->n_read_mark > 0 || c->n_unread > 0 || c->n_role > 0;
+}
+
 bool batch_expand(const Roam__V1__Batch *b, uint32_t max_inflated,
                   uint32_t codecs, struct batch_rows *out,
                   struct batch_fault *fault)
 {
-    const struct page_head p = {.count = b->count,
+    const struct page_head p = {.of_conversations = false,
+                                .count = b->count,
                                 .inflated_size = b->inflated_size,
                                 .codec = b->codec,
                                 .payload = &b->payload};
@@ -392,6 +476,10 @@ bool batch_expand(const Roam__V1__Batch *b, uint32_t max_inflated,
     }
     struct cursor u = {.c = open_columns(&p, fault),
                        .version = b->prev_version};
+    if (u.c && has_states(u.c)) {
+        return bad(fault, "BATCH-1",
+                   "a batch tells the state of conversations");
+    }
     if (!u.c || !read_rows(&u, b->count, false, out, fault)) {
         return false;
     }
@@ -400,6 +488,13 @@ bool batch_expand(const Roam__V1__Batch *b, uint32_t max_inflated,
 }
 
 /* ------------------------------------------------------------------ pages */
+
+/* Marks and news of devices are on the timeline alone. */
+static bool is_history(Roam__V1__Kind kind)
+{
+    return kind != ROAM__V1__KIND__NOOP && kind != ROAM__V1__KIND__READ &&
+           kind != ROAM__V1__KIND__DEVICE;
+}
 
 static bool check_page_head(const struct page_head *p, uint32_t max_rows,
                             uint32_t max_inflated, uint32_t codecs,
@@ -419,7 +514,7 @@ bool page_expand(const struct page_head *p, uint32_t max_rows,
                  uint32_t max_inflated, uint32_t codecs, struct batch_rows *out,
                  struct batch_fault *fault)
 {
-    *out = (struct batch_rows){NULL, 0};
+    *out = (struct batch_rows){NULL, NULL, 0};
     if (!check_page_head(p, max_rows, max_inflated, codecs, fault)) {
         return false;
     }
@@ -433,12 +528,16 @@ bool page_expand(const struct page_head *p, uint32_t max_rows,
     if (u.c->n_version_gap > 0) {
         return bad(fault, "BATCH-1", "a page has version_gap");
     }
+    if (!p->of_conversations && has_states(u.c)) {
+        return bad(fault, "BATCH-1",
+                   "a page of messages tells the state of conversations");
+    }
     if (!read_rows(&u, p->count, true, out, fault)) {
         return false;
     }
     for (size_t i = 0; i < out->count; i++) {
-        if (out->at[i]->kind != ROAM__V1__KIND__MESSAGE) {
-            return bad(fault, "HIST-1", "a row of a page is no message");
+        if (!is_history(out->at[i]->kind)) {
+            return bad(fault, "HIST-1", "a row of a page is no history");
         }
     }
     return true;

@@ -7,8 +7,16 @@
 
 #include "codec.h"
 
+/* What a row of a CONVERSATION_PAGE says beside its message. */
+struct row_state {
+    uint64_t read_mark;
+    uint32_t unread;
+    Roam__V1__Role role;
+};
+
 struct batch_rows {
-    Roam__V1__Push **at; /* the entries, as PUSH would have carried them */
+    Roam__V1__Push **at;      /* the entries, as PUSH would have carried them */
+    struct row_state *states; /* all 0 but in a CONVERSATION_PAGE */
     size_t count;
 };
 
@@ -24,6 +32,7 @@ bool batch_expand(const Roam__V1__Batch *b, uint32_t max_inflated,
 
 /* A HISTORY_PAGE or CONVERSATION_PAGE; the rows have no versions. */
 struct page_head {
+    bool of_conversations;
     uint32_t count, inflated_size;
     Roam__V1__Codec codec;
     const ProtobufCBinaryData *payload;

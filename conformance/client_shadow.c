@@ -139,7 +139,7 @@ static uint64_t last_version(const struct frame *f)
 
 static bool deliver(struct stage *g, struct conn *c, struct frame *f)
 {
-    struct batch_rows rows = {NULL, 0};
+    struct batch_rows rows = {NULL, NULL, 0};
     Roam__V1__Push *push = (Roam__V1__Push *)f->msg;
     if (c->state != CONN_SESSION) {
         return mistake(g, "entries without a session");

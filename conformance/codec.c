@@ -14,6 +14,9 @@ static const struct frame_type types[] = {
     {F_HISTORY, "HISTORY", &roam__v1__history__descriptor, false},
     {F_CONVERSATIONS, "CONVERSATIONS", &roam__v1__conversations__descriptor,
      false},
+    {F_MEMBERS, "MEMBERS", &roam__v1__members__descriptor, false},
+    {F_SESSIONS, "SESSIONS", &roam__v1__sessions__descriptor, false},
+    {F_END_SESSION, "END_SESSION", &roam__v1__end_session__descriptor, false},
     {F_LOGIN_OK, "LOGIN_OK", &roam__v1__login_ok__descriptor, true},
     {F_REFUSED, "REFUSED", &roam__v1__refused__descriptor, true},
     {F_KICK, "KICK", &roam__v1__kick__descriptor, true},
@@ -26,6 +29,10 @@ static const struct frame_type types[] = {
     {F_HISTORY_PAGE, "HISTORY_PAGE", &roam__v1__history_page__descriptor, true},
     {F_CONVERSATION_PAGE, "CONVERSATION_PAGE",
      &roam__v1__conversation_page__descriptor, true},
+    {F_MEMBER_PAGE, "MEMBER_PAGE", &roam__v1__member_page__descriptor, true},
+    {F_SESSION_LIST, "SESSION_LIST", &roam__v1__session_list__descriptor, true},
+    {F_SESSION_ENDED, "SESSION_ENDED", &roam__v1__session_ended__descriptor,
+     true},
 };
 #define TYPE_COUNT (sizeof types / sizeof types[0])
 

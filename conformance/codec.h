@@ -26,6 +26,9 @@ enum frame_number {
     F_PING = 0x06,
     F_HISTORY = 0x07,
     F_CONVERSATIONS = 0x08,
+    F_MEMBERS = 0x09,
+    F_SESSIONS = 0x0a,
+    F_END_SESSION = 0x0b,
     F_LOGIN_OK = 0x41,
     F_REFUSED = 0x42,
     F_KICK = 0x43,
@@ -36,7 +39,10 @@ enum frame_number {
     F_PONG = 0x48,
     F_ERROR = 0x49,
     F_HISTORY_PAGE = 0x4a,
-    F_CONVERSATION_PAGE = 0x4b
+    F_CONVERSATION_PAGE = 0x4b,
+    F_MEMBER_PAGE = 0x4c,
+    F_SESSION_LIST = 0x4d,
+    F_SESSION_ENDED = 0x4e
 };
 
 struct frame_type {

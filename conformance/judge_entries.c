@@ -10,7 +10,7 @@
 #include "schema.h"
 
 /* ROAM_ENTRY_OVERHEAD of section 11. */
-#define ENTRY_OVERHEAD 384u
+#define ENTRY_OVERHEAD 448u
 
 void judge_note_ack(struct link *l, uint64_t version)
 {

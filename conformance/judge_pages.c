@@ -13,7 +13,7 @@
 #include "schema.h"
 
 /* ROAM_ENTRY_OVERHEAD of section 11. */
-#define ENTRY_OVERHEAD 384u
+#define ENTRY_OVERHEAD 448u
 
 void judge_tell(struct link *l, const char *conversation, uint64_t msg_id)
 {
@@ -359,12 +359,12 @@ static struct page_head head_of(const struct frame *f, uint64_t *ref)
         const Roam__V1__ConversationPage *c =
             (const Roam__V1__ConversationPage *)f->msg;
         *ref = c->ref;
-        return (struct page_head){c->count, c->inflated_size, c->codec,
+        return (struct page_head){true, c->count, c->inflated_size, c->codec,
                                   &c->payload};
     }
     const Roam__V1__HistoryPage *h = (const Roam__V1__HistoryPage *)f->msg;
     *ref = h->ref;
-    return (struct page_head){h->count, h->inflated_size, h->codec,
+    return (struct page_head){false, h->count, h->inflated_size, h->codec,
                               &h->payload};
 }
 

@@ -12,6 +12,8 @@
 /* ROAM_PAGE_ROWS_MAX and ROAM_INFLATED_MAX of section 11. */
 #define PAGE_ROWS_MAX 1000u
 #define INFLATED_MAX 0xffffffu
+/* ROAM_NAME_MAX. */
+#define NAME_MAX_BYTES 48u
 
 /* Bounds of a value, or of the length of a text or bytes field. */
 struct bound {
@@ -29,10 +31,11 @@ static const struct bound bounds[] = {
     {F_LOGIN_OK, "max_commands", 1, U32},
     {F_LOGIN_OK, "heartbeat_ms", 1000, U32},
     {F_LOGIN_OK, "dedup_ms", 1, UINT64_MAX},
-    {F_REFUSED, "reason", 1, 8},
+    {F_LOGIN_OK, "protocol", 0, 1},
+    {F_REFUSED, "reason", 1, 10},
     {F_REFUSED, "retry", 1, 4},
     {F_REFUSED, "generation", 0, V_MAX},
-    {F_KICK, "reason", 1, 9},
+    {F_KICK, "reason", 1, 13},
     {F_KICK, "retry", 1, 4},
     {F_KICK, "generation", 0, V_MAX},
     {F_KICK, "error", 0, 31},
@@ -50,8 +53,9 @@ static const struct bound bounds[] = {
     {F_BATCH, "payload", 1, U32},
     {F_SEND_OK, "client_msg_id", 1, UINT64_MAX},
     {F_SEND_OK, "msg_id", 1, V_MAX},
+    {F_SEND_OK, "conversation", 0, 64},
     {F_PONG, "head", 0, V_MAX},
-    {F_ERROR, "code", 32, U32},
+    {F_ERROR, "code", 32, 45},
     {F_ERROR, "retry", 1, 4},
     {F_ERROR, "ref", 1, UINT64_MAX},
     {F_ERROR, "detail", 0, 128},
@@ -64,6 +68,14 @@ static const struct bound bounds[] = {
     {F_CONVERSATION_PAGE, "codec", 0, 1},
     {F_CONVERSATION_PAGE, "inflated_size", 0, INFLATED_MAX},
     {F_CONVERSATION_PAGE, "as_of", 0, V_MAX},
+    {F_MEMBER_PAGE, "ref", 1, UINT64_MAX},
+    {F_MEMBER_PAGE, "count", 0, PAGE_ROWS_MAX},
+    {F_MEMBER_PAGE, "as_of", 0, V_MAX},
+    {F_MEMBER_PAGE, "name", 0, NAME_MAX_BYTES},
+    {F_MEMBER_PAGE, "join", 1, 3},
+    {F_SESSION_LIST, "ref", 1, UINT64_MAX},
+    {F_SESSION_LIST, "count", 0, 6},
+    {F_SESSION_ENDED, "ref", 1, UINT64_MAX},
 };
 
 static bool bad(struct schema_fault *fault, const char *rule, const char *what)
@@ -160,8 +172,8 @@ static bool check_holder(const Roam__V1__Holder *h, struct schema_fault *fault)
 }
 
 /* Section 12.2 and 12.3; the index is the reason. */
-static const uint8_t refused_retry[] = {0, 4, 4, 4, 1, 3, 3, 3, 4};
-static const uint8_t kick_retry[] = {0, 4, 4, 4, 2, 2, 2, 1, 2, 2};
+static const uint8_t refused_retry[] = {0, 4, 4, 4, 1, 3, 3, 3, 4, 3, 2};
+static const uint8_t kick_retry[] = {0, 4, 4, 4, 2, 2, 2, 1, 2, 2, 3, 3, 1, 2};
 
 static bool check_refused(const Roam__V1__Refused *r,
                           struct schema_fault *fault)
@@ -227,10 +239,16 @@ bool schema_check_row(const Roam__V1__Push *p, struct schema_fault *fault)
     size_t sender = strlen(p->sender);
     if (p->msg_id == 0 || p->msg_id > V_MAX || conversation == 0 ||
         conversation > 64 || sender == 0 || sender > 64 ||
-        strlen(p->content_type) > 64) {
+        strlen(p->content_type) > 64 ||
+        strlen(p->conversation_name) > NAME_MAX_BYTES ||
+        strlen(p->sender_name) > NAME_MAX_BYTES) {
         return bad(fault, "FRAME-1",
-                   "msg_id, conversation, sender or content_type is out of "
-                   "its bounds");
+                   "msg_id, conversation, sender, content_type or a name is "
+                   "out of its bounds");
+    }
+    if (p->recalled && (p->kind != ROAM__V1__KIND__MESSAGE || p->body.len > 0 ||
+                        p->cut_size != 0 || *p->content_type)) {
+        return bad(fault, "FRAME-1", "a recalled message has no content");
     }
     if (p->cut_size != 0 && p->body.len > 0) {
         return bad(fault, "BATCH-4", "a cut body is there");
@@ -248,7 +266,8 @@ bool schema_check_entry(const Roam__V1__Push *p, struct schema_fault *fault)
     if (p->kind == ROAM__V1__KIND__NOOP) {
         bool empty = !p->msg_id && !*p->conversation && !*p->sender &&
                      !*p->content_type && !p->cut_size && !p->client_msg_id &&
-                     p->body.len == 0;
+                     p->body.len == 0 && !p->recalled &&
+                     !*p->conversation_name && !*p->sender_name;
         return empty ||
                bad(fault, "FRAME-1", "a NOOP has only the first three fields");
     }
@@ -263,6 +282,69 @@ static bool check_page(uint32_t count, uint32_t inflated_size, size_t payload,
     return (empty == (inflated_size == 0) && empty == (payload == 0)) ||
            bad(fault, "FRAME-1",
                "count, inflated_size and payload do not fit each other");
+}
+
+static bool check_error(const Roam__V1__Error *e, struct schema_fault *fault)
+{
+    Roam__V1__Retry want = e->code == ROAM__V1__ERROR_CODE__RATE_LIMITED
+                               ? ROAM__V1__RETRY__AFTER
+                               : ROAM__V1__RETRY__NEVER;
+    return e->retry == want ||
+           bad(fault, "FRAME-1", "not the retry class of section 12.1");
+}
+
+/* Of the names people read, and of ids; the library took care of the rest. */
+static bool text_within(const char *text, size_t least, size_t most)
+{
+    size_t len = strlen(text);
+    return len >= least && len <= most &&
+           wire_is_text((const uint8_t *)text, len);
+}
+
+static bool check_members(uint32_t count, const ProtobufCBinaryData *rows,
+                          struct schema_fault *fault)
+{
+    const Roam__V1__MemberRows *all =
+        (const Roam__V1__MemberRows *)message_decode(
+            &roam__v1__member_rows__descriptor, rows->data, rows->len);
+    if (!all || all->n_rows != count) {
+        return bad(fault, "FRAME-1", "rows are not `count` members");
+    }
+    for (size_t i = 0; i < all->n_rows; i++) {
+        const Roam__V1__MemberRow *r = all->rows[i];
+        if (!text_within(r->user, 1, 64) ||
+            !text_within(r->name, 0, NAME_MAX_BYTES) || r->role < 1 ||
+            r->role > 4 || r->since > V_MAX ||
+            (i > 0 && strcmp(all->rows[i - 1]->user, r->user) >= 0)) {
+            return bad(fault, "FRAME-1",
+                       "a member is out of its bounds or its order");
+        }
+    }
+    return true;
+}
+
+static bool check_sessions(uint32_t count, const ProtobufCBinaryData *rows,
+                           struct schema_fault *fault)
+{
+    const Roam__V1__SessionRows *all =
+        (const Roam__V1__SessionRows *)message_decode(
+            &roam__v1__session_rows__descriptor, rows->data, rows->len);
+    if (!all || all->n_rows != count) {
+        return bad(fault, "FRAME-1", "rows are not `count` sessions");
+    }
+    for (size_t i = 0; i < all->n_rows; i++) {
+        const Roam__V1__SessionRow *r = all->rows[i];
+        if (r->device_type < 1 || r->device_type > 6 ||
+            !text_within(r->device_name, 0, 64) ||
+            !text_within(r->software, 0, 64) || r->since > V_MAX ||
+            r->last_seen > V_MAX || r->generation < 1 ||
+            r->generation > V_MAX ||
+            (i > 0 && all->rows[i - 1]->device_type >= r->device_type)) {
+            return bad(fault, "FRAME-1",
+                       "a session is out of its bounds or its order");
+        }
+    }
+    return true;
 }
 
 bool schema_check(const struct frame *f, struct schema_fault *fault)
@@ -290,9 +372,15 @@ bool schema_check(const struct frame *f, struct schema_fault *fault)
         return check_page(p->count, p->inflated_size, p->payload.len, fault);
     }
     case F_ERROR:
-        return ((const Roam__V1__Error *)f->msg)->retry ==
-                   ROAM__V1__RETRY__NEVER ||
-               bad(fault, "FRAME-1", "not the retry class of section 12.1");
+        return check_error((const Roam__V1__Error *)f->msg, fault);
+    case F_MEMBER_PAGE: {
+        const Roam__V1__MemberPage *p = (const Roam__V1__MemberPage *)f->msg;
+        return check_members(p->count, &p->rows, fault);
+    }
+    case F_SESSION_LIST: {
+        const Roam__V1__SessionList *p = (const Roam__V1__SessionList *)f->msg;
+        return check_sessions(p->count, &p->rows, fault);
+    }
     default:
         return true;
     }

@@ -21,10 +21,19 @@ struct roam_entry {
     uint64_t client_msg_id; /* 0: not sent by this very device */
     uint32_t kind;          /* roam_v1_Kind */
     uint32_t cut_size;      /* bytes of a body that was left out; else 0 */
+    bool recalled;          /* a message whose body was erased */
     struct roam_slice conversation;
     struct roam_slice sender;
     struct roam_slice content_type;
     struct roam_slice body;
+    /* What people read; empty: no name. One conversation or sender has one
+     * name in a batch: that of its first row. */
+    struct roam_slice conversation_name;
+    struct roam_slice sender_name;
+    /* In a page of conversations; else 0. */
+    uint64_t read_mark; /* msg_id up to which the user has read */
+    uint32_t unread;    /* messages */
+    uint32_t role;      /* roam_v1_Role of the user */
 };
 
 /* The longest body, in bytes, that a device with these limits gets whole. */
@@ -51,7 +60,8 @@ struct roam_pack_limits {
  *
  * entries  borrowed; each version above the one before, each prev_version
  *          equal to it; bodies within roam_body_limit() or already cut. Every
- *          entry but a NOOP has msg_id, conversation and sender.
+ *          entry but a NOOP has msg_id, conversation and sender; a recalled
+ *          one neither content type nor body.
  * count    1 or above.
  * m        becomes the BATCH; its body is valid until the next call with p,
  *          and as long as the entries.
@@ -108,9 +118,11 @@ enum roam_row_order {
 /* The state of one batch or page being read; the caller's memory. */
 struct roam_unpack {
     enum roam_row_order order;
-    struct roam_slice conversations, senders, content_types; /* tables */
+    struct roam_slice conversations, senders, content_types, conversation_names,
+        sender_names; /* tables */
     struct roam_column version_gap, time_delta, id_rest, conversation, sender,
-        kind, content_type, body_length, own_row, own_id, cut_row, cut_size;
+        kind, content_type, body_length, own_row, own_id, cut_row, cut_size,
+        recalled_row, read_mark, unread, role;
     struct roam_slice bodies;
     uint64_t version; /* of the last row read */
     uint64_t last_version;
@@ -118,7 +130,7 @@ struct roam_unpack {
     struct roam_slice last_conversation; /* likewise */
     uint64_t time_ms;                    /* of the last message row */
     uint32_t row, count;
-    uint32_t next_own, next_cut; /* row index, or UINT32_MAX */
+    uint32_t next_own, next_cut, next_recalled; /* row, or UINT32_MAX */
     size_t body_at;
 };
 

@@ -16,9 +16,32 @@
 
 #include <zlib.h>
 
+/* The columns with one value a row, in the order of their numbers. */
+static const uint8_t column_numbers[] = {
+    roam_v1_Columns_version_gap_tag,  roam_v1_Columns_time_delta_tag,
+    roam_v1_Columns_id_rest_tag,      roam_v1_Columns_conversation_tag,
+    roam_v1_Columns_sender_tag,       roam_v1_Columns_kind_tag,
+    roam_v1_Columns_content_type_tag, roam_v1_Columns_body_length_tag,
+    roam_v1_Columns_read_mark_tag,    roam_v1_Columns_unread_tag,
+    roam_v1_Columns_role_tag};
+
+/* Their indices there. The last three stand behind the bodies. */
 enum {
-    FIRST_COLUMN = roam_v1_Columns_version_gap_tag,
-    COLUMN_COUNT = roam_v1_Columns_body_length_tag - FIRST_COLUMN + 1,
+    GAP,
+    TIME_DELTA,
+    ID_REST,
+    CONVERSATION,
+    SENDER,
+    KIND,
+    CONTENT_TYPE,
+    BODY_LENGTH,
+    READ_MARK,
+    UNREAD,
+    ROLE,
+    COLUMN_COUNT
+};
+
+enum {
     TABLE_COUNT = roam_v1_Columns_content_types_tag,
     HASH_SLOTS = 2 * ROAM_BATCH_TABLE_MAX, /* a power of 2, half empty */
     DEFLATE_TRIES = 4,
@@ -27,21 +50,12 @@ enum {
     WIRE_BYTES = 2 /* the wire type of tables, columns and bodies */
 };
 
-/* Indices of a row's values: its column's field number - FIRST_COLUMN. */
-enum {
-    GAP = 0,
-    TIME_DELTA = roam_v1_Columns_time_delta_tag - FIRST_COLUMN,
-    ID_REST = roam_v1_Columns_id_rest_tag - FIRST_COLUMN,
-    CONVERSATION = roam_v1_Columns_conversation_tag - FIRST_COLUMN,
-    SENDER = roam_v1_Columns_sender_tag - FIRST_COLUMN,
-    KIND = roam_v1_Columns_kind_tag - FIRST_COLUMN,
-    CONTENT_TYPE = roam_v1_Columns_content_type_tag - FIRST_COLUMN,
-    BODY_LENGTH = roam_v1_Columns_body_length_tag - FIRST_COLUMN
-};
-
 struct table {
     struct roam_slice texts[ROAM_BATCH_TABLE_MAX];
     size_t ends[ROAM_BATCH_TABLE_MAX]; /* bytes on the wire up to here */
+    struct roam_slice names[ROAM_BATCH_TABLE_MAX];
+    size_t name_ends[ROAM_BATCH_TABLE_MAX]; /* likewise */
+    size_t first_named; /* index of the first that has a name */
     size_t count;
     uint16_t slots[HASH_SLOTS]; /* index + 1; 0: free */
 };
@@ -58,6 +72,7 @@ struct extent {
     uint64_t any[COLUMN_COUNT]; /* all values or-ed: 0 leaves the column out */
     size_t own_rows, own_ids;   /* bytes */
     size_t cut_rows, cut_sizes;
+    size_t recalled_rows;
     size_t bodies;
 };
 
@@ -68,6 +83,7 @@ struct buffer {
 
 struct roam_packer {
     bool page;         /* what is packed: a page, or a BATCH */
+    bool states;       /* ... a page of conversations, with their state */
     size_t page_bytes; /* of a page's own fields in the payload */
     z_stream deflate;
     struct row *rows;
@@ -220,8 +236,32 @@ static bool same_text(struct roam_slice a, struct roam_slice b)
     return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 }
 
+/* Tables of names have numbers of two bytes; content types have none. */
+static unsigned names_number(size_t table)
+{
+    return table == 0 ? roam_v1_Columns_conversation_names_tag
+                      : roam_v1_Columns_sender_names_tag;
+}
+
+static void add_text(struct table *t, struct roam_slice text,
+                     struct roam_slice name)
+{
+    size_t before = t->count == 0 ? 0 : t->ends[t->count - 1];
+    size_t names_before = t->count == 0 ? 0 : t->name_ends[t->count - 1];
+
+    t->texts[t->count] = text;
+    t->ends[t->count] = before + 2 + text.len;
+    t->names[t->count] = name;
+    t->name_ends[t->count] = names_before + 3 + name.len;
+    if (name.len != 0 && t->first_named == ROAM_BATCH_TABLE_MAX) {
+        t->first_named = t->count;
+    }
+    t->count++;
+}
+
 /* The index of a text, which is added if new. False: the table is full. */
-static bool intern(struct table *t, struct roam_slice text, uint64_t *index)
+static bool intern(struct table *t, struct roam_slice text,
+                   struct roam_slice name, uint64_t *index)
 {
     size_t slot = hash(text);
     for (; t->slots[slot] != 0; slot = (slot + 1) % HASH_SLOTS) {
@@ -233,10 +273,8 @@ static bool intern(struct table *t, struct roam_slice text, uint64_t *index)
     if (t->count == ROAM_BATCH_TABLE_MAX) {
         return false;
     }
-    size_t before = t->count == 0 ? 0 : t->ends[t->count - 1];
-    t->texts[t->count] = text;
-    t->ends[t->count] = before + 2 + text.len;
-    *index = t->count++;
+    *index = t->count;
+    add_text(t, text, name);
     t->slots[slot] = (uint16_t)t->count;
     return true;
 }
@@ -251,6 +289,12 @@ static size_t table_size(const struct table *t, size_t count)
     return t->ends[count - 1];
 }
 
+/* Bytes of the names of a table's first `count` entries: none, or all. */
+static size_t names_size(const struct table *t, size_t count)
+{
+    return count == 0 || t->first_named >= count ? 0 : t->name_ends[count - 1];
+}
+
 /* ------------------------------------------------------------------- rows */
 
 static uint64_t zigzag(uint64_t from, uint64_t to)
@@ -263,6 +307,7 @@ static uint64_t zigzag(uint64_t from, uint64_t to)
 static bool make_row(struct roam_packer *p, const struct roam_entry *e,
                      uint64_t prev_version, uint64_t *time_ms, struct row *row)
 {
+    const struct roam_slice no_name = {NULL, 0};
     memset(row, 0, sizeof *row);
     row->value[GAP] = p->page ? 0 : e->version - prev_version - 1;
     row->value[KIND] = e->kind;
@@ -273,10 +318,18 @@ static bool make_row(struct roam_packer *p, const struct roam_entry *e,
     row->value[TIME_DELTA] = zigzag(*time_ms, to_ms);
     row->value[ID_REST] = e->msg_id & ((1u << ROAM_MSG_ID_TIME_SHIFT) - 1);
     row->value[BODY_LENGTH] = e->body.len;
+    if (p->states) {
+        row->value[READ_MARK] = e->read_mark;
+        row->value[UNREAD] = e->unread;
+        row->value[ROLE] = e->role;
+    }
     *time_ms = to_ms;
-    return intern(&p->tables[0], e->conversation, &row->value[CONVERSATION]) &&
-           intern(&p->tables[1], e->sender, &row->value[SENDER]) &&
-           intern(&p->tables[2], e->content_type, &row->value[CONTENT_TYPE]);
+    return intern(&p->tables[0], e->conversation, e->conversation_name,
+                  &row->value[CONVERSATION]) &&
+           intern(&p->tables[1], e->sender, e->sender_name,
+                  &row->value[SENDER]) &&
+           intern(&p->tables[2], e->content_type, no_name,
+                  &row->value[CONTENT_TYPE]);
 }
 
 static void count_text(size_t *texts, uint64_t index)
@@ -306,6 +359,9 @@ static void extend(struct extent *x, const struct row *row,
         x->cut_rows += varint_size(x->count);
         x->cut_sizes += varint_size(e->cut_size);
     }
+    if (e->recalled) {
+        x->recalled_rows += varint_size(x->count);
+    }
     x->bodies += e->body.len;
     x->count++;
 }
@@ -315,14 +371,16 @@ static size_t columns_size(const struct roam_packer *p, const struct extent *x)
     size_t size = 0;
     for (size_t i = 0; i < TABLE_COUNT; i++) {
         size += table_size(&p->tables[i], x->texts[i]);
+        size += names_size(&p->tables[i], x->texts[i]);
     }
     for (unsigned i = 0; i < COLUMN_COUNT; i++) {
-        size += x->any[i] == 0 ? 0 : field_size(FIRST_COLUMN + i, x->bytes[i]);
+        size += x->any[i] == 0 ? 0 : field_size(column_numbers[i], x->bytes[i]);
     }
     return size + field_size(roam_v1_Columns_own_row_tag, x->own_rows) +
            field_size(roam_v1_Columns_own_client_msg_id_tag, x->own_ids) +
            field_size(roam_v1_Columns_cut_row_tag, x->cut_rows) +
            field_size(roam_v1_Columns_cut_size_tag, x->cut_sizes) +
+           field_size(roam_v1_Columns_recalled_row_tag, x->recalled_rows) +
            field_size(roam_v1_Columns_bodies_tag, x->bodies);
 }
 
@@ -386,6 +444,48 @@ static uint8_t *put_bodies(uint8_t *at, const struct roam_entry *entries,
     return at;
 }
 
+/* The columns from `first` on, up to before `end`. */
+static uint8_t *put_dense(const struct roam_packer *p, uint8_t *at,
+                          unsigned first, unsigned end, const struct extent *x)
+{
+    for (unsigned c = first; c < end; c++) {
+        if (x->any[c] != 0) {
+            at = put_field_start(at, column_numbers[c], x->bytes[c]);
+            for (size_t i = 0; i < x->count; i++) {
+                at = put_varint(at, p->rows[i].value[c]);
+            }
+        }
+    }
+    return at;
+}
+
+static uint8_t *put_recalled(uint8_t *at, const struct roam_entry *entries,
+                             const struct extent *x)
+{
+    if (x->recalled_rows == 0) {
+        return at;
+    }
+    at =
+        put_field_start(at, roam_v1_Columns_recalled_row_tag, x->recalled_rows);
+    for (size_t i = 0; i < x->count; i++) {
+        at = entries[i].recalled ? put_varint(at, i) : at;
+    }
+    return at;
+}
+
+static uint8_t *put_names(const struct roam_packer *p, uint8_t *at,
+                          const struct extent *x)
+{
+    for (size_t t = 0; t < TABLE_COUNT; t++) {
+        size_t names =
+            names_size(&p->tables[t], x->texts[t]) == 0 ? 0 : x->texts[t];
+        for (size_t i = 0; i < names; i++) {
+            at = put_text(at, names_number(t), p->tables[t].names[i]);
+        }
+    }
+    return at;
+}
+
 /* Writes the columns of the first `count` rows. False: no memory. */
 static bool write_columns(struct roam_packer *p,
                           const struct roam_entry *entries, size_t count)
@@ -404,15 +504,10 @@ static bool write_columns(struct roam_packer *p,
             at = put_text(at, t + 1, p->tables[t].texts[i]);
         }
     }
-    for (unsigned c = 0; c < COLUMN_COUNT; c++) {
-        if (x.any[c] != 0) {
-            at = put_field_start(at, FIRST_COLUMN + c, x.bytes[c]);
-            for (size_t i = 0; i < count; i++) {
-                at = put_varint(at, p->rows[i].value[c]);
-            }
-        }
-    }
+    at = put_dense(p, at, GAP, READ_MARK, &x);
     at = put_bodies(put_sparse(at, entries, &x), entries, &x);
+    at = put_names(p, put_recalled(at, entries, &x), &x);
+    at = put_dense(p, at, READ_MARK, COLUMN_COUNT, &x);
     assert((size_t)(at - p->columns.data) == size);
     return true;
 }
@@ -478,6 +573,7 @@ static size_t make_rows(struct roam_packer *p, const struct roam_entry *entries,
 {
     for (size_t i = 0; i < TABLE_COUNT; i++) {
         p->tables[i].count = 0;
+        p->tables[i].first_named = ROAM_BATCH_TABLE_MAX;
         memset(p->tables[i].slots, 0, sizeof p->tables[i].slots);
     }
     struct extent x;
@@ -614,6 +710,7 @@ size_t roam_batch_pack(struct roam_packer *p, const struct roam_entry *entries,
                        struct roam_message *m)
 {
     p->page = false;
+    p->states = false;
     const struct outcome packed = pack(p, entries, count, limits);
     if (packed.count == 0) {
         return 0;
@@ -655,6 +752,7 @@ size_t roam_page_pack(struct roam_packer *p, const struct roam_entry *rows,
     bool more = m->type == ROAM_HISTORY_PAGE ? m->u.history_page.more
                                              : m->u.conversation_page.more;
     p->page = true;
+    p->states = m->type == ROAM_CONVERSATION_PAGE;
     p->page_bytes = roam_message_size(m) - ROAM_FRAME_HEADER_BYTES;
     p->page_bytes += more ? 0 : 2; /* it may be set yet */
     const struct outcome packed = pack(p, rows, count, limits);

@@ -82,35 +82,60 @@ static enum roam_batch_error next_sparse(struct roam_column *rows,
 
 /* ----------------------------------------------------------------- tables */
 
-/* Table entries stand end to end on the wire, each a tag of one byte, a
- * length of one byte and the text; check_columns() has made sure of this. */
-static bool table_entry(const struct roam_slice *table, uint32_t index,
-                        struct roam_slice *entry)
+/* What a table may hold. */
+struct table_form {
+    uint8_t number;
+    uint8_t head_bytes; /* of an entry: its tag, and a length of one byte */
+    uint8_t min, max;   /* bytes of a text */
+};
+
+static const struct table_form table_forms[] = {
+    {roam_v1_Columns_conversations_tag, 2, 1, ROAM_CONVERSATION_MAX},
+    {roam_v1_Columns_senders_tag, 2, 1, ROAM_USER_MAX},
+    {roam_v1_Columns_content_types_tag, 2, 0, ROAM_CONTENT_TYPE_MAX},
+    {roam_v1_Columns_conversation_names_tag, 3, 0, ROAM_NAME_MAX},
+    {roam_v1_Columns_sender_names_tag, 3, 0, ROAM_NAME_MAX}};
+
+static const struct table_form *form_of_table(uint32_t number)
+{
+    for (size_t i = 0; i < sizeof table_forms / sizeof table_forms[0]; i++) {
+        if (table_forms[i].number == number) {
+            return &table_forms[i];
+        }
+    }
+    return NULL;
+}
+
+/* Table entries stand end to end on the wire, each a tag, a length of one
+ * byte and the text; check_columns() has made sure of this. */
+static bool table_entry(const struct roam_slice *table, size_t head_bytes,
+                        uint32_t index, struct roam_slice *entry)
 {
     const uint8_t *at = table->data;
     size_t left = table->len;
     while (left != 0) {
-        size_t len = at[1];
+        size_t len = at[head_bytes - 1];
         if (index-- == 0) {
-            entry->data = at + 2;
+            entry->data = at + head_bytes;
             entry->len = len;
             return true;
         }
-        at += 2 + len;
-        left -= 2 + len;
+        at += head_bytes + len;
+        left -= head_bytes + len;
     }
     return false;
 }
 
 /* Adds a field to its table. `start` is where the field began; a tag or a
- * length of more than one byte is never needed, so it is refused. */
+ * length of more bytes than needed is refused. */
 static enum roam_batch_error note_entry(struct roam_slice *table,
+                                        const struct table_form *form,
                                         const uint8_t *start,
-                                        const struct roam__field *f, size_t min,
+                                        const struct roam__field *f,
                                         uint32_t *entries, uint32_t count)
 {
-    if (f->bytes.len < min || f->bytes.len > ROAM_CONVERSATION_MAX ||
-        f->bytes.data - start != 2 || *entries == count ||
+    if (f->bytes.len < form->min || f->bytes.len > form->max ||
+        f->bytes.data - start != form->head_bytes || *entries == count ||
         *entries == ROAM_BATCH_TABLE_MAX ||
         !roam_utf8_valid((const char *)f->bytes.data, f->bytes.len)) {
         return ROAM_BATCH_TABLE;
@@ -118,9 +143,25 @@ static enum roam_batch_error note_entry(struct roam_slice *table,
     if (*entries == 0) {
         table->data = start;
     }
-    table->len += 2 + f->bytes.len;
+    table->len += form->head_bytes + f->bytes.len;
     ++*entries;
     return ROAM_BATCH_OK;
+}
+
+static uint32_t table_count(const struct roam_slice *table, size_t head_bytes)
+{
+    uint32_t count = 0;
+    for (size_t at = 0; at < table->len; count++) {
+        at += head_bytes + table->data[at + head_bytes - 1];
+    }
+    return count;
+}
+
+/* Names stand beside the whole table, or nowhere. */
+static bool names_fit(const struct roam_slice *names,
+                      const struct roam_slice *table)
+{
+    return names->len == 0 || table_count(names, 3) == table_count(table, 2);
 }
 
 /* ---------------------------------------------------------------- opening */
@@ -157,16 +198,43 @@ static struct roam_column *column_of(struct roam_unpack *u, uint32_t number)
         return &u->own_id;
     case roam_v1_Columns_cut_row_tag:
         return &u->cut_row;
-    default:
+    case roam_v1_Columns_cut_size_tag:
         return &u->cut_size;
+    case roam_v1_Columns_recalled_row_tag:
+        return &u->recalled_row;
+    case roam_v1_Columns_read_mark_tag:
+        return &u->read_mark;
+    case roam_v1_Columns_unread_tag:
+        return &u->unread;
+    default:
+        return &u->role;
     }
 }
 
 static struct roam_slice *table_of(struct roam_unpack *u, uint32_t number)
 {
-    return number == roam_v1_Columns_conversations_tag ? &u->conversations
-           : number == roam_v1_Columns_senders_tag     ? &u->senders
-                                                       : &u->content_types;
+    switch (number) {
+    case roam_v1_Columns_conversations_tag:
+        return &u->conversations;
+    case roam_v1_Columns_senders_tag:
+        return &u->senders;
+    case roam_v1_Columns_content_types_tag:
+        return &u->content_types;
+    case roam_v1_Columns_conversation_names_tag:
+        return &u->conversation_names;
+    default:
+        return &u->sender_names;
+    }
+}
+
+/* A page has no versions, and only one of conversations tells their state. */
+static bool column_allowed(const struct roam_unpack *u, uint32_t number)
+{
+    if (number == roam_v1_Columns_version_gap_tag) {
+        return u->order == ROAM_ROWS_CHAIN;
+    }
+    return number < roam_v1_Columns_read_mark_tag ||
+           u->order == ROAM_ROWS_FALLING;
 }
 
 /* Notes one known field. An empty column, though well-formed, has a length
@@ -203,31 +271,30 @@ static enum roam_batch_error check_columns(struct roam_unpack *u,
         if (!roam__wire_field(&columns, &f)) {
             return ROAM_BATCH_COLUMNS;
         }
-        if (f.number > roam_v1_Columns_bodies_tag) {
+        if (f.number > roam_v1_Columns_role_tag) {
             last = f.number;
             continue;
         }
-        bool in_table = f.number <= roam_v1_Columns_content_types_tag;
+        const struct table_form *table = form_of_table(f.number);
         if (f.type != ROAM__WIRE_BYTES || f.number < last ||
-            (f.number == last && !in_table) ||
-            (f.number == roam_v1_Columns_version_gap_tag &&
-             u->order != ROAM_ROWS_CHAIN)) {
+            (f.number == last && table == NULL) ||
+            !column_allowed(u, f.number)) {
             return ROAM_BATCH_COLUMNS;
         }
         entries = f.number == last ? entries : 0;
         last = f.number;
         enum roam_batch_error error =
-            in_table
-                ? note_entry(table_of(u, f.number), start, &f,
-                             f.number == roam_v1_Columns_content_types_tag ? 0
-                                                                           : 1,
-                             &entries, u->count)
-                : note_column(u, &f);
+            table != NULL ? note_entry(table_of(u, f.number), table, start, &f,
+                                       &entries, u->count)
+                          : note_column(u, &f);
         if (error != ROAM_BATCH_OK) {
             return error;
         }
     }
-    return ROAM_BATCH_OK;
+    return names_fit(&u->conversation_names, &u->conversations) &&
+                   names_fit(&u->sender_names, &u->senders)
+               ? ROAM_BATCH_OK
+               : ROAM_BATCH_TABLE;
 }
 
 /* Where the columns are: in the frame, or inflated into buf. */
@@ -269,6 +336,8 @@ struct row {
     uint64_t version_gap;
     uint64_t time_delta; /* zigzag */
     uint32_t id_rest, conversation, sender, kind, content_type, body_length;
+    uint64_t read_mark;
+    uint32_t unread, role;
 };
 
 static enum roam_batch_error read_row(struct roam_unpack *u, struct row *row)
@@ -281,7 +350,10 @@ static enum roam_batch_error read_row(struct roam_unpack *u, struct row *row)
         (error = next_uint32(&u->sender, &row->sender)) ||
         (error = next_uint32(&u->kind, &row->kind)) ||
         (error = next_uint32(&u->content_type, &row->content_type)) ||
-        (error = next_uint32(&u->body_length, &row->body_length))) {
+        (error = next_uint32(&u->body_length, &row->body_length)) ||
+        (error = next_value(&u->read_mark, &row->read_mark)) ||
+        (error = next_uint32(&u->unread, &row->unread)) ||
+        (error = next_uint32(&u->role, &row->role))) {
         return error;
     }
     return ROAM_BATCH_OK;
@@ -309,8 +381,8 @@ static enum roam_batch_error read_msg_id(struct roam_unpack *u,
         return ROAM_BATCH_ROW;
     }
     e->msg_id = u->time_ms << ROAM_MSG_ID_TIME_SHIFT | row->id_rest;
-    return e->msg_id == 0 && e->kind == roam_v1_Kind_MESSAGE ? ROAM_BATCH_ROW
-                                                             : ROAM_BATCH_OK;
+    return e->msg_id == 0 && roam_kind_is_known(e->kind) ? ROAM_BATCH_ROW
+                                                         : ROAM_BATCH_OK;
 }
 
 /* A table's entry, or the empty text: index 0 with an empty table means it,
@@ -321,21 +393,24 @@ static bool look_up(const struct roam_slice *table, uint32_t index,
     if (may_be_empty && table->len == 0 && index == 0) {
         return true;
     }
-    return table_entry(table, index, text);
+    return table_entry(table, 2, index, text);
 }
 
 static enum roam_batch_error read_texts(struct roam_unpack *u,
                                         const struct row *row,
                                         struct roam_entry *e)
 {
-    bool message = e->kind == roam_v1_Kind_MESSAGE;
-    if (!look_up(&u->conversations, row->conversation, !message,
+    bool known = roam_kind_is_known(e->kind);
+    if (!look_up(&u->conversations, row->conversation, !known,
                  &e->conversation) ||
-        !look_up(&u->senders, row->sender, !message, &e->sender) ||
+        !look_up(&u->senders, row->sender, !known, &e->sender) ||
         !look_up(&u->content_types, row->content_type, true,
                  &e->content_type)) {
         return ROAM_BATCH_TABLE;
     }
+    (void)table_entry(&u->conversation_names, 3, row->conversation,
+                      &e->conversation_name);
+    (void)table_entry(&u->sender_names, 3, row->sender, &e->sender_name);
     if (row->body_length > u->bodies.len - u->body_at) {
         return ROAM_BATCH_BODIES;
     }
@@ -345,6 +420,22 @@ static enum roam_batch_error read_texts(struct roam_unpack *u,
         u->body_at += row->body_length;
     }
     return ROAM_BATCH_OK;
+}
+
+/* Recalled is a message, and then without content. */
+static enum roam_batch_error read_recalled(struct roam_unpack *u,
+                                           struct roam_entry *e)
+{
+    if (u->row != u->next_recalled) {
+        return ROAM_BATCH_OK;
+    }
+    e->recalled = true;
+    if (e->kind != roam_v1_Kind_MESSAGE || e->content_type.len != 0 ||
+        e->body.len != 0 || e->cut_size != 0) {
+        return ROAM_BATCH_ROW;
+    }
+    return next_sparse(&u->recalled_row, &u->recalled_row, u->row, u->count,
+                       &u->next_recalled);
 }
 
 /* What the sparse columns say about this row. */
@@ -372,7 +463,7 @@ static enum roam_batch_error read_sparse(struct roam_unpack *u,
             return error != ROAM_BATCH_OK ? error : ROAM_BATCH_ROW;
         }
     }
-    return ROAM_BATCH_OK;
+    return read_recalled(u, e);
 }
 
 static enum roam_batch_error read_content(struct roam_unpack *u,
@@ -383,7 +474,8 @@ static enum roam_batch_error read_content(struct roam_unpack *u,
         bool empty = row->time_delta == 0 && row->id_rest == 0 &&
                      row->conversation == 0 && row->sender == 0 &&
                      row->content_type == 0 && row->body_length == 0 &&
-                     u->row != u->next_own && u->row != u->next_cut;
+                     u->row != u->next_own && u->row != u->next_cut &&
+                     u->row != u->next_recalled;
         return empty ? ROAM_BATCH_OK : ROAM_BATCH_ROW;
     }
     enum roam_batch_error error;
@@ -447,6 +539,12 @@ static enum roam_batch_error read_entry(struct roam_unpack *u,
         return error;
     }
     e->kind = row.kind;
+    e->read_mark = row.read_mark;
+    e->unread = row.unread;
+    e->role = row.role;
+    if (row.read_mark > ROAM_VERSION_MAX) {
+        return ROAM_BATCH_ROW;
+    }
     error = read_content(u, &row, e);
     if (error == ROAM_BATCH_OK && u->order != ROAM_ROWS_CHAIN) {
         error = check_order(u, e);
@@ -461,7 +559,8 @@ static enum roam_batch_error check_end(const struct roam_unpack *u)
     if (u->version_gap.len != 0 || u->time_delta.len != 0 ||
         u->id_rest.len != 0 || u->conversation.len != 0 || u->sender.len != 0 ||
         u->kind.len != 0 || u->content_type.len != 0 ||
-        u->body_length.len != 0) {
+        u->body_length.len != 0 || u->read_mark.len != 0 ||
+        u->unread.len != 0 || u->role.len != 0) {
         return ROAM_BATCH_COUNT;
     }
     if (u->version != u->last_version) {
@@ -499,6 +598,8 @@ static enum roam_batch_error open_rows(struct roam_unpack *u, uint32_t count,
                              &u->next_own)) ||
         (error = next_sparse(&u->cut_row, &u->cut_size, NO_ROW, u->count,
                              &u->next_cut)) ||
+        (error = next_sparse(&u->recalled_row, &u->recalled_row, NO_ROW,
+                             u->count, &u->next_recalled)) ||
         (error = check_rows(u))) {
         return error;
     }

@@ -24,6 +24,8 @@ const struct roam__field_rule roam__field_rules[] = {
     {ROAM_LOGIN, roam_v1_Login_take_over_tag, ROAM__VERSION, 0, 0},
     {ROAM_LOGIN, roam_v1_Login_max_frame_tag, ROAM__UINT32, ROAM_FRAME_MIN,
      ROAM_FRAME_MAX},
+    {ROAM_LOGIN, roam_v1_Login_protocol_min_tag, ROAM__UINT32, 0, ANY},
+    {ROAM_LOGIN, roam_v1_Login_capabilities_tag, ROAM__UINT64, 0, 0},
 
     {ROAM_SYNC, roam_v1_Sync_cursor_tag, ROAM__VERSION, 0, 0},
     {ROAM_SYNC, roam_v1_Sync_max_entries_tag, ROAM__UINT32, 0, ANY},
@@ -55,6 +57,7 @@ const struct roam__field_rule roam__field_rules[] = {
     {ROAM_HISTORY, roam_v1_History_max_inflated_tag, ROAM__UINT32,
      ROAM_INFLATED_MIN, ROAM_INFLATED_MAX},
     {ROAM_HISTORY, roam_v1_History_codecs_tag, ROAM__UINT32, 0, ANY},
+    {ROAM_HISTORY, roam_v1_History_operations_only_tag, ROAM__UINT32, 0, ANY},
 
     {ROAM_CONVERSATIONS, roam_v1_Conversations_ref_tag, ROAM__FIXED64, 1, 0},
     {ROAM_CONVERSATIONS, roam_v1_Conversations_before_tag, ROAM__VERSION, 0, 0},
@@ -67,6 +70,22 @@ const struct roam__field_rule roam__field_rules[] = {
     {ROAM_CONVERSATIONS, roam_v1_Conversations_codecs_tag, ROAM__UINT32, 0,
      ANY},
 
+    {ROAM_MEMBERS, roam_v1_Members_ref_tag, ROAM__FIXED64, 1, 0},
+    {ROAM_MEMBERS, roam_v1_Members_conversation_tag, ROAM__TEXT, 1,
+     ROAM_CONVERSATION_MAX},
+    {ROAM_MEMBERS, roam_v1_Members_after_tag, ROAM__TEXT, 0, ROAM_USER_MAX},
+    {ROAM_MEMBERS, roam_v1_Members_max_rows_tag, ROAM__UINT32, 1,
+     ROAM_PAGE_ROWS_MAX},
+
+    {ROAM_SESSIONS, roam_v1_Sessions_ref_tag, ROAM__FIXED64, 1, 0},
+    {ROAM_SESSIONS, roam_v1_Sessions_after_tag, ROAM__UINT32, 0,
+     roam_v1_DeviceType_EMBEDDED},
+
+    {ROAM_END_SESSION, roam_v1_EndSession_ref_tag, ROAM__FIXED64, 1, 0},
+    {ROAM_END_SESSION, roam_v1_EndSession_device_type_tag, ROAM__UINT32,
+     roam_v1_DeviceType_PHONE, roam_v1_DeviceType_EMBEDDED},
+    {ROAM_END_SESSION, roam_v1_EndSession_generation_tag, ROAM__VERSION, 1, 0},
+
     {ROAM_LOGIN_OK, roam_v1_LoginOk_generation_tag, ROAM__VERSION, 1, 0},
     {ROAM_LOGIN_OK, roam_v1_LoginOk_head_tag, ROAM__VERSION, 0, 0},
     {ROAM_LOGIN_OK, roam_v1_LoginOk_floor_tag, ROAM__VERSION, 0, 0},
@@ -77,11 +96,21 @@ const struct roam__field_rule roam__field_rules[] = {
     {ROAM_LOGIN_OK, roam_v1_LoginOk_heartbeat_ms_tag, ROAM__UINT32,
      ROAM_HEARTBEAT_MIN_MS, ANY},
     {ROAM_LOGIN_OK, roam_v1_LoginOk_dedup_ms_tag, ROAM__UINT64, 1, 0},
+    {ROAM_LOGIN_OK, roam_v1_LoginOk_protocol_tag, ROAM__UINT32, 0, ANY},
+    {ROAM_LOGIN_OK, roam_v1_LoginOk_capabilities_tag, ROAM__UINT64, 0, 0},
+    {ROAM_LOGIN_OK, roam_v1_LoginOk_timeline_ms_tag, ROAM__UINT64, 0, 0},
+    {ROAM_LOGIN_OK, roam_v1_LoginOk_timeline_entries_tag, ROAM__UINT32, 0, ANY},
+    {ROAM_LOGIN_OK, roam_v1_LoginOk_history_ms_tag, ROAM__UINT64, 0, 0},
+    {ROAM_LOGIN_OK, roam_v1_LoginOk_recall_ms_tag, ROAM__UINT64, 0, 0},
+    {ROAM_LOGIN_OK, roam_v1_LoginOk_max_members_tag, ROAM__UINT32, 0, ANY},
 
     {ROAM_REFUSED, roam_v1_Refused_reason_tag, ROAM__UINT32, 1, ANY},
     {ROAM_REFUSED, roam_v1_Refused_retry_tag, ROAM__UINT32, 1, ANY},
     {ROAM_REFUSED, roam_v1_Refused_generation_tag, ROAM__VERSION, 0, 0},
     {ROAM_REFUSED, roam_v1_Refused_holder_tag, ROAM__HOLDER, 0, 0},
+    {ROAM_REFUSED, roam_v1_Refused_protocol_min_tag, ROAM__UINT32, 0, ANY},
+    {ROAM_REFUSED, roam_v1_Refused_protocol_max_tag, ROAM__UINT32, 0, ANY},
+    {ROAM_REFUSED, roam_v1_Refused_retry_after_ms_tag, ROAM__UINT32, 0, ANY},
 
     {ROAM_KICK, roam_v1_Kick_reason_tag, ROAM__UINT32, 1, ANY},
     {ROAM_KICK, roam_v1_Kick_retry_tag, ROAM__UINT32, 1, ANY},
@@ -111,6 +140,10 @@ const struct roam__field_rule roam__field_rules[] = {
     {ROAM_PUSH, roam_v1_Push_cut_size_tag, ROAM__UINT32, 0, ANY},
     {ROAM_PUSH, roam_v1_Push_client_msg_id_tag, ROAM__FIXED64, 0, 0},
     {ROAM_PUSH, roam_v1_Push_body_tag, ROAM__BODY, 0, 0},
+    {ROAM_PUSH, roam_v1_Push_recalled_tag, ROAM__UINT32, 0, ANY},
+    {ROAM_PUSH, roam_v1_Push_conversation_name_tag, ROAM__TEXT, 0,
+     ROAM_NAME_MAX},
+    {ROAM_PUSH, roam_v1_Push_sender_name_tag, ROAM__TEXT, 0, ROAM_NAME_MAX},
 
     {ROAM_BATCH, roam_v1_Batch_prev_version_tag, ROAM__VERSION, 0, 0},
     {ROAM_BATCH, roam_v1_Batch_last_version_tag, ROAM__VERSION, 1, 0},
@@ -122,6 +155,8 @@ const struct roam__field_rule roam__field_rules[] = {
     {ROAM_SEND_OK, roam_v1_SendOk_client_msg_id_tag, ROAM__FIXED64, 1, 0},
     {ROAM_SEND_OK, roam_v1_SendOk_msg_id_tag, ROAM__VERSION, 1, 0},
     {ROAM_SEND_OK, roam_v1_SendOk_duplicate_tag, ROAM__UINT32, 0, ANY},
+    {ROAM_SEND_OK, roam_v1_SendOk_conversation_tag, ROAM__TEXT, 0,
+     ROAM_CONVERSATION_MAX},
 
     {ROAM_PONG, roam_v1_Pong_id_tag, ROAM__UINT64, 0, 0},
     {ROAM_PONG, roam_v1_Pong_head_tag, ROAM__VERSION, 0, 0},
@@ -130,6 +165,7 @@ const struct roam__field_rule roam__field_rules[] = {
     {ROAM_ERROR, roam_v1_Error_retry_tag, ROAM__UINT32, 1, ANY},
     {ROAM_ERROR, roam_v1_Error_ref_tag, ROAM__FIXED64, 1, 0},
     {ROAM_ERROR, roam_v1_Error_detail_tag, ROAM__TEXT, 0, ROAM_DETAIL_MAX},
+    {ROAM_ERROR, roam_v1_Error_retry_after_ms_tag, ROAM__UINT32, 0, ANY},
 
     {ROAM_HISTORY_PAGE, roam_v1_HistoryPage_ref_tag, ROAM__FIXED64, 1, 0},
     {ROAM_HISTORY_PAGE, roam_v1_HistoryPage_more_tag, ROAM__UINT32, 0, ANY},
@@ -154,6 +190,27 @@ const struct roam__field_rule roam__field_rules[] = {
      0, 0},
     {ROAM_CONVERSATION_PAGE, roam_v1_ConversationPage_as_of_tag, ROAM__VERSION,
      0, 0},
+
+    {ROAM_MEMBER_PAGE, roam_v1_MemberPage_ref_tag, ROAM__FIXED64, 1, 0},
+    {ROAM_MEMBER_PAGE, roam_v1_MemberPage_more_tag, ROAM__UINT32, 0, ANY},
+    {ROAM_MEMBER_PAGE, roam_v1_MemberPage_count_tag, ROAM__UINT32, 0,
+     ROAM_PAGE_ROWS_MAX},
+    {ROAM_MEMBER_PAGE, roam_v1_MemberPage_as_of_tag, ROAM__VERSION, 0, 0},
+    {ROAM_MEMBER_PAGE, roam_v1_MemberPage_name_tag, ROAM__TEXT, 0,
+     ROAM_NAME_MAX},
+    {ROAM_MEMBER_PAGE, roam_v1_MemberPage_join_tag, ROAM__UINT32, 0, ANY},
+    {ROAM_MEMBER_PAGE, roam_v1_MemberPage_muted_tag, ROAM__UINT32, 0, ANY},
+    {ROAM_MEMBER_PAGE, roam_v1_MemberPage_member_count_tag, ROAM__UINT32, 0,
+     ANY},
+    {ROAM_MEMBER_PAGE, roam_v1_MemberPage_rows_tag, ROAM__BODY, 0, 0},
+
+    {ROAM_SESSION_LIST, roam_v1_SessionList_ref_tag, ROAM__FIXED64, 1, 0},
+    {ROAM_SESSION_LIST, roam_v1_SessionList_more_tag, ROAM__UINT32, 0, ANY},
+    {ROAM_SESSION_LIST, roam_v1_SessionList_count_tag, ROAM__UINT32, 0,
+     ROAM_SESSION_ROWS_MAX},
+    {ROAM_SESSION_LIST, roam_v1_SessionList_rows_tag, ROAM__BODY, 0, 0},
+
+    {ROAM_SESSION_ENDED, roam_v1_SessionEnded_ref_tag, ROAM__FIXED64, 1, 0},
 
     {ROAM__HOLDER_RULES, roam_v1_Holder_device_type_tag, ROAM__UINT32, 0, ANY},
     {ROAM__HOLDER_RULES, roam_v1_Holder_device_name_tag, ROAM__TEXT, 0,

@@ -17,7 +17,9 @@ enum roam__field_form {
     ROAM__TEXT,    /* UTF-8, min..max bytes */
     ROAM__BYTES,   /* min..max bytes */
     ROAM__BODY,    /* min.. bytes, becomes roam_message.body */
-    ROAM__HOLDER   /* a Holder, checked with the rules of that */
+    ROAM__HOLDER,  /* a Holder, checked with the rules of that */
+    ROAM__TEXTS    /* repeated text, min..max of them, each a user id; inner
+                      messages only */
 };
 
 /* Not a frame type: the rules of the message Holder, which others contain. */

@@ -12,12 +12,14 @@
 const char *roam_frame_name(uint8_t type)
 {
     static const char *const from_client[] = {
-        NULL,   "LOGIN", "LOGOUT",  "SYNC",         "ACK",
-        "SEND", "PING",  "HISTORY", "CONVERSATIONS"};
+        NULL,       "LOGIN",      "LOGOUT",  "SYNC",          "ACK",
+        "SEND",     "PING",       "HISTORY", "CONVERSATIONS", "MEMBERS",
+        "SESSIONS", "END_SESSION"};
     static const char *const from_server[] = {
-        NULL,      "LOGIN_OK", "REFUSED",      "KICK",
-        "SYNC_OK", "PUSH",     "BATCH",        "SEND_OK",
-        "PONG",    "ERROR",    "HISTORY_PAGE", "CONVERSATION_PAGE"};
+        NULL,          "LOGIN_OK",     "REFUSED",      "KICK",
+        "SYNC_OK",     "PUSH",         "BATCH",        "SEND_OK",
+        "PONG",        "ERROR",        "HISTORY_PAGE", "CONVERSATION_PAGE",
+        "MEMBER_PAGE", "SESSION_LIST", "SESSION_ENDED"};
     size_t index = type & ~ROAM_FRAME_FROM_SERVER;
     if ((type & ROAM_FRAME_FROM_SERVER) != 0) {
         return index < sizeof from_server / sizeof from_server[0]

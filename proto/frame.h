@@ -30,6 +30,9 @@ enum roam_frame_type {
     ROAM_PING = 0x06,
     ROAM_HISTORY = 0x07,
     ROAM_CONVERSATIONS = 0x08,
+    ROAM_MEMBERS = 0x09,
+    ROAM_SESSIONS = 0x0a,
+    ROAM_END_SESSION = 0x0b,
     ROAM_LOGIN_OK = 0x41,
     ROAM_REFUSED = 0x42,
     ROAM_KICK = 0x43,
@@ -40,7 +43,10 @@ enum roam_frame_type {
     ROAM_PONG = 0x48,
     ROAM_ERROR = 0x49,
     ROAM_HISTORY_PAGE = 0x4a,
-    ROAM_CONVERSATION_PAGE = 0x4b
+    ROAM_CONVERSATION_PAGE = 0x4b,
+    ROAM_MEMBER_PAGE = 0x4c,
+    ROAM_SESSION_LIST = 0x4d,
+    ROAM_SESSION_ENDED = 0x4e
 };
 #define ROAM_FRAME_IGNORABLE 0x80u
 #define ROAM_FRAME_FROM_SERVER 0x40u
@@ -48,9 +54,9 @@ enum roam_frame_type {
 /* "LOGIN", "PUSH"...; NULL for a type that Roam 1 does not define. */
 const char *roam_frame_name(uint8_t type);
 
-/* One decoded message. The bytes field of SEND and PUSH (body) and of BATCH
- * and the pages (payload) is `body`; the nanopb callback field of these is
- * never used by callers. */
+/* One decoded message. The bytes field of SEND and PUSH (body), of BATCH and
+ * the pages of messages (payload), and of MEMBER_PAGE and SESSION_LIST (rows)
+ * is `body`; the nanopb callback field of these is never used by callers. */
 struct roam_message {
     uint8_t type; /* enum roam_frame_type */
     union {
@@ -62,6 +68,9 @@ struct roam_message {
         roam_v1_Ping ping;
         roam_v1_History history;
         roam_v1_Conversations conversations;
+        roam_v1_Members members;
+        roam_v1_Sessions sessions;
+        roam_v1_EndSession end_session;
         roam_v1_LoginOk login_ok;
         roam_v1_Refused refused;
         roam_v1_Kick kick;
@@ -73,9 +82,16 @@ struct roam_message {
         roam_v1_Error error;
         roam_v1_HistoryPage history_page;
         roam_v1_ConversationPage conversation_page;
+        roam_v1_MemberPage member_page;
+        roam_v1_SessionList session_list;
+        roam_v1_SessionEnded session_ended;
     } u;
     struct roam_slice body;
 };
+
+/* True for the kinds of entries that Roam 1 defines. All of them but a NOOP
+ * have msg_id, conversation and sender. */
+bool roam_kind_is_known(uint32_t kind);
 
 /* Sets *m to an empty message of that type. */
 void roam_message_init(struct roam_message *m, uint8_t type);

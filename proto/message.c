@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Messages to and from their payloads.
  *
- * Decoding walks the payload twice. The first walk, ours, holds every field
- * against field_rules.c and refuses what decoders disagree on: a field that
- * comes twice, the wrong wire type, text with a NUL that a C string would
- * hide. The second is nanopb's and fills the struct. So nothing that nanopb
- * would quietly repair gets through.
+ * Decoding walks the payload twice. The first walk, ours (fields.c), holds
+ * every field against field_rules.c and refuses what decoders disagree on. The
+ * second is nanopb's and fills the struct. So nothing that nanopb would quietly
+ * repair gets through.
  *
  * Of several faults in one payload, MALFORMED is reported before
  * INVALID_UTF8, and that before FIELD_RANGE.
@@ -18,13 +17,11 @@
 #include <pb_encode.h>
 
 #include "field_rules.h"
+#include "fields.h"
 #include "frame.h"
-#include "utf8.h"
-#include "wire.h"
 
 #define OK roam_v1_ErrorCode_ERROR_UNSPECIFIED
 #define MALFORMED roam_v1_ErrorCode_MALFORMED
-#define INVALID_UTF8 roam_v1_ErrorCode_INVALID_UTF8
 #define FIELD_RANGE roam_v1_ErrorCode_FIELD_RANGE
 
 /* An unknown kind may be any 32-bit number and must survive: compile with
@@ -48,6 +45,9 @@ static const struct message_form *form_of(uint8_t type)
         {ROAM_PING, 0, &roam_v1_Ping_msg},
         {ROAM_HISTORY, 0, &roam_v1_History_msg},
         {ROAM_CONVERSATIONS, 0, &roam_v1_Conversations_msg},
+        {ROAM_MEMBERS, 0, &roam_v1_Members_msg},
+        {ROAM_SESSIONS, 0, &roam_v1_Sessions_msg},
+        {ROAM_END_SESSION, 0, &roam_v1_EndSession_msg},
         {ROAM_LOGIN_OK, 0, &roam_v1_LoginOk_msg},
         {ROAM_REFUSED, 0, &roam_v1_Refused_msg},
         {ROAM_KICK, 0, &roam_v1_Kick_msg},
@@ -61,6 +61,11 @@ static const struct message_form *form_of(uint8_t type)
          &roam_v1_HistoryPage_msg},
         {ROAM_CONVERSATION_PAGE, roam_v1_ConversationPage_payload_tag,
          &roam_v1_ConversationPage_msg},
+        {ROAM_MEMBER_PAGE, roam_v1_MemberPage_rows_tag,
+         &roam_v1_MemberPage_msg},
+        {ROAM_SESSION_LIST, roam_v1_SessionList_rows_tag,
+         &roam_v1_SessionList_msg},
+        {ROAM_SESSION_ENDED, 0, &roam_v1_SessionEnded_msg},
     };
     for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
         if (forms[i].type == type) {
@@ -70,89 +75,15 @@ static const struct message_form *form_of(uint8_t type)
     return NULL;
 }
 
+bool roam_kind_is_known(uint32_t kind)
+{
+    return kind <= roam_v1_Kind_DEVICE;
+}
+
 void roam_message_init(struct roam_message *m, uint8_t type)
 {
     memset(m, 0, sizeof *m);
     m->type = type;
-}
-
-/* --------------------------------------------------------- the first walk */
-
-/* What the walk over one message finds besides faults. */
-struct found {
-    struct roam_slice body;
-    struct roam_slice holder; /* data NULL: none */
-};
-
-static uint8_t wire_type(uint8_t form)
-{
-    switch (form) {
-    case ROAM__UINT32:
-    case ROAM__UINT64:
-    case ROAM__VERSION:
-        return ROAM__WIRE_VARINT;
-    case ROAM__FIXED64:
-        return ROAM__WIRE_FIXED64;
-    default:
-        return ROAM__WIRE_BYTES;
-    }
-}
-
-/* Checks one field that is there against its rule. */
-static roam_v1_ErrorCode check_field(const struct roam__field_rule *rule,
-                                     const struct roam__field *f,
-                                     struct found *found)
-{
-    if (f->type != wire_type(rule->form)) {
-        return MALFORMED;
-    }
-    bool outside;
-    switch (rule->form) {
-    case ROAM__UINT32:
-        if (f->value > UINT32_MAX) {
-            return MALFORMED;
-        }
-        outside = f->value < rule->min || f->value > rule->max;
-        break;
-    case ROAM__VERSION:
-        outside = f->value < rule->min || f->value > ROAM_VERSION_MAX;
-        break;
-    case ROAM__UINT64:
-    case ROAM__FIXED64:
-        outside = f->value < rule->min;
-        break;
-    case ROAM__TEXT:
-    case ROAM__BYTES:
-        if (f->bytes.len > rule->max) {
-            return MALFORMED;
-        }
-        if (rule->form == ROAM__TEXT &&
-            !roam_utf8_valid((const char *)f->bytes.data, f->bytes.len)) {
-            return INVALID_UTF8;
-        }
-        outside = f->bytes.len < rule->min;
-        break;
-    case ROAM__BODY:
-        found->body = f->bytes;
-        outside = f->bytes.len < rule->min;
-        break;
-    default: /* ROAM__HOLDER */
-        found->holder = f->bytes;
-        return OK;
-    }
-    return outside ? FIELD_RANGE : OK;
-}
-
-/* The worse of two faults: see the head of this file. */
-static roam_v1_ErrorCode worse(roam_v1_ErrorCode a, roam_v1_ErrorCode b)
-{
-    if (a == MALFORMED || b == MALFORMED) {
-        return MALFORMED;
-    }
-    if (a == INVALID_UTF8 || b == INVALID_UTF8) {
-        return INVALID_UTF8;
-    }
-    return a == OK ? b : a;
 }
 
 /* The rules of a message: *count of them. */
@@ -172,53 +103,40 @@ static const struct roam__field_rule *rules_of(uint8_t message, size_t *count)
     return &roam__field_rules[first];
 }
 
-/* Walks one message. Of a message inside it only the place is noted. */
 static roam_v1_ErrorCode check_fields(uint8_t message,
                                       struct roam_slice payload,
-                                      struct found *found)
+                                      struct roam__found *found)
 {
     size_t count;
     const struct roam__field_rule *rules = rules_of(message, &count);
-    roam_v1_ErrorCode error = OK;
-    uint32_t seen = 0; /* bit n: field number n */
-    while (payload.len != 0) {
-        struct roam__field f;
-        if (!roam__wire_field(&payload, &f)) {
-            return MALFORMED;
-        }
-        for (size_t i = 0; i < count; i++) {
-            if (rules[i].number == f.number) {
-                if ((seen & 1u << f.number) != 0) {
-                    return MALFORMED;
-                }
-                seen |= 1u << f.number;
-                error = worse(error, check_field(&rules[i], &f, found));
-                break;
-            }
-        }
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (rules[i].min != 0 && (seen & 1u << rules[i].number) == 0) {
-            error = worse(error, FIELD_RANGE);
-        }
-    }
-    return error;
+    return roam__fields_check(rules, count, payload, found);
 }
 
 /* ------------------------------------------- rules about several fields */
 
+/* A recalled message has neither content type nor body. */
+static bool recall_is_good(const roam_v1_Push *push, size_t body_len)
+{
+    return !push->recalled || (push->kind == roam_v1_Kind_MESSAGE &&
+                               push->content_type[0] == '\0' &&
+                               push->cut_size == 0 && body_len == 0);
+}
+
 static bool push_is_good(const roam_v1_Push *push, size_t body_len)
 {
     bool cut = push->cut_size == 0 || body_len == 0;
-    if (push->prev_version >= push->version) {
+    if (push->prev_version >= push->version ||
+        !recall_is_good(push, body_len)) {
         return false;
     }
     if (push->kind == roam_v1_Kind_NOOP) {
         return push->msg_id == 0 && push->conversation[0] == '\0' &&
                push->sender[0] == '\0' && push->content_type[0] == '\0' &&
-               push->cut_size == 0 && push->client_msg_id == 0 && body_len == 0;
+               push->cut_size == 0 && push->client_msg_id == 0 &&
+               body_len == 0 && push->conversation_name[0] == '\0' &&
+               push->sender_name[0] == '\0';
     }
-    if (push->kind == roam_v1_Kind_MESSAGE) {
+    if (roam_kind_is_known((uint32_t)push->kind)) {
         return push->msg_id != 0 && push->conversation[0] != '\0' &&
                push->sender[0] != '\0' && cut;
     }
@@ -253,6 +171,10 @@ static bool fields_agree(const struct roam_message *m)
     case ROAM_CONVERSATIONS:
         return (m->u.conversations.before == 0) ==
                (m->u.conversations.conversation[0] == '\0');
+    case ROAM_MEMBER_PAGE:
+        return (m->u.member_page.count == 0) == (m->body.len == 0);
+    case ROAM_SESSION_LIST:
+        return (m->u.session_list.count == 0) == (m->body.len == 0);
     case ROAM_HISTORY_PAGE:
         return page_is_good(m->u.history_page.count,
                             m->u.history_page.inflated_size, m->body.len);
@@ -268,14 +190,15 @@ roam_v1_ErrorCode roam_message_decode(uint8_t type, struct roam_slice payload,
                                       struct roam_message *m)
 {
     const struct message_form *form = form_of(type);
-    struct found found = {{NULL, 0}, {NULL, 0}};
+    struct roam__found found;
+    memset(&found, 0, sizeof found);
     if (form == NULL) {
         return MALFORMED;
     }
     roam_v1_ErrorCode error = check_fields(type, payload, &found);
     if (error != MALFORMED && found.holder.data != NULL) {
-        error = worse(error,
-                      check_fields(ROAM__HOLDER_RULES, found.holder, &found));
+        error = roam__worse_fault(
+            error, check_fields(ROAM__HOLDER_RULES, found.holder, &found));
     }
     if (error != OK) {
         return error;

@@ -14,6 +14,9 @@
 #define ROAM_DEVICE_NAME_MAX 64u
 #define ROAM_SOFTWARE_MAX 64u
 #define ROAM_DETAIL_MAX 128u
+/* Names that people read, beside an id. Two of them ride on every entry, so
+ * they are shorter: the smallest frame still holds one with a body. */
+#define ROAM_NAME_MAX 48u
 /* A 256-bit secret in any usual text form, twice over. */
 #define ROAM_TOKEN_MAX 128u
 /* A random UUID's size: no two installations ever draw the same one. */
@@ -30,12 +33,30 @@
 #define ROAM_INFLATED_MAX 0xffffffu
 #define ROAM_UNACKED_MAX 100000u
 /* All of an entry but its body, in a PUSH or alone in a BATCH, at most. */
-#define ROAM_ENTRY_OVERHEAD 384u
+#define ROAM_ENTRY_OVERHEAD 448u
 /* Entries of a batch's table: a client without a heap looks them up by
  * walking, so this bounds its work for a row. */
 #define ROAM_BATCH_TABLE_MAX 1024u
 /* Rows of a page of history: a screen or two, and a bound on one answer. */
 #define ROAM_PAGE_ROWS_MAX 1000u
+/* Users named in one operation: a change stays one frame that even a small
+ * device can take. */
+#define ROAM_APP_USERS_MAX 16u
+#define ROAM_CHANGE_USERS_MAX 50u
+/* A group: what a person can still look through, and what one message may
+ * cost; those who wait to be let in; and what a counter is good for. */
+#define ROAM_MEMBERS_MAX 1000u
+#define ROAM_APPLICANTS_MAX 100u
+#define ROAM_UNREAD_MAX 1000u
+/* Why somebody wants to join: a few sentences. */
+#define ROAM_JOIN_TEXT_MAX 256u
+/* Rows of a list of sessions: one for each device type. */
+#define ROAM_SESSION_ROWS_MAX 6u
+/* An attachment is described, not carried; its thumbnail is an icon. */
+#define ROAM_SHA256_BYTES 32u
+#define ROAM_FILE_NAME_MAX 255u
+#define ROAM_URL_MAX 1024u
+#define ROAM_THUMBNAIL_MAX 4096u
 /* A shorter heartbeat would cost more than it tells. */
 #define ROAM_HEARTBEAT_MIN_MS 1000u
 

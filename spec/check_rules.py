@@ -144,16 +144,19 @@ def camel(frame):
 
 def check_message_tables(text, messages, enums):
     part = section(text, "4\\. Messages", 2)
-    for frame, body in re.findall(r"(?ms)^\*\*([A-Z_]+)\*\*: (.*?)(?=^\*\*|^### |\Z)", part):
-        want = messages.get(camel(frame), [])
-        got = [(int(c[0]), c[1], c[2]) for c in rows(body) if c[0].isdigit()]
+    for frame, body in re.findall(r"(?ms)^\*\*([A-Za-z_]+)\*\*: ?(.*?)(?=^\*\*|^### |\Z)", part):
+        inner = not frame.isupper()
+        want = messages.get(frame if inner else camel(frame), [])
+        got = [(int(c[0]), c[1], c[2]) for c in rows(body)
+               if c[0].isdigit() and c[1].islower()]
         if got:
             kinds = [(n, f, t if t in ("enum", "Holder") or t not in enums else "enum")
                      for n, f, t in want]
             kinds = [(n, f, "enum" if t in enums else t) for n, f, t in kinds]
             check(got == kinds, f"{frame}: table {got} is not roam.proto's {kinds}")
         else:
-            got = [(int(n), f) for n, f in re.findall(r"(\d+)\s+(\w+)\s+\(", body)]
+            prose = body.split("\n\n")[0]
+            got = [(int(n), f) for n, f in re.findall(r"(\d+)\s+(\w+)\s+\(", prose)]
             check(got == [(n, f) for n, f, _ in want], f"{frame}: text is not roam.proto's")
     columns = [(int(c[0]), c[1]) for c in rows(section(text, "8\\.1", 3)) if c[0].isdigit()]
     check(columns == [(n, f) for n, f, _ in messages["Columns"]], "Columns table differs")
@@ -164,6 +167,12 @@ def check_code_tables(text, enums):
                           ("12\\.3", "KickReason"), ("12\\.4", "Retry")):
         got = [(int(c[0]), c[1]) for c in rows(section(text, heading, 3)) if c[0].isdigit()]
         check(got == [v for v in enums[enum] if v[0]], f"{enum}: table differs: {got}")
+    inner = section(text, "4\\.3", 3)
+    for enum in ("Kind", "GroupAction", "JoinMode", "Role"):
+        want = [(v, n) for v, n in enums[enum] if v or enum == "Kind"]
+        got = re.findall(r"(?m)\| (\d+) \| (%s) (?=\|)" %
+                         "|".join(n for _, n in want), inner)
+        check([(int(v), n) for v, n in got] == want, f"{enum}: table differs: {got}")
     frame_h = (ROOT / "proto" / "frame.h").read_text()
     want = re.findall(r"ROAM_(\w+) = (0x[0-9a-f]{2}),?", frame_h)
     got = [(c[1], c[0]) for c in rows(section(text, "3\\. Frames", 2)) if c[0].startswith("0x")]

@@ -35,8 +35,8 @@ struct field {
 };
 
 enum {
-    SPEC_FIELDS = 100,
-    SPEC_TYPES = 19
+    SPEC_FIELDS = 141,
+    SPEC_TYPES = 25
 };
 extern const struct field spec_fields[SPEC_FIELDS];
 extern const uint8_t spec_types[SPEC_TYPES];

@@ -40,6 +40,9 @@ static void assert_same_entry(const struct roam_entry *a,
     assert_true(same_slice(a->sender, b->sender));
     assert_true(same_slice(a->content_type, b->content_type));
     assert_true(same_slice(a->body, b->body));
+    assert_int_equal(a->recalled, b->recalled);
+    assert_true(same_slice(a->conversation_name, b->conversation_name));
+    assert_true(same_slice(a->sender_name, b->sender_name));
 }
 
 /* ------------------------------------------------- a batch built by hand */
@@ -48,7 +51,7 @@ static void assert_same_entry(const struct roam_entry *a,
  * Tables have up to two entries here. */
 struct columns {
     const char *table[4][2]; /* [1..3]: conversations, senders, types */
-    const char *column[17];  /* [4..16] */
+    const char *column[23];  /* [4..22]; of tables their first entry */
     const char *tail;        /* whole fields behind the last */
 };
 
@@ -87,7 +90,7 @@ static void put_columns(struct wire_out *out, const struct columns *c)
             wire_put_bytes(out, n, content.bytes, content.len);
         }
     }
-    for (uint32_t n = 4; n <= 16; n++) {
+    for (uint32_t n = 4; n <= 22; n++) {
         if (c->column[n] != NULL) {
             content.len = 0;
             wire_put_hex(&content, c->column[n]);
@@ -190,6 +193,9 @@ struct lie {
     const char *hex;
 };
 
+#define LETTERS_12 "616161616161616161616161"
+#define NAME_48 LETTERS_12 LETTERS_12 LETTERS_12 LETTERS_12
+
 static const struct lie lies[] = {
     /* The columns' own lengths. */
     {"a gap too few", ROAM_BATCH_COUNT, 4, 0, "0003"},
@@ -234,14 +240,14 @@ static const struct lie lies[] = {
     {"an own row of 33 bits", ROAM_BATCH_COLUMNS, 12, 0, "8280808010"},
     {"an own id of 7 bytes", ROAM_BATCH_COLUMNS, 13, 0, "88776655443322"},
     {"an own id of 9 bytes", ROAM_BATCH_COLUMNS, 13, 0, "887766554433221100"},
-    {"a column twice", ROAM_BATCH_COLUMNS, 17, 0, "82 01 02 6869"},
-    {"a column behind the bodies", ROAM_BATCH_COLUMNS, 17, 0, "52 01 00"},
-    {"a table behind the bodies", ROAM_BATCH_COLUMNS, 17, 0, "0a 01 61"},
-    {"a known field behind an unknown one", ROAM_BATCH_COLUMNS, 17, 0,
+    {"a column twice", ROAM_BATCH_COLUMNS, 23, 0, "82 01 02 6869"},
+    {"a column behind the bodies", ROAM_BATCH_COLUMNS, 23, 0, "52 01 00"},
+    {"a table behind the bodies", ROAM_BATCH_COLUMNS, 23, 0, "0a 01 61"},
+    {"a known field behind an unknown one", ROAM_BATCH_COLUMNS, 23, 0,
      "88 01 00 82 01 00"},
-    {"a field cut short", ROAM_BATCH_COLUMNS, 17, 0, "8a 01 05 00"},
-    {"field number 0", ROAM_BATCH_COLUMNS, 17, 0, "02 00"},
-    {"a group", ROAM_BATCH_COLUMNS, 17, 0, "8b 01 8c 01"},
+    {"a field cut short", ROAM_BATCH_COLUMNS, 23, 0, "8a 01 05 00"},
+    {"field number 0", ROAM_BATCH_COLUMNS, 23, 0, "02 00"},
+    {"a group", ROAM_BATCH_COLUMNS, 23, 0, "8b 01 8c 01"},
     /* Tables. */
     {"a conversation past the table", ROAM_BATCH_TABLE, 7, 0, "000002"},
     {"a sender past the table", ROAM_BATCH_TABLE, 8, 0, "020000"},
@@ -295,6 +301,22 @@ static const struct lie lies[] = {
     {"a cut row past the last", ROAM_BATCH_ROW, 14, 0, "03"},
     {"a cut size of 0", ROAM_BATCH_ROW, 15, 0, "00"},
     {"a body that was cut", ROAM_BATCH_ROW, 14, 0, "00"},
+    /* Recalled: row 0 has a body and a type, row 1 is a NOOP. */
+    {"a recalled message with a body", ROAM_BATCH_ROW, 17, 0, "00"},
+    {"a recalled NOOP", ROAM_BATCH_ROW, 17, 0, "01"},
+    {"a recalled row past the last", ROAM_BATCH_ROW, 17, 0, "03"},
+    {"recalled rows without a row", ROAM_BATCH_COUNT, 17, 0, ""},
+    /* Names, and the state of conversations. */
+    {"one name for two conversations", ROAM_BATCH_TABLE, 18, 0, "426f62"},
+    {"one name for two senders", ROAM_BATCH_TABLE, 19, 0, "426f62"},
+    {"names of conversations that are no text", ROAM_BATCH_TABLE, 23, 0,
+     "9201 01 ff 9201 00"},
+    {"a name of 49 bytes", ROAM_BATCH_TABLE, 23, 0,
+     "9201 31 " NAME_48 "61"
+     "9201 00"},
+    {"a read mark in a batch", ROAM_BATCH_COLUMNS, 20, 0, "000000"},
+    {"unread messages in a batch", ROAM_BATCH_COLUMNS, 21, 0, "000000"},
+    {"roles in a batch", ROAM_BATCH_COLUMNS, 22, 0, "000000"},
 };
 
 static void test_a_lie_in_the_columns_is_refused_by_its_name(void **state)
@@ -305,7 +327,7 @@ static void test_a_lie_in_the_columns_is_refused_by_its_name(void **state)
         struct columns c = good_columns;
         if (lies[i].field <= 3) {
             c.table[lies[i].field][lies[i].entry] = lies[i].hex;
-        } else if (lies[i].field <= 16) {
+        } else if (lies[i].field <= 22) {
             c.column[lies[i].field] = lies[i].hex;
         } else {
             c.tail = lies[i].hex;
@@ -328,7 +350,7 @@ static void test_what_only_looks_like_a_lie_is_read(void **state)
 {
     (void)state;
     static const struct lie truths[] = {
-        {"as it is", ROAM_BATCH_OK, 17, 0, NULL},
+        {"as it is", ROAM_BATCH_OK, 23, 0, NULL},
         {"a type column of zeros", ROAM_BATCH_OK, 10, 0, "000000"},
         {"a conversation of 64 bytes", ROAM_BATCH_OK, 1, 0, ID_64},
         {"a sender of 64 bytes", ROAM_BATCH_OK, 2, 0, ID_64},
@@ -341,14 +363,16 @@ static void test_what_only_looks_like_a_lie_is_read(void **state)
         {"the highest time", ROAM_BATCH_OK, 5, 0, "feffffffff7f 00 00"},
         {"the time back to 0", ROAM_BATCH_OK, 5, 0, "d00f 00 cf0f"},
         {"an unknown kind", ROAM_BATCH_OK, 9, 0, "00 01 ffffffff0f"},
-        {"unknown fields behind the bodies", ROAM_BATCH_OK, 17, 0,
-         "a0 01 05 99 01 0102030405060708 8a 01 01 ff 95 01 01020304"},
+        {"names of 48 bytes and of none", ROAM_BATCH_OK, 23, 0,
+         "9201 30 " NAME_48 "9201 00 9a01 00 9a01 01 61"},
+        {"unknown fields behind the columns", ROAM_BATCH_OK, 23, 0,
+         "b8 01 05 c1 01 0102030405060708 ca 01 01 ff d5 01 01020304"},
     };
     for (size_t i = 0; i < sizeof truths / sizeof truths[0]; i++) {
         struct columns c = good_columns;
         if (truths[i].field <= 3) {
             c.table[truths[i].field][truths[i].entry] = truths[i].hex;
-        } else if (truths[i].field <= 16) {
+        } else if (truths[i].field <= 22) {
             c.column[truths[i].field] = truths[i].hex;
         } else {
             c.tail = truths[i].hex;

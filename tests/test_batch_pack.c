@@ -37,6 +37,9 @@ static void assert_same_entry(const struct roam_entry *a,
     assert_true(same_slice(a->sender, b->sender));
     assert_true(same_slice(a->content_type, b->content_type));
     assert_true(same_slice(a->body, b->body));
+    assert_int_equal(a->recalled, b->recalled);
+    assert_true(same_slice(a->conversation_name, b->conversation_name));
+    assert_true(same_slice(a->sender_name, b->sender_name));
 }
 
 /* Decodes the frame that m encodes to, opens it in a buffer of exactly
@@ -154,6 +157,17 @@ static void make_names(struct world *w, uint64_t *seed)
     }
 }
 
+/* Every third has a name: the end of its id. */
+static struct roam_slice name_of(struct roam_slice id)
+{
+    struct roam_slice name = {id.data + id.len, 0};
+    if (id.data[0] % 3 == 0) {
+        name.len = id.len < ROAM_NAME_MAX ? id.len : ROAM_NAME_MAX;
+        name.data -= name.len;
+    }
+    return name;
+}
+
 static void make_entry(struct world *w, struct roam_entry *e,
                        uint64_t prev_version, uint64_t names, uint64_t body,
                        uint64_t *seed)
@@ -167,10 +181,16 @@ static void make_entry(struct world *w, struct roam_entry *e,
         return;
     }
     e->kind = below(seed, 50) == 0 ? (uint32_t)next_random(seed) | 2 : 0;
+    e->recalled = e->kind == 0 && below(seed, 20) == 0;
     e->msg_id = 1 + below(seed, ROAM_VERSION_MAX);
     e->client_msg_id = below(seed, 6) == 0 ? next_random(seed) | 1 : 0;
     e->conversation = text(w->names[below(seed, names)]);
     e->sender = text(w->names[below(seed, names)]);
+    e->conversation_name = name_of(e->conversation);
+    e->sender_name = name_of(e->sender);
+    if (e->recalled) {
+        return;
+    }
     e->content_type =
         text(below(seed, 3) == 0 ? w->names[below(seed, names)] : "");
     if (below(seed, 8) == 0) {
@@ -474,15 +494,18 @@ static struct roam_entry widest_entry(const uint8_t *body, size_t len,
     for (size_t i = 0; i < 3; i++) {
         memset(long_id[i], 'a' + (int)i, ROAM_USER_MAX);
     }
-    struct roam_entry e = {.version = ROAM_VERSION_MAX,
-                           .prev_version = ROAM_VERSION_MAX / 2,
-                           .msg_id = ROAM_VERSION_MAX,
-                           .client_msg_id = UINT64_MAX,
-                           .kind = kind,
-                           .conversation = text(long_id[0]),
-                           .sender = text(long_id[1]),
-                           .content_type = text(long_id[2]),
-                           .body = {body, len}};
+    struct roam_entry e = {
+        .version = ROAM_VERSION_MAX,
+        .prev_version = ROAM_VERSION_MAX / 2,
+        .msg_id = ROAM_VERSION_MAX,
+        .client_msg_id = UINT64_MAX,
+        .kind = kind,
+        .conversation = text(long_id[0]),
+        .sender = text(long_id[1]),
+        .content_type = text(long_id[2]),
+        .conversation_name = {(uint8_t *)long_id[0], ROAM_NAME_MAX},
+        .sender_name = {(uint8_t *)long_id[1], ROAM_NAME_MAX},
+        .body = {body, len}};
     return e;
 }
 
@@ -497,6 +520,9 @@ static size_t push_size(const struct roam_entry *e)
     memcpy(m.u.push.conversation, e->conversation.data, e->conversation.len);
     memcpy(m.u.push.sender, e->sender.data, e->sender.len);
     memcpy(m.u.push.content_type, e->content_type.data, e->content_type.len);
+    memcpy(m.u.push.conversation_name, e->conversation_name.data,
+           e->conversation_name.len);
+    memcpy(m.u.push.sender_name, e->sender_name.data, e->sender_name.len);
     m.u.push.client_msg_id = e->client_msg_id;
     m.u.push.cut_size = e->cut_size;
     m.body = e->body;
@@ -524,7 +550,7 @@ static void test_the_widest_entry_fits_its_limits(void **state)
         uint32_t smaller =
             sizes[i][0] < sizes[i][1] ? sizes[i][0] : sizes[i][1];
         uint32_t limit = roam_body_limit(sizes[i][0], sizes[i][1]);
-        assert_int_equal(limit, smaller - 384);
+        assert_int_equal(limit, smaller - 448);
         /* Whole, of an unknown kind too, and cut. */
         struct roam_entry e[3] = {widest_entry(body, limit, 0),
                                   widest_entry(body, limit, UINT32_MAX),
@@ -537,9 +563,9 @@ static void test_the_widest_entry_fits_its_limits(void **state)
             assert_unpacks_to(&m, &e[n], 1, &limits);
         }
     }
-    assert_int_equal(roam_body_limit(383, 1024), 0);
-    assert_int_equal(roam_body_limit(384, 1024), 0);
-    assert_int_equal(roam_body_limit(385, 1024), 1);
+    assert_int_equal(roam_body_limit(447, 1024), 0);
+    assert_int_equal(roam_body_limit(448, 1024), 0);
+    assert_int_equal(roam_body_limit(449, 1024), 1);
     free(body);
     roam_packer_free(p);
 }

@@ -54,6 +54,18 @@ static void make_rows(uint8_t type)
         e->client_msg_id = k % 4 == 0 ? k + 1 : 0;
         e->cut_size = k % 9 == 8 ? 5000 : 0;
         e->body = e->cut_size != 0 ? text("") : text(bodies[i]);
+        e->sender_name = text(k % 2 == 0 ? "Bob" : "");
+        if (k % 7 == 3) {
+            e->recalled = true;
+            e->content_type = text("");
+            e->cut_size = 0;
+            e->body = text("");
+        }
+        if (type == ROAM_CONVERSATION_PAGE) {
+            e->read_mark = k % 3 == 0 ? 0 : e->msg_id - k;
+            e->unread = (uint32_t)k % 4;
+            e->role = (uint32_t)k % 5;
+        }
     }
 }
 
@@ -97,6 +109,12 @@ static void assert_same_rows(const struct roam_message *m, size_t first,
         assert_true(same_slice(e.sender, want->sender));
         assert_true(same_slice(e.content_type, want->content_type));
         assert_true(same_slice(e.body, want->body));
+        assert_true(same_slice(e.conversation_name, want->conversation_name));
+        assert_true(same_slice(e.sender_name, want->sender_name));
+        assert_int_equal(e.recalled, want->recalled);
+        assert_true(e.read_mark == want->read_mark);
+        assert_int_equal(e.unread, want->unread);
+        assert_int_equal(e.role, want->role);
     }
     assert_false(roam_unpack_next(&u, &e));
 }
@@ -267,10 +285,12 @@ static void test_the_widest_row_fits_a_page_alone(void **state)
 {
     (void)state;
     static char wide[ROAM_USER_MAX + 1];
+    static char name[ROAM_NAME_MAX + 1];
     static const uint8_t body[2048];
     struct roam_packer *p = roam_packer_new();
     assert_non_null(p);
     memset(wide, 'w', ROAM_USER_MAX);
+    memset(name, 'n', ROAM_NAME_MAX);
     static const uint32_t limits_of[][2] = {{512, 1024}, {2048, 1024}};
     for (size_t t = 0; t < 4; t++) {
         const uint32_t *of = limits_of[t / 2];
@@ -282,7 +302,13 @@ static void test_the_widest_row_fits_a_page_alone(void **state)
                                .conversation = text(wide),
                                .sender = text(wide),
                                .content_type = text(wide),
+                               .conversation_name = text(name),
+                               .sender_name = text(name),
                                .body = {body, roam_body_limit(of[0], of[1])}};
+        if (types[t % 2] == ROAM_CONVERSATION_PAGE) {
+            e.read_mark = ROAM_VERSION_MAX;
+            e.unread = e.role = UINT32_MAX;
+        }
         widest_page(&m, types[t % 2]);
         assert_int_equal(roam_page_pack(p, &e, 1, &limits, &m), 1);
         assert_true(roam_message_size(&m) <= of[0] + ROAM_FRAME_HEADER_BYTES);

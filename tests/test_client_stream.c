@@ -128,15 +128,17 @@ static void test_the_longest_entry_fits_the_smallest_buffers(void **unused)
     memset(m.u.push.conversation, 'c', 64);
     memset(m.u.push.sender, 's', 64);
     memset(m.u.push.content_type, 't', 64);
+    memset(m.u.push.conversation_name, 'n', 48);
+    memset(m.u.push.sender_name, 'n', 48);
     m.u.push.client_msg_id = UINT64_MAX;
     m.body.data = body;
     m.body.len = roam_body_limit(ROAM_FRAME_MIN, ROAM_INFLATED_MIN);
-    assert_int_equal(m.body.len, 128);
+    assert_int_equal(m.body.len, 64);
     assert_true(roam_message_size(&m) <= ROAM_RX_BYTES_MIN);
     rig_say(&r, &m);
     rig_run(&r);
     assert_int_equal(r.last_event.type, ROAM_EVENT_ENTRY);
-    assert_int_equal(r.last_event.u.entry.body.len, 128);
+    assert_int_equal(r.last_event.u.entry.body.len, 64);
     assert_true(r.last_entry == ROAM_VERSION_MAX);
 }
 

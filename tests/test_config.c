@@ -348,7 +348,7 @@ static void test_ranges_are_kept_to_the_number(void **state)
         {"backlog", 1, 65535},
         {"max_sessions", 1, 1000000},
         {"max_frame", 512, 16777215},
-        {"max_body", 1, 16776831},
+        {"max_body", 1, 16776767},
         {"max_commands", 1, 10000},
         {"max_unacked", 4, 100000},
         {"max_inflated", 1024, 16777215},
@@ -393,20 +393,20 @@ static void test_settings_that_contradict_each_other_are_refused(void **state)
     struct roamd_rig *rig = *state;
 
     roamd_expect(rig, 0, "config", "--set", "max_body=1000", "--set",
-                 "max_frame=1384");
+                 "max_frame=1448");
     roamd_expect(rig, 1, "config", "--set", "max_body=1000", "--set",
-                 "max_frame=1383");
-    assert_says(rig, "max_frame is 1383");
+                 "max_frame=1447");
+    assert_says(rig, "max_frame is 1447");
     roamd_expect(rig, 0, "config", "--set", "max_body=1000", "--set",
-                 "max_inflated=1384");
+                 "max_inflated=1448");
     roamd_expect(rig, 1, "config", "--set", "max_body=1000", "--set",
-                 "max_inflated=1383");
-    assert_says(rig, "max_inflated is 1383");
+                 "max_inflated=1447");
+    assert_says(rig, "max_inflated is 1447");
     roamd_expect(rig, 0, "config", "--set", "max_body=1000", "--set",
-                 "output_max_bytes=2776");
+                 "output_max_bytes=2904");
     roamd_expect(rig, 1, "config", "--set", "max_body=1000", "--set",
-                 "output_max_bytes=2775");
-    assert_says(rig, "output_max_bytes is 2775");
+                 "output_max_bytes=2903");
+    assert_says(rig, "output_max_bytes is 2903");
     roamd_expect(rig, 1, "config", "--port", "off");
     assert_says(rig, "nobody could connect");
 }

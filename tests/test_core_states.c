@@ -129,7 +129,7 @@ static void test_every_client_frame_in_every_state(void **st)
     }
 }
 
-/* All 256 types but those eight, with an empty payload. */
+/* All 256 types but those that have rows, with an empty payload. */
 static void test_every_other_frame_type_in_every_state(void **st)
 {
     (void)st;
@@ -139,7 +139,7 @@ static void test_every_other_frame_type_in_every_state(void **st)
                 continue;
             }
             int want = roam_v1_ErrorCode_FRAME_UNKNOWN; /* [FRAME-7] */
-            if (type >= ROAM_LOGIN_OK && type <= ROAM_CONVERSATION_PAGE) {
+            if (roam_frame_name((uint8_t)type) != NULL) {
                 want = UNEXPECTED; /* [FRAME-8] */
             }
             if (type >= 0x80 || state == ROAM__ENDING) { /* [FRAME-6] */

@@ -304,25 +304,19 @@ static void test_the_frame_types_have_their_names_and_no_others(void **state)
     static const struct {
         uint8_t type;
         const char *name;
-    } names[] = {{0x01, "LOGIN"},
-                 {0x02, "LOGOUT"},
-                 {0x03, "SYNC"},
-                 {0x04, "ACK"},
-                 {0x05, "SEND"},
-                 {0x06, "PING"},
-                 {0x07, "HISTORY"},
-                 {0x08, "CONVERSATIONS"},
-                 {0x41, "LOGIN_OK"},
-                 {0x42, "REFUSED"},
-                 {0x43, "KICK"},
-                 {0x44, "SYNC_OK"},
-                 {0x45, "PUSH"},
-                 {0x46, "BATCH"},
-                 {0x47, "SEND_OK"},
-                 {0x48, "PONG"},
-                 {0x49, "ERROR"},
-                 {0x4a, "HISTORY_PAGE"},
-                 {0x4b, "CONVERSATION_PAGE"}};
+    } names[] = {{0x01, "LOGIN"},        {0x02, "LOGOUT"},
+                 {0x03, "SYNC"},         {0x04, "ACK"},
+                 {0x05, "SEND"},         {0x06, "PING"},
+                 {0x07, "HISTORY"},      {0x08, "CONVERSATIONS"},
+                 {0x09, "MEMBERS"},      {0x0a, "SESSIONS"},
+                 {0x0b, "END_SESSION"},  {0x41, "LOGIN_OK"},
+                 {0x42, "REFUSED"},      {0x43, "KICK"},
+                 {0x44, "SYNC_OK"},      {0x45, "PUSH"},
+                 {0x46, "BATCH"},        {0x47, "SEND_OK"},
+                 {0x48, "PONG"},         {0x49, "ERROR"},
+                 {0x4a, "HISTORY_PAGE"}, {0x4b, "CONVERSATION_PAGE"},
+                 {0x4c, "MEMBER_PAGE"},  {0x4d, "SESSION_LIST"},
+                 {0x4e, "SESSION_ENDED"}};
     size_t known = 0;
     for (unsigned type = 0; type <= 0xff; type++) {
         const char *name = roam_frame_name((uint8_t)type);

@@ -3,6 +3,7 @@
  * back. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,14 +79,14 @@ static void test_a_noop_has_nothing_but_its_link(void **state)
 static void test_an_entry_of_an_unknown_kind_is_taken_as_it_is(void **state)
 {
     (void)state;
-    assert_int_equal(spec_decode_hex(ROAM_PUSH, "08 06 18 02"), OK);
+    assert_int_equal(spec_decode_hex(ROAM_PUSH, "08 06 18 08"), OK);
     assert_int_equal(spec_decode_hex(ROAM_PUSH, "08 06 18 ffffffff0f"), OK);
-    assert_int_equal(spec_decode_hex(ROAM_PUSH, "08 06 18 02 40 05"), OK);
-    assert_int_equal(spec_decode_hex(ROAM_PUSH, "08 06 18 02 52 01 61"), OK);
-    assert_int_equal(spec_decode_hex(ROAM_PUSH, "08 06 18 02 40 05 52 01 61"),
+    assert_int_equal(spec_decode_hex(ROAM_PUSH, "08 06 18 08 40 05"), OK);
+    assert_int_equal(spec_decode_hex(ROAM_PUSH, "08 06 18 08 52 01 61"), OK);
+    assert_int_equal(spec_decode_hex(ROAM_PUSH, "08 06 18 08 40 05 52 01 61"),
                      FIELD_RANGE);
-    assert_int_equal(spec_decode_hex(ROAM_PUSH, "08 06 18 02 20 01"), OK);
-    assert_int_equal(spec_decode_hex(ROAM_PUSH, "08 06 18 02 2a 01 ff"),
+    assert_int_equal(spec_decode_hex(ROAM_PUSH, "08 06 18 08 20 01"), OK);
+    assert_int_equal(spec_decode_hex(ROAM_PUSH, "08 06 18 08 2a 01 ff"),
                      INVALID_UTF8);
 }
 
@@ -98,6 +99,63 @@ static void test_a_message_that_was_cut_has_no_body(void **state)
     assert_int_equal(spec_decode_hex(ROAM_PUSH, cut), OK);
     assert_int_equal(spec_decode_hex(ROAM_PUSH, both), FIELD_RANGE);
     assert_int_equal(spec_decode_hex(ROAM_PUSH, whole), OK);
+}
+
+/* 2 to 7: RECALL to DEVICE. */
+static void test_an_operation_has_what_a_message_has(void **state)
+{
+    (void)state;
+    for (unsigned kind = 2; kind <= 7; kind++) {
+        char hex[64];
+        snprintf(hex, sizeof hex, "08 06 18 %02x 20 01 2a 01 61 32 01 61",
+                 kind);
+        assert_int_equal(spec_decode_hex(ROAM_PUSH, hex), OK);
+        snprintf(hex, sizeof hex, "08 06 18 %02x 2a 01 61 32 01 61", kind);
+        assert_int_equal(spec_decode_hex(ROAM_PUSH, hex), FIELD_RANGE);
+        snprintf(hex, sizeof hex, "08 06 18 %02x 20 01 32 01 61", kind);
+        assert_int_equal(spec_decode_hex(ROAM_PUSH, hex), FIELD_RANGE);
+        snprintf(hex, sizeof hex, "08 06 18 %02x 20 01 2a 01 61", kind);
+        assert_int_equal(spec_decode_hex(ROAM_PUSH, hex), FIELD_RANGE);
+        snprintf(hex, sizeof hex, "08 06 18 %02x 20 01 2a 01 61 32 01 61 58 01",
+                 kind);
+        assert_int_equal(spec_decode_hex(ROAM_PUSH, hex), FIELD_RANGE);
+    }
+}
+
+static void test_a_recalled_message_has_no_content(void **state)
+{
+    (void)state;
+    assert_int_equal(
+        spec_decode_hex(ROAM_PUSH, "08 06 20 01 2a 01 61 32 01 61 58 01"), OK);
+    assert_int_equal(spec_decode_hex(ROAM_PUSH, "08 06 20 01 2a 01 61 32 01 61"
+                                                " 3a 01 61 58 01"),
+                     FIELD_RANGE);
+    assert_int_equal(spec_decode_hex(ROAM_PUSH, "08 06 20 01 2a 01 61 32 01 61"
+                                                " 40 05 58 01"),
+                     FIELD_RANGE);
+    assert_int_equal(spec_decode_hex(ROAM_PUSH, "08 06 20 01 2a 01 61 32 01 61"
+                                                " 52 01 61 58 01"),
+                     FIELD_RANGE);
+    assert_int_equal(spec_decode_hex(ROAM_PUSH, "08 06 18 01 58 01"),
+                     FIELD_RANGE);
+}
+
+static void test_rows_of_a_list_are_there_with_a_count_and_only_then(
+    void **state)
+{
+    (void)state;
+    static const uint8_t types[] = {ROAM_MEMBER_PAGE, ROAM_SESSION_LIST};
+    static const char *const rows[] = {"4a 01 61", "22 01 61"};
+    for (size_t i = 0; i < 2; i++) {
+        char hex[96];
+        snprintf(hex, sizeof hex, "09 0100000000000000 18 01 %s", rows[i]);
+        assert_int_equal(spec_decode_hex(types[i], hex), OK);
+        snprintf(hex, sizeof hex, "09 0100000000000000 %s", rows[i]);
+        assert_int_equal(spec_decode_hex(types[i], hex), FIELD_RANGE);
+        assert_int_equal(spec_decode_hex(types[i], "09 0100000000000000 18 01"),
+                         FIELD_RANGE);
+        assert_int_equal(spec_decode_hex(types[i], "09 0100000000000000"), OK);
+    }
 }
 
 static void test_a_holder_is_checked_inside(void **state)
@@ -332,6 +390,10 @@ int main(void)
         cmocka_unit_test(test_a_chain_only_goes_forward),
         cmocka_unit_test(test_a_noop_has_nothing_but_its_link),
         cmocka_unit_test(test_an_entry_of_an_unknown_kind_is_taken_as_it_is),
+        cmocka_unit_test(test_an_operation_has_what_a_message_has),
+        cmocka_unit_test(test_a_recalled_message_has_no_content),
+        cmocka_unit_test(
+            test_rows_of_a_list_are_there_with_a_count_and_only_then),
         cmocka_unit_test(test_a_message_that_was_cut_has_no_body),
         cmocka_unit_test(test_a_holder_is_checked_inside),
         cmocka_unit_test(test_a_place_among_conversations_is_named_in_full),

@@ -105,6 +105,8 @@ static const struct member login[] = {M(login, protocol, U32),
                                       M(login, attempt, U64),
                                       M(login, take_over, U64),
                                       M(login, max_frame, U32),
+                                      M(login, protocol_min, U32),
+                                      M(login, capabilities, U64),
                                       LAST};
 static const struct member logout[] = {LAST};
 static const struct member sync_[] = {
@@ -119,18 +121,20 @@ static const struct member send_[] = {M(send, client_msg_id, U64),
                                       B(body),
                                       LAST};
 static const struct member ping[] = {M(ping, id, U64), LAST};
-static const struct member login_ok[] = {M(login_ok, generation, U64),
-                                         M(login_ok, head, U64),
-                                         M(login_ok, floor, U64),
-                                         M(login_ok, max_frame, U32),
-                                         M(login_ok, max_body, U32),
-                                         M(login_ok, max_commands, U32),
-                                         M(login_ok, heartbeat_ms, U32),
-                                         M(login_ok, dedup_ms, U64),
-                                         LAST};
+static const struct member login_ok[] = {
+    M(login_ok, generation, U64),   M(login_ok, head, U64),
+    M(login_ok, floor, U64),        M(login_ok, max_frame, U32),
+    M(login_ok, max_body, U32),     M(login_ok, max_commands, U32),
+    M(login_ok, heartbeat_ms, U32), M(login_ok, dedup_ms, U64),
+    M(login_ok, protocol, U32),     M(login_ok, capabilities, U64),
+    M(login_ok, timeline_ms, U64),  M(login_ok, timeline_entries, U32),
+    M(login_ok, history_ms, U64),   M(login_ok, recall_ms, U64),
+    M(login_ok, max_members, U32),  LAST};
 static const struct member refused[] = {
-    M(refused, reason, U32), M(refused, retry, U32),
-    M(refused, generation, U64), M(refused, holder, HOLDER), LAST};
+    M(refused, reason, U32),         M(refused, retry, U32),
+    M(refused, generation, U64),     M(refused, holder, HOLDER),
+    M(refused, protocol_min, U32),   M(refused, protocol_max, U32),
+    M(refused, retry_after_ms, U32), LAST};
 static const struct member kick[] = {
     M(kick, reason, U32),         M(kick, retry, U32),
     M(kick, retry_after_ms, U32), M(kick, generation, U64),
@@ -140,17 +144,14 @@ static const struct member sync_ok[] = {
     M(sync_ok, result, U32),      M(sync_ok, head, U64),
     M(sync_ok, floor, U64),       M(sync_ok, reason, U32),
     M(sync_ok, max_unacked, U32), LAST};
-static const struct member push[] = {M(push, version, U64),
-                                     M(push, prev_version, U64),
-                                     M(push, kind, U32),
-                                     M(push, msg_id, U64),
-                                     M(push, conversation, TEXT),
-                                     M(push, sender, TEXT),
-                                     M(push, content_type, TEXT),
-                                     M(push, cut_size, U32),
-                                     M(push, client_msg_id, U64),
-                                     B(body),
-                                     LAST};
+static const struct member push[] = {
+    M(push, version, U64),       M(push, prev_version, U64),
+    M(push, kind, U32),          M(push, msg_id, U64),
+    M(push, conversation, TEXT), M(push, sender, TEXT),
+    M(push, content_type, TEXT), M(push, cut_size, U32),
+    M(push, client_msg_id, U64), B(body),
+    M(push, recalled, BOOL),     M(push, conversation_name, TEXT),
+    M(push, sender_name, TEXT),  LAST};
 static const struct member batch[] = {M(batch, prev_version, U64),
                                       M(batch, last_version, U64),
                                       M(batch, count, U32),
@@ -158,20 +159,24 @@ static const struct member batch[] = {M(batch, prev_version, U64),
                                       M(batch, inflated_size, U32),
                                       B(payload),
                                       LAST};
-static const struct member send_ok[] = {M(send_ok, client_msg_id, U64),
-                                        M(send_ok, msg_id, U64),
-                                        M(send_ok, duplicate, BOOL), LAST};
+static const struct member send_ok[] = {
+    M(send_ok, client_msg_id, U64), M(send_ok, msg_id, U64),
+    M(send_ok, duplicate, BOOL), M(send_ok, conversation, TEXT), LAST};
 static const struct member pong[] = {M(pong, id, U64), M(pong, head, U64),
                                      LAST};
-static const struct member error_[] = {M(error, code, U32),
-                                       M(error, retry, U32), M(error, ref, U64),
-                                       M(error, detail, TEXT), LAST};
+static const struct member error_[] = {
+    M(error, code, U32),    M(error, retry, U32),          M(error, ref, U64),
+    M(error, detail, TEXT), M(error, retry_after_ms, U32), LAST};
 
-static const struct member history[] = {
-    M(history, ref, U64),      M(history, conversation, TEXT),
-    M(history, before, U64),   M(history, after, U64),
-    M(history, max_rows, U32), M(history, max_inflated, U32),
-    M(history, codecs, U32),   LAST};
+static const struct member history[] = {M(history, ref, U64),
+                                        M(history, conversation, TEXT),
+                                        M(history, before, U64),
+                                        M(history, after, U64),
+                                        M(history, max_rows, U32),
+                                        M(history, max_inflated, U32),
+                                        M(history, codecs, U32),
+                                        M(history, operations_only, BOOL),
+                                        LAST};
 static const struct member conversations[] = {
     M(conversations, ref, U64),
     M(conversations, before, U64),
@@ -194,6 +199,29 @@ static const struct member conversation_page[] = {
     M(conversation_page, inflated_size, U32), B(payload),
     M(conversation_page, as_of, U64),         LAST};
 
+static const struct member members[] = {
+    M(members, ref, U64), M(members, conversation, TEXT),
+    M(members, after, TEXT), M(members, max_rows, U32), LAST};
+static const struct member sessions[] = {M(sessions, ref, U64),
+                                         M(sessions, after, U32), LAST};
+static const struct member end_session[] = {
+    M(end_session, ref, U64), M(end_session, device_type, U32),
+    M(end_session, generation, U64), LAST};
+static const struct member member_page[] = {M(member_page, ref, U64),
+                                            M(member_page, more, BOOL),
+                                            M(member_page, count, U32),
+                                            M(member_page, as_of, U64),
+                                            M(member_page, name, TEXT),
+                                            M(member_page, join, U32),
+                                            M(member_page, muted, BOOL),
+                                            M(member_page, member_count, U32),
+                                            B(rows),
+                                            LAST};
+static const struct member session_list[] = {
+    M(session_list, ref, U64), M(session_list, more, BOOL),
+    M(session_list, count, U32), B(rows), LAST};
+static const struct member session_ended[] = {M(session_ended, ref, U64), LAST};
+
 static const struct member *members_of(uint8_t type)
 {
     switch (type) {
@@ -205,6 +233,18 @@ static const struct member *members_of(uint8_t type)
         return history_page;
     case ROAM_CONVERSATION_PAGE:
         return conversation_page;
+    case ROAM_MEMBERS:
+        return members;
+    case ROAM_SESSIONS:
+        return sessions;
+    case ROAM_END_SESSION:
+        return end_session;
+    case ROAM_MEMBER_PAGE:
+        return member_page;
+    case ROAM_SESSION_LIST:
+        return session_list;
+    case ROAM_SESSION_ENDED:
+        return session_ended;
     case ROAM_LOGIN:
         return login;
     case ROAM_LOGOUT:
@@ -331,6 +371,12 @@ static void add_row(struct text *t, const struct roam_entry *e)
         add(t, " body ");
         add_hex(t, e->body.data, e->body.len);
     }
+    add(t, "%s", e->recalled ? " recalled true" : "");
+    add_text(t, "conversation_name", e->conversation_name);
+    add_text(t, "sender_name", e->sender_name);
+    add_number(t, "read_mark", e->read_mark);
+    add_number(t, "unread", e->unread);
+    add_number(t, "role", e->role);
     add(t, "\n");
 }
 
@@ -371,8 +417,10 @@ static void check_encoding(const struct vector *v, const struct roam_message *m)
     struct roam_message back;
     size_t size = roam_message_encode(m, frame, sizeof frame);
     assert_true(size >= ROAM_FRAME_HEADER_BYTES);
-    /* as_of stands behind the payload there, before it here. */
-    if (size == v->bytes.len && m->type != ROAM_CONVERSATION_PAGE) {
+    /* as_of stands behind the payload there, before it here; and so do the
+     * names and the body of a PUSH. */
+    if (size == v->bytes.len && m->type != ROAM_CONVERSATION_PAGE &&
+        m->type != ROAM_PUSH) {
         assert_memory_equal(frame, v->bytes.bytes, size);
     }
     struct roam_slice payload = {frame + ROAM_FRAME_HEADER_BYTES,

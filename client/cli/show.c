@@ -23,18 +23,33 @@ static const char *const refused_names[] = {"?",
                                             "CREDENTIAL",
                                             "TOKEN_EXPIRED",
                                             "TYPE_FORBIDDEN",
-                                            "PROTOCOL_VERSION"};
+                                            "PROTOCOL_VERSION",
+                                            "TOKEN_BOUND",
+                                            "THROTTLED"};
 static const char *const kick_names[] = {
     "?",        "TAKEN_OVER",     "SUPERSEDED", "LOGGED_OUT",    "GOING_AWAY",
-    "TOO_SLOW", "PROTOCOL_ERROR", "IDLE",       "LOGIN_TIMEOUT", "OVERLOADED"};
+    "TOO_SLOW", "PROTOCOL_ERROR", "IDLE",       "LOGIN_TIMEOUT", "OVERLOADED",
+    "REVOKED",  "EXPIRED",        "RESYNC",     "TOO_FAST"};
 static const char *const retry_names[] = {"?", "NOW", "AFTER", "REAUTHENTICATE",
                                           "NEVER"};
 static const char *const reset_names[] = {"?", "NOT_A_LINK", "AHEAD",
                                           "TOO_MANY"};
 /* Those that answer a command, from this value on. */
 #define FIRST_COMMAND_ERROR 32u
-static const char *const error_names[] = {
-    "NO_SUCH_CONVERSATION", "BODY_TOO_LONG", "ID_REUSED", "KIND_UNKNOWN"};
+static const char *const error_names[] = {"NO_SUCH_CONVERSATION",
+                                          "BODY_TOO_LONG",
+                                          "ID_REUSED",
+                                          "KIND_UNKNOWN",
+                                          "NO_SUCH_MESSAGE",
+                                          "FORBIDDEN",
+                                          "TOO_LATE",
+                                          "GROUP_FULL",
+                                          "MUTED",
+                                          "NO_SUCH_USER",
+                                          "BODY_INVALID",
+                                          "POLICY",
+                                          "RATE_LIMITED",
+                                          "NO_SUCH_DEVICE"};
 
 static const char *pick(const char *const *names, size_t count, size_t i)
 {
@@ -71,6 +86,11 @@ const char *roam_refused_advice(enum roam_refused reason)
         return "the token is for another type of device, see --type";
     case ROAM_REFUSED_PROTOCOL_VERSION:
         return "the server speaks another version of Roam";
+    case ROAM_REFUSED_TOKEN_BOUND:
+        return "the token is another device's; `roam login --token-file`"
+               " remembers one of this device's own";
+    case ROAM_REFUSED_THROTTLED:
+        return "too many logins of late; try again later";
     }
     return "the server gave a reason that this program does not know";
 }

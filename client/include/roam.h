@@ -78,7 +78,9 @@ enum roam_refused {
     ROAM_REFUSED_CREDENTIAL,
     ROAM_REFUSED_TOKEN_EXPIRED,
     ROAM_REFUSED_TYPE_FORBIDDEN,
-    ROAM_REFUSED_PROTOCOL_VERSION
+    ROAM_REFUSED_PROTOCOL_VERSION,
+    ROAM_REFUSED_TOKEN_BOUND,
+    ROAM_REFUSED_THROTTLED
 };
 enum roam_kick {
     ROAM_KICK_TAKEN_OVER = 1,
@@ -89,7 +91,11 @@ enum roam_kick {
     ROAM_KICK_PROTOCOL_ERROR,
     ROAM_KICK_IDLE,
     ROAM_KICK_LOGIN_TIMEOUT,
-    ROAM_KICK_OVERLOADED
+    ROAM_KICK_OVERLOADED,
+    ROAM_KICK_REVOKED,
+    ROAM_KICK_EXPIRED,
+    ROAM_KICK_RESYNC,
+    ROAM_KICK_TOO_FAST
 };
 enum roam_retry {
     ROAM_RETRY_NOW = 1,
@@ -102,9 +108,23 @@ enum roam_reset {
     ROAM_RESET_AHEAD,
     ROAM_RESET_TOO_MANY
 };
+/* Other values are kinds of later versions, to be kept raw. */
 enum roam_kind {
     ROAM_KIND_MESSAGE = 0,
-    ROAM_KIND_NOOP = 1 /* other values: kinds of later versions, kept raw */
+    ROAM_KIND_NOOP,
+    ROAM_KIND_RECALL,
+    ROAM_KIND_DELETE,
+    ROAM_KIND_READ,
+    ROAM_KIND_APP,
+    ROAM_KIND_GROUP,
+    ROAM_KIND_DEVICE
+};
+enum roam_role {
+    ROAM_ROLE_NONE = 0,
+    ROAM_ROLE_APPLICANT,
+    ROAM_ROLE_MEMBER,
+    ROAM_ROLE_ADMIN,
+    ROAM_ROLE_OWNER
 };
 
 struct roam_bytes {
@@ -219,7 +239,14 @@ struct roam_entry_event {
     uint32_t kind;          /* enum roam_kind */
     uint32_t cut_size;      /* bytes of a body above this device's limits */
     struct roam_bytes conversation, sender, content_type, body;
-    bool batched; /* came in a BATCH */
+    struct roam_bytes conversation_name, sender_name; /* for people; may be
+                                                         empty */
+    bool recalled; /* its sender took it back: there is no body */
+    bool batched;  /* came in a BATCH */
+    /* In a row of roam_client_conversations(); else 0. */
+    uint64_t read_mark; /* msg_id up to which the user has read */
+    uint32_t unread;    /* messages; 1,000 is "at least" */
+    enum roam_role role;
 };
 
 struct roam_event {
@@ -291,8 +318,8 @@ struct roam_event {
 /* ---------------------------------------------------------------- client */
 
 /* Complete, so that it can be static; the contents are private. The size
- * grows with that of a pointer, and is 1016 bytes on 32-bit targets. */
-#define ROAM_CLIENT_BYTES (904u + 28u * sizeof(void *))
+ * grows with that of a pointer, and is 1336 bytes on 32-bit targets. */
+#define ROAM_CLIENT_BYTES (1144u + 48u * sizeof(void *))
 struct roam_client {
     uint64_t private_storage[ROAM_CLIENT_BYTES / sizeof(uint64_t)];
 };

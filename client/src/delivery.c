@@ -187,9 +187,12 @@ static void entry_from_push(struct roam__engine *e)
     e->entry.client_msg_id = push->client_msg_id;
     e->entry.kind = (uint32_t)push->kind;
     e->entry.cut_size = push->cut_size;
+    e->entry.recalled = push->recalled;
     e->entry.conversation = text_slice(push->conversation);
     e->entry.sender = text_slice(push->sender);
     e->entry.content_type = text_slice(push->content_type);
+    e->entry.conversation_name = text_slice(push->conversation_name);
+    e->entry.sender_name = text_slice(push->sender_name);
     e->entry.body = e->hand.message.body;
 }
 

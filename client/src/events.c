@@ -105,10 +105,16 @@ static void copy_entry(struct roam_entry_event *to,
     to->client_msg_id = entry->client_msg_id;
     to->kind = entry->kind;
     to->cut_size = entry->cut_size;
+    to->recalled = entry->recalled;
+    to->read_mark = entry->read_mark;
+    to->unread = entry->unread;
+    to->role = (enum roam_role)entry->role;
     to->conversation = roam__bytes(entry->conversation);
     to->sender = roam__bytes(entry->sender);
     to->content_type = roam__bytes(entry->content_type);
     to->body = roam__bytes(entry->body);
+    to->conversation_name = roam__bytes(entry->conversation_name);
+    to->sender_name = roam__bytes(entry->sender_name);
 }
 
 static void tell_entry(struct roam__engine *e, struct roam_event *event)

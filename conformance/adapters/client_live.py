@@ -31,7 +31,7 @@ def catch_up(server, count, size, **limits):
     same(reader.login().result, pb.DELTA)
     reader.settle()
     room = min(reader.client.who["max_frame"],
-               reader.client.asked.max_inflated) - 384
+               reader.client.asked.max_inflated) - 448
     same([(e.body, e.cut_size) for e in reader.messages()],
          [(b, 0) if len(b) <= room else (b"", len(b)) for b in bodies])
     same([e.content_type for e in reader.messages()],
@@ -78,7 +78,7 @@ def bodies_are_cut_above_the_limits_and_only_there(server):
     alice, bob = server.users("alice", "bob")
     sender = Device(server, bob)
     sender.login()
-    sizes = [1024 - 384, 1024 - 383, 512 - 384, 512 - 383, 5000, 0, 65536]
+    sizes = [1024 - 448, 1024 - 447, 512 - 448, 512 - 447, 5000, 0, 65536]
     bodies = [os.urandom(size) for size in sizes]
     for body in bodies:
         same(sender.send(alice[0], body)[0], "sent")
@@ -91,7 +91,7 @@ def bodies_are_cut_above_the_limits_and_only_there(server):
                 reader.client.take_over()
                 reader.wait("sync_ok")
             reader.settle()
-            room = min(max_frame, max_inflated) - 384
+            room = min(max_frame, max_inflated) - 448
             same([len(e.body) or e.cut_size for e in reader.messages()], sizes)
             same([e.body for e in reader.messages()],
                  [b if len(b) <= room else b"" for b in bodies])

@@ -295,7 +295,7 @@ class Client:
             self.ack()
 
     def _judge(self, row):
-        room = min(self.who["max_frame"], self.asked.max_inflated) - 384
+        room = min(self.who["max_frame"], self.asked.max_inflated) - 448
         check(row.kind or len(row.body) <= room < (row.cut_size or room + 1),
               "BATCH-4", "%d, cut %d" % (len(row.body), row.cut_size))
         own = row.sender == self.who["user"]

@@ -15,6 +15,7 @@ import roam_pb2 as pb
 SERVER = (pb.LoginOk, pb.Refused, pb.Kick, pb.SyncOk, pb.Push, pb.Batch,
           pb.SendOk, pb.Pong, pb.Error)
 V, NEED, NAME, NOTE = (0, 2**63 - 1), (1, 2**64 - 1), (0, 64), (0, 128)
+SHOWN = (0, 48)
 VERSION = (1, V[1])
 # Section 4: smallest and largest value, or bytes of text.
 BOUNDS = {
@@ -26,15 +27,18 @@ BOUNDS = {
     "Kick": dict(reason=NEED, retry=NEED, generation=V, detail=NOTE),
     "SyncOk": dict(result=(1, 3), head=V, floor=V, max_unacked=(0, 100000)),
     "Push": dict(version=VERSION, prev_version=V, msg_id=V, conversation=NAME,
-                 sender=NAME, content_type=NAME),
+                 sender=NAME, content_type=NAME, conversation_name=SHOWN,
+                 sender_name=SHOWN),
     "Batch": dict(prev_version=V, last_version=VERSION, count=NEED,
                   inflated_size=NEED, payload=NEED),
-    "SendOk": dict(client_msg_id=NEED, msg_id=VERSION),
+    "SendOk": dict(client_msg_id=NEED, msg_id=VERSION, conversation=NAME),
     "Pong": dict(head=V),
     "Error": dict(code=NEED, retry=NEED, detail=NOTE)}
 # Section 12: the retry class of each reason.
-RETRY = {pb.Refused: dict(enumerate((4, 4, 4, 1, 3, 3, 3, 4), 1)),
-         pb.Kick: dict(enumerate((4, 4, 4, 2, 2, 2, 1, 2, 2), 1))}
+RETRY = {pb.Refused: dict(enumerate((4, 4, 4, 1, 3, 3, 3, 4, 3,
+                                           2), 1)),
+         pb.Kick: dict(enumerate((4, 4, 4, 2, 2, 2, 1, 2, 2, 3, 3, 1, 2),
+                                 1))}
 Entry = collections.namedtuple("Entry", [
     field.name for field in pb.Push.DESCRIPTOR.fields])
 
@@ -133,8 +137,10 @@ def decode(cls, payload):
     elif cls is pb.Push:
         check(m.prev_version < m.version, "FRAME-11", "link")
         check(not (m.cut_size and m.body), "FRAME-11", "cut_size")
-        check(m.kind != pb.MESSAGE or m.msg_id and m.conversation and
-              m.sender, "FRAME-11", "MESSAGE")
+        check(m.kind == pb.NOOP or m.kind not in pb.Kind.values() or
+              m.msg_id and m.conversation and m.sender, "FRAME-11", "entry")
+        check(not m.recalled or not (m.kind or m.body or m.cut_size or
+              m.content_type), "FRAME-11", "recalled")
         check(m.kind != pb.NOOP or all(f.number <= 3 for f, _ in
                                        m.ListFields()), "FRAME-11", "NOOP")
     return m
@@ -175,10 +181,15 @@ def unpack(batch, codecs, max_inflated):
     # Order, packing, width and number of fields: BATCH-1 leaves one form.
     check(c.SerializeToString() == data, "BATCH-1", "not canonical")
     tables = c.conversations, c.senders, c.content_types
+    names = c.conversation_names, c.sender_names
     check(all(len(table) <= min(n, 1024) for table in tables), "BATCH-10")
-    for table, least in zip(tables, (1, 1, 0)):
-        check(all(least <= len(text.encode()) <= 64 for text in table),
+    for table, least, most in zip((*tables, *names), (1, 1, 0, 0, 0),
+                                  (64, 64, 64, 48, 48)):
+        check(all(least <= len(text.encode()) <= most for text in table),
               "BATCH-7", "table")
+    check(all(len(shown) in (0, len(table)) for shown, table in
+              zip(names, tables)), "BATCH-7", "names")
+    check(not (c.read_mark or c.unread or c.role), "BATCH-1", "state")
     # Rows that are 0 in every column do not exist, so one has n bytes.
     check(n <= len(data), "BATCH-7", "count")
     cols = [c.version_gap, c.time_delta, c.id_rest, c.conversation, c.sender,
@@ -187,6 +198,7 @@ def unpack(batch, codecs, max_inflated):
     cols = [list(col) or [0] * n for col in cols]
     own = sparse(list(c.own_row), c.own_client_msg_id, n)
     cut = sparse(list(c.cut_row), c.cut_size, n)
+    recalled = sparse(list(c.recalled_row), [1] * len(c.recalled_row), n)
     check(sum(cols[7]) == len(c.bodies), "BATCH-7", "bodies")
     version, when, at, rows = batch.prev_version, 0, 0, []
     for i, (gap, delta, rest, conv, who, kind, ctype, size) in enumerate(
@@ -196,18 +208,24 @@ def unpack(batch, codecs, max_inflated):
         text = []
         if kind == pb.NOOP:
             check(not (delta or rest or conv or who or ctype or size or own_id
-                       or left_out), "BATCH-7", "NOOP")
-            rows.append(Entry(version, prev, 1, 0, "", "", "", 0, 0, b""))
+                       or left_out or i in recalled), "BATCH-7", "NOOP")
+            rows.append(Entry(version, prev, 1, 0, "", "", "", 0, 0, b"",
+                              False, "", ""))
             continue
+        known = kind in pb.Kind.values()
         for table, index in zip(tables, (conv, who, ctype)):
-            none = not table and (table is tables[2] or kind != pb.MESSAGE)
+            none = not table and (table is tables[2] or not known)
             check(index < len(table) + none, "BATCH-7", "index")
             text.append("" if none else table[index])
         msg_id = (when << 22) + rest
-        check(0 <= when < 2**41 and rest < 2**22 and (kind != pb.MESSAGE or
+        check(0 <= when < 2**41 and rest < 2**22 and (not known or
               msg_id and not (size and left_out)), "BATCH-7", "row")
+        check(i not in recalled or not (kind or size or left_out or text[2]),
+              "BATCH-7", "recalled")
         rows.append(Entry(version, prev, kind, msg_id, *text, left_out, own_id,
-                          c.bodies[at:at + size]))
+                          c.bodies[at:at + size], i in recalled,
+                          names[0][conv] if names[0] else "",
+                          names[1][who] if names[1] else ""))
         at += size
     check(version == batch.last_version, "BATCH-7", "chain")
     return rows

@@ -56,6 +56,10 @@ static void make_push(struct roam_message *m, const struct roam_entry *e)
     put_text(push->conversation, sizeof push->conversation, e->conversation);
     put_text(push->sender, sizeof push->sender, e->sender);
     put_text(push->content_type, sizeof push->content_type, e->content_type);
+    put_text(push->conversation_name, sizeof push->conversation_name,
+             e->conversation_name);
+    put_text(push->sender_name, sizeof push->sender_name, e->sender_name);
+    push->recalled = e->recalled;
     m->body = e->body;
 }
 

@@ -9,15 +9,27 @@ from vector_writer import (File, TYPES, V, annotated, chunk, field_lines, header
 
 NONE, DEFLATE = 0, 1
 COLUMNS = ("version_gap", "time_delta", "id_rest", "conversation", "sender",
-           "kind", "content_type", "body_length")
+           "kind", "content_type", "body_length", "read_mark", "unread",
+           "role")
 
 
 def entry(version, prev_version, kind=0, msg_id=0, conversation="", sender="",
-          content_type="", cut_size=0, client_msg_id=0, body=b""):
+          content_type="", cut_size=0, client_msg_id=0, body=b"", recalled=False,
+          conversation_name="", sender_name="", read_mark=0, unread=0,
+          role=0):
     return dict(version=version, prev_version=prev_version, kind=kind,
                 msg_id=msg_id, conversation=conversation, sender=sender,
                 content_type=content_type, cut_size=cut_size,
-                client_msg_id=client_msg_id, body=body)
+                client_msg_id=client_msg_id, body=body, recalled=recalled,
+                conversation_name=conversation_name, sender_name=sender_name,
+                read_mark=read_mark, unread=unread, role=role)
+
+
+def names_of(entries, key, table):
+    """The names beside a table; none when all are empty."""
+    known = {e[key]: e[key + "_name"] for e in entries[::-1]}
+    names = [known[text] for text in table]
+    return names if any(names) else []
 
 
 def columns_of(entries):
@@ -43,9 +55,13 @@ def columns_of(entries):
             row["sender"] = index(c.senders, e["sender"])
             row["content_type"] = index(c.content_types, e["content_type"])
             row["body_length"] = len(e["body"])
+            for name in ("read_mark", "unread", "role"):
+                row[name] = e[name]
         if e["client_msg_id"]:
             c.own_row.append(i)
             c.own_client_msg_id.append(e["client_msg_id"])
+        if e["recalled"]:
+            c.recalled_row.append(i)
         if e["cut_size"]:
             c.cut_row.append(i)
             c.cut_size.append(e["cut_size"])
@@ -55,6 +71,9 @@ def columns_of(entries):
         if any(rows[name]):
             getattr(c, name).extend(rows[name])
     c.bodies = b"".join(e["body"] for e in entries)
+    c.conversation_names.extend(
+        names_of(entries, "conversation", c.conversations))
+    c.sender_names.extend(names_of(entries, "sender", c.senders))
     return c
 
 
@@ -68,10 +87,14 @@ def row_line(e):
         f"  version {e['version']} prev_version {e['prev_version']} "
     text += f"kind {e['kind']}"
     for name in ("msg_id", "conversation", "sender", "content_type",
-                 "cut_size", "client_msg_id", "body"):
+                 "cut_size", "client_msg_id", "body", "recalled",
+                 "conversation_name", "sender_name", "read_mark", "unread",
+                 "role"):
         value = e[name]
         if value and isinstance(value, str):
             text += f' {name} "{value}"'
+        elif value is True:
+            text += f" {name} true"
         elif value:
             text += f" {name} " \
                     f"{value.hex() if isinstance(value, bytes) else value}"
@@ -179,6 +202,21 @@ def batch_file():
     good_batch(f, "batch-unknown-kind", "Kept as it is.",
                [entry(6, 5, kind=77, msg_id=T << 22, conversation="bob",
                       sender="bob", body=b"?")], NONE)
+    good_batch(f, "batch-recalled-and-names",
+               "A recalled message, operations, and names beside the ids.",
+               [entry(6, 5, msg_id=T << 22, conversation="bob", sender="bob",
+                      recalled=True, sender_name="Bob",
+                      conversation_name="Bob"),
+                entry(7, 6, kind=pb.RECALL, msg_id=(T + 1) << 22,
+                      conversation="bob", sender="bob",
+                      body=pb.Target(msg_id=T << 22).SerializeToString(),
+                      sender_name="Bob", conversation_name="Bob"),
+                entry(8, 7, kind=pb.READ, msg_id=(T + 2) << 22,
+                      conversation="bob", sender="alice",
+                      body=pb.Target(msg_id=T << 22).SerializeToString(),
+                      conversation_name="Bob"),
+                entry(9, 8, msg_id=(T + 3) << 22, conversation="carol",
+                      sender="carol", body=b"x")], NONE)
     good_batch(f, "batch-deflate", "Forty messages, deflated.", chat(40),
                DEFLATE)
     columns = columns_of(chat(8)).SerializeToString(deterministic=True)
@@ -365,6 +403,18 @@ def batch_reject_file():
     cut = sorted(fields() + [(14, packed(0)), (15, packed(5))],
                  key=lambda part: part[0])
     bad("row-cut-with-body", "What was cut has no body.", "ROW", cut)
+    bad("row-recalled-with-body", "What was recalled has no body.", "ROW",
+        fields() + [(17, packed(0))])
+    bad("row-recalled-noop", "A NOOP is no message.", "ROW",
+        fields() + [(17, packed(2))])
+    bad("row-recalled-past-end", "No row 4.", "ROW",
+        fields() + [(17, packed(4))])
+    bad("table-names-less", "One name for two conversations.", "TABLE",
+        fields() + [(18, b"Bob")])
+    bad("table-name-49", "49 bytes of a name.", "TABLE",
+        fields() + [(18, b"n" * 49), (18, b"")])
+    bad("columns-state-in-batch", "A batch tells no state.", "COLUMNS",
+        fields() + [(21, packed(1, 0, 0, 0))])
     f.write()
 
 
@@ -384,8 +434,9 @@ PAGE = [
 ]
 LIST = [
     row((T + 7) << 22, "carol", "carol", body=b"see you"),
-    row(T << 22, "bob", "alice", client_msg_id=5, body=b"hi"),
-    row(T << 22, "alice", "alice", body=b"milk"),
+    row(T << 22, "bob", "alice", client_msg_id=5, body=b"hi",
+        conversation_name="Bob", read_mark=T << 22),
+    row(T << 22, "alice", "alice", body=b"milk", unread=3, role=2),
     row(1, "zo\u00eb", "zo\u00eb"),
 ]
 
@@ -467,6 +518,8 @@ def page_reject_file():
         [entry(0, 0, kind=pb.NOOP)])
     bad("page-no-id", "A row of an unknown kind without a msg_id.", "ROW",
         history, [row(0, "bob", "bob", kind=77)])
+    bad("page-read-mark", "A page of messages tells no state.", "COLUMNS",
+        history, [dict(PAGE[0], read_mark=5)])
     bad("page-list-rises", "Conversations that rise.", "ROW", conversations,
         [LIST[1], LIST[0]])
     bad("page-list-names-rise", "Names that rise at one msg_id.", "ROW",

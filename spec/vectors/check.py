@@ -29,7 +29,7 @@ U64 = 2**64 - 1
 MESSAGES = {
     0x01: (pb.Login, {1: (1, U32), 2: (1, 64), 3: (1, 128), 4: (16, 16),
                       5: (1, 6), 6: (0, 64), 7: (0, 64), 8: (1, V), 9: (0, V),
-                      10: (512, 2**24 - 1)}),
+                      10: (512, 2**24 - 1), 11: (0, U32), 12: (0, U64)}),
     0x02: (pb.Logout, {}),
     0x03: (pb.Sync, {1: (0, V), 2: (0, U32), 3: (4, 100000),
                      4: (1024, 2**24 - 1), 5: (0, U32)}),
@@ -38,31 +38,46 @@ MESSAGES = {
                      5: (0, U32)}),
     0x06: (pb.Ping, {1: (0, U64)}),
     0x07: (pb.History, {1: (1, U64), 2: (1, 64), 3: (0, V), 4: (0, V),
-                        5: (1, 1000), 6: (1024, 2**24 - 1), 7: (0, U32)}),
+                        5: (1, 1000), 6: (1024, 2**24 - 1), 7: (0, U32),
+                        8: (0, U32)}),
     0x08: (pb.Conversations, {1: (1, U64), 2: (0, V), 3: (0, 64),
                               4: (1, 1000), 5: (1024, 2**24 - 1),
                               6: (0, U32)}),
+    0x09: (pb.Members, {1: (1, U64), 2: (1, 64), 3: (0, 64), 4: (1, 1000)}),
+    0x0a: (pb.Sessions, {1: (1, U64), 2: (0, 6)}),
+    0x0b: (pb.EndSession, {1: (1, U64), 2: (1, 6), 3: (1, V)}),
     0x41: (pb.LoginOk, {1: (1, V), 2: (0, V), 3: (0, V), 4: (512, U32),
                         5: (1, U32), 6: (1, U32), 7: (1000, U32),
-                        8: (1, U64)}),
-    0x42: (pb.Refused, {1: (1, U32), 2: (1, U32), 3: (0, V), 4: None}),
+                        8: (1, U64), 9: (0, U32), 10: (0, U64), 11: (0, U64),
+                        12: (0, U32), 13: (0, U64), 14: (0, U64),
+                        15: (0, U32)}),
+    0x42: (pb.Refused, {1: (1, U32), 2: (1, U32), 3: (0, V), 4: None,
+                        5: (0, U32), 6: (0, U32), 7: (0, U32)}),
     0x43: (pb.Kick, {1: (1, U32), 2: (1, U32), 3: (0, U32), 4: (0, V),
                      5: None, 6: (0, U32), 7: (0, 128)}),
     0x44: (pb.SyncOk, {1: (1, 3), 2: (0, V), 3: (0, V), 4: (0, U32),
                        5: (0, 100000)}),
     0x45: (pb.Push, {1: (1, V), 2: (0, V), 3: (0, U32), 4: (0, V),
                      5: (0, 64), 6: (0, 64), 7: (0, 64), 8: (0, U32),
-                     9: (0, U64), 10: (0, U32)}),
+                     9: (0, U64), 10: (0, U32), 11: (0, U32), 12: (0, 48),
+                     13: (0, 48)}),
     0x46: (pb.Batch, {1: (0, V), 2: (1, V), 3: (1, U32), 4: (0, U32),
                       5: (1, U32), 6: (1, U32)}),
-    0x47: (pb.SendOk, {1: (1, U64), 2: (1, V), 3: (0, U32)}),
+    0x47: (pb.SendOk, {1: (1, U64), 2: (1, V), 3: (0, U32), 4: (0, 64)}),
     0x48: (pb.Pong, {1: (0, U64), 2: (0, V)}),
-    0x49: (pb.Error, {1: (1, U32), 2: (1, U32), 3: (0, U64), 4: (0, 128)}),
+    0x49: (pb.Error, {1: (1, U32), 2: (1, U32), 3: (0, U64), 4: (0, 128),
+                      5: (0, U32)}),
     0x4a: (pb.HistoryPage, {1: (1, U64), 2: (0, U32), 3: (0, 1000),
                             4: (0, U32), 5: (0, U32), 6: (0, U32)}),
     0x4b: (pb.ConversationPage, {1: (1, U64), 2: (0, U32), 3: (0, 1000),
                                  4: (0, U32), 5: (0, U32), 6: (0, U32),
                                  7: (0, V)}),
+    0x4c: (pb.MemberPage, {1: (1, U64), 2: (0, U32), 3: (0, 1000),
+                           4: (0, V), 5: (0, 48), 6: (0, U32), 7: (0, U32),
+                           8: (0, U32), 9: (0, U32)}),
+    0x4d: (pb.SessionList, {1: (1, U64), 2: (0, U32), 3: (0, 6),
+                            4: (0, U32)}),
+    0x4e: (pb.SessionEnded, {1: (1, U64)}),
 }
 PAGES = (pb.HistoryPage, pb.ConversationPage)
 HOLDER = {1: (0, U32), 2: (0, 64), 3: (0, V)}
@@ -174,15 +189,20 @@ def disagree(m):
     if isinstance(m, PAGES):
         return len({m.count == 0, m.inflated_size == 0,
                     m.payload == b""}) != 1
+    if isinstance(m, (pb.MemberPage, pb.SessionList)):
+        return (m.count == 0) != (m.rows == b"")
     if not isinstance(m, pb.Push):
         return False
+    if m.recalled and (m.kind != pb.MESSAGE or m.content_type or m.cut_size
+                       or m.body):
+        return True
     if m.prev_version >= m.version:
         return True
     if m.kind == pb.NOOP:
         return any(field.number > 3 for field, _ in m.ListFields())
     if m.cut_size != 0 and m.body != b"":
         return True
-    return m.kind == pb.MESSAGE and not (
+    return m.kind in pb.Kind.values() and not (
         m.msg_id and m.conversation and m.sender)
 
 
@@ -211,8 +231,11 @@ def decode(frame, limit):
 # ----------------------------------------------------------------- batches
 
 DENSE = ("version_gap", "time_delta", "id_rest", "conversation", "sender",
-         "kind", "content_type", "body_length")
+         "kind", "content_type", "body_length", "read_mark", "unread",
+         "role")
 TABLE_MAX = 1024
+# Least and most bytes of an entry of each table.
+TABLES = {1: (1, 64), 2: (1, 64), 3: (0, 64), 18: (0, 48), 19: (0, 48)}
 
 
 def inflate(batch, codecs, max_inflated):
@@ -237,33 +260,34 @@ def inflate(batch, codecs, max_inflated):
     return data
 
 
-def check_form(data, count, is_page):
+def check_form(data, count, is_page, is_list):
     """What the protobuf library does not tell: order, packing, widths."""
     last, texts = 0, 0
     for number, wire, value in wire_fields(data, "COLUMNS"):
-        if number > 16:
+        if number > 22:
             last = number
             continue
-        if wire != 2 or number < last or number == last and number > 3 or \
-                is_page and number == 4:
+        if wire != 2 or number < last or \
+                number == last and number not in TABLES or \
+                is_page and number == 4 or number > 19 and not is_list:
             raise Refuse("COLUMNS")
         texts = texts + 1 if number == last else 1
         last = number
-        if number <= 3:
-            least = 0 if number == 3 else 1
-            if not least <= len(value) <= 64 or not is_text(value) or \
+        if number in TABLES:
+            least, most = TABLES[number]
+            if not least <= len(value) <= most or not is_text(value) or \
                     texts > min(count, TABLE_MAX):
                 raise Refuse("TABLE")
         elif number == 13:
             if len(value) % 8:
                 raise Refuse("COLUMNS")
-        elif number < 16:
+        elif number != 16:
             if not value:
                 raise Refuse("COUNT")
             at = 0
             while at < len(value):
                 v, at = varint(value, at, "COLUMNS")
-                if number > 5 and v > U32:
+                if number > 5 and number != 20 and v > U32:
                     raise Refuse("COLUMNS")
 
 
@@ -303,8 +327,13 @@ def check_order(page, before, row):
 def unpack(batch, data):
     """The rows of a batch, as the vectors write them."""
     is_page = isinstance(batch, PAGES)
-    check_form(data, batch.count, is_page)
+    check_form(data, batch.count, is_page,
+               isinstance(batch, pb.ConversationPage))
     c = pb.Columns.FromString(data)
+    for names, table in ((c.conversation_names, c.conversations),
+                         (c.sender_names, c.senders)):
+        if names and len(names) != len(table):
+            raise Refuse("TABLE")
     columns = {}
     for name in DENSE:
         values = list(getattr(c, name))
@@ -313,6 +342,7 @@ def unpack(batch, data):
         columns[name] = values or [0] * batch.count
     own = sparse(c.own_row, c.own_client_msg_id, batch.count)
     cut = sparse(c.cut_row, c.cut_size, batch.count)
+    recalled = sparse(c.recalled_row, [1] * len(c.recalled_row), batch.count)
     version = 0 if is_page else batch.prev_version
     last_version = 0 if is_page else batch.last_version
     time, body_at, before = 0, 0, None
@@ -328,14 +358,14 @@ def unpack(batch, data):
             raise Refuse("ROW")
         if row["kind"] == pb.NOOP:
             if any(row[n] for n in DENSE[1:] if n != "kind") or i in own or \
-                    i in cut:
+                    i in cut or i in recalled:
                 raise Refuse("ROW")
             yield line
             continue
         time += row["time_delta"]
         if not 0 <= time < 2**41 or row["id_rest"] >= 2**22:
             raise Refuse("ROW")
-        message = row["kind"] == pb.MESSAGE
+        message = row["kind"] in pb.Kind.values()
         line["msg_id"] = time << 22 | row["id_rest"]
         if message and line["msg_id"] == 0:
             raise Refuse("ROW")
@@ -353,6 +383,19 @@ def unpack(batch, data):
             raise Refuse("ROW")
         line["client_msg_id"] = own.get(i, 0)
         line["body"] = body
+        line["recalled"] = i in recalled
+        if line["recalled"] and (row["kind"] or body or line["cut_size"]
+                                 or line["content_type"]):
+            raise Refuse("ROW")
+        if c.conversation_names:
+            line["conversation_name"] = \
+                c.conversation_names[row["conversation"]]
+        if c.sender_names:
+            line["sender_name"] = c.sender_names[row["sender"]]
+        for name in ("read_mark", "unread", "role"):
+            line[name] = row[name]
+        if row["read_mark"] > V:
+            raise Refuse("ROW")
         if is_page:
             check_order(batch, before, line)
             before = line
@@ -412,6 +455,8 @@ def row_line(row):
             continue
         if isinstance(value, str):
             value = f'"{value}"'
+        elif value is True:
+            value = "true"
         elif isinstance(value, bytes):
             value = value.hex()
         words.append(f"{name} {value}")

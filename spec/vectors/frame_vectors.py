@@ -9,6 +9,23 @@ DEVICE = bytes(range(16))
 LOGIN = dict(protocol=1, user="alice", token="t" * 43, device_id=DEVICE,
              device_type=pb.PHONE, device_name="Alice's phone",
              software="example/1.0", attempt=7, max_frame=65536)
+GROUP = "#3q2-7wABAgMEBQYHCAkKCw"
+OPERATIONS = [
+    ("recall", pb.RECALL, pb.Target(msg_id=180000000000 << 22),
+     "Take a message back."),
+    ("delete", pb.DELETE, pb.Target(msg_id=V), "Away from my devices."),
+    ("read", pb.READ, pb.Target(msg_id=1), "Read up to here."),
+    ("app", pb.APP, pb.App(users=["carol"], data=b"\x01\x02"),
+     "Something of the application's own."),
+    ("group", pb.GROUP,
+     pb.GroupChange(action=pb.CREATE, users=["bob", "carol"], name="Lunch",
+                    join=pb.JOIN_APPROVAL), "A change of a group."),
+]
+NEWS = [
+    ("device", pb.DEVICE,
+     pb.DeviceChange(device_type=pb.WEB, device_name="browser",
+                     since=180000000000), "A new device."),
+]
 FUTURE = (number(100, 2**64 - 1) + fixed64(101, 1) + chunk(102, b"\xff\x00")
           + varint(103 << 3 | 5) + b"\x01\x02\x03\x04")
 
@@ -22,7 +39,8 @@ def client_file():
            protocol=2**32 - 1, user="u" * 64, token="t" * 128,
            device_id=b"\xff" * 16, device_type=pb.EMBEDDED,
            device_name="n" * 64, software="s" * 64, attempt=V, take_over=V,
-           max_frame=2**24 - 1)
+           max_frame=2**24 - 1, protocol_min=2**32 - 1,
+           capabilities=2**64 - 1)
     f.good("login-narrowest", "Every field at its lower bound.", "LOGIN",
            protocol=1, user="u", token="t", device_id=bytes(16),
            device_type=pb.PHONE, attempt=1, max_frame=512)
@@ -61,7 +79,8 @@ def client_file():
            after=179999999999 << 22, max_rows=50, max_inflated=4096)
     f.good("history-widest", "Every field at its upper bound.", "HISTORY",
            ref=2**64 - 1, conversation="c" * 64, before=V, after=V,
-           max_rows=1000, max_inflated=2**24 - 1, codecs=2**32 - 1)
+           max_rows=1000, max_inflated=2**24 - 1, codecs=2**32 - 1,
+           operations_only=True)
     f.good("history-narrowest", "Every field at its lower bound.", "HISTORY",
            ref=1, conversation="b", max_rows=1, max_inflated=1024)
     f.good("conversations", "The first page.", "CONVERSATIONS", ref=11,
@@ -72,12 +91,49 @@ def client_file():
     f.good("conversations-widest", "Every field at its upper bound.",
            "CONVERSATIONS", ref=2**64 - 1, before=V, conversation="c" * 64,
            max_rows=1000, max_inflated=2**24 - 1, codecs=2**32 - 1)
+    for name, kind, body, why in OPERATIONS:
+        f.good(f"send-{name}", why, "SEND", client_msg_id=5,
+               conversation=GROUP if kind == pb.GROUP else "bob", kind=kind,
+               body=body.SerializeToString(deterministic=True))
+    f.good("members", "The first page.", "MEMBERS", ref=13,
+           conversation=GROUP, max_rows=50)
+    f.good("members-widest", "Every field at its upper bound.", "MEMBERS",
+           ref=2**64 - 1, conversation="c" * 64, after="u" * 64,
+           max_rows=1000)
+    f.good("sessions", "From the first.", "SESSIONS", ref=14)
+    f.good("sessions-widest", "Behind the last device type.", "SESSIONS",
+           ref=2**64 - 1, after=pb.EMBEDDED)
+    f.good("end-session", "Away with the old phone.", "END_SESSION", ref=15,
+           device_type=pb.PHONE, generation=12)
+    f.good("end-session-widest", "Every field at its upper bound.",
+           "END_SESSION", ref=2**64 - 1, device_type=pb.EMBEDDED,
+           generation=V)
     f.start("ping-long-varint", "A varint longer than needed is one still.")
     data = frame("PING", b"\x08" + b"\x85" + b"\x80" * 8 + b"\x00")
     f.lines += ["bytes"] + hex_lines(data[:4], "PING, 11 bytes")
     f.lines += hex_lines(data[4:], "1 id = 5, in ten bytes")
     f.lines += ["fields", "  id 5"]
     f.write()
+
+
+def members_page():
+    rows = pb.MemberRows(rows=[
+        pb.MemberRow(user="alice", name="Alice", role=pb.OWNER,
+                     since=180000000000 << 22),
+        pb.MemberRow(user="bob", role=pb.MEMBER, muted=True,
+                     since=(180000000000 << 22) + 1),
+        pb.MemberRow(user="zo\u00eb", name="Zo\u00eb", role=pb.APPLICANT)])
+    return rows.SerializeToString(deterministic=True)
+
+
+def sessions_list():
+    rows = pb.SessionRows(rows=[
+        pb.SessionRow(device_type=pb.PHONE, device_name="Alice's phone",
+                      software="example/1.0", since=180000000000,
+                      last_seen=180000005000, online=True, generation=13,
+                      self=True),
+        pb.SessionRow(device_type=pb.WEB, generation=1)])
+    return rows.SerializeToString(deterministic=True)
 
 
 HOLDER = pb.Holder(device_type=pb.PHONE, device_name="Alice's phone",
@@ -95,11 +151,25 @@ def server_file():
     f.good("login-ok-widest", "Every field at its upper bound.", "LOGIN_OK",
            generation=V, head=V, floor=V, max_frame=2**32 - 1,
            max_body=2**32 - 1, max_commands=2**32 - 1,
-           heartbeat_ms=2**32 - 1, dedup_ms=2**64 - 1)
+           heartbeat_ms=2**32 - 1, dedup_ms=2**64 - 1, protocol=2**32 - 1,
+           capabilities=2**64 - 1, timeline_ms=2**64 - 1,
+           timeline_entries=2**32 - 1, history_ms=2**64 - 1,
+           recall_ms=2**64 - 1, max_members=2**32 - 1)
+    f.good("login-ok-retention", "How long things are kept.", "LOGIN_OK",
+           generation=13, head=301, floor=12, max_frame=65536,
+           max_body=60000, max_commands=32, heartbeat_ms=30000,
+           dedup_ms=604800000, protocol=1, timeline_ms=604800000,
+           timeline_entries=10000, history_ms=7776000000,
+           recall_ms=86400000, max_members=200)
     f.good("refused", "The slot is taken.", "REFUSED", reason=pb.OCCUPIED,
            retry=pb.NEVER, generation=13, holder=HOLDER)
     f.good("refused-credential", "Without generation and holder.", "REFUSED",
            reason=pb.CREDENTIAL, retry=pb.REAUTHENTICATE)
+    f.good("refused-version", "The versions that the server speaks.",
+           "REFUSED", reason=pb.PROTOCOL_VERSION, retry=pb.NEVER,
+           protocol_min=1, protocol_max=1)
+    f.good("refused-throttled", "Not so fast.", "REFUSED",
+           reason=pb.THROTTLED, retry=pb.AFTER, retry_after_ms=30000)
     f.good("refused-future", "A reason that Roam 1 does not know.", "REFUSED",
            reason=2**31 - 1, retry=9, tail=FUTURE)
     f.good("refused-empty-holder", "A holder that says nothing.", "REFUSED",
@@ -147,7 +217,20 @@ def server_file():
     f.good("push-widest", "Every field at its upper bound.", "PUSH",
            version=V, prev_version=V - 1, msg_id=V, conversation="c" * 64,
            sender="s" * 64, content_type="t" * 64, client_msg_id=2**64 - 1,
-           body=b"\x00\xff")
+           body=b"\x00\xff", conversation_name="c" * 48,
+           sender_name="s" * 48)
+    f.good("push-names", "What people read, in a group.", "PUSH", version=306,
+           prev_version=305, msg_id=180000000002 << 22, conversation=GROUP,
+           sender="bob", body=b"hi", conversation_name="Lunch",
+           sender_name="Bob")
+    f.good("push-recalled", "Its sender took it back.", "PUSH", version=307,
+           prev_version=306, msg_id=180000000003 << 22, conversation="bob",
+           sender="bob", recalled=True)
+    for name, kind, body, why in OPERATIONS + NEWS:
+        f.good(f"push-{name}", why, "PUSH", version=308, prev_version=307,
+               kind=kind, msg_id=180000000004 << 22,
+               conversation=GROUP if kind == pb.GROUP else "bob",
+               sender="bob", body=body.SerializeToString(deterministic=True))
     f.good("push-unknown-kind", "Chained, acknowledged and kept.", "PUSH",
            version=305, prev_version=304, kind=77, sender="bob", body=b"?",
            tail=FUTURE)
@@ -155,13 +238,27 @@ def server_file():
            msg_id=180000000000 << 22)
     f.good("send-ok-duplicate", "It was stored before.", "SEND_OK",
            client_msg_id=2**64 - 1, msg_id=V, duplicate=True)
+    f.good("send-ok-group", "A group was made.", "SEND_OK", client_msg_id=5,
+           msg_id=180000000000 << 22, conversation=GROUP)
     f.good("pong", "The head.", "PONG", id=5, head=305)
     f.good("pong-widest", "Upper bounds.", "PONG", id=2**64 - 1, head=V)
     f.good("error", "bob has never been heard of.", "ERROR",
            code=pb.NO_SUCH_CONVERSATION, retry=pb.NEVER,
            ref=0x1122334455667788, detail="bob")
     f.good("error-widest", "Upper bounds.", "ERROR", code=2**31 - 1,
-           retry=2**31 - 1, ref=2**64 - 1, detail="d" * 128)
+           retry=2**31 - 1, ref=2**64 - 1, detail="d" * 128,
+           retry_after_ms=2**32 - 1)
+    f.good("member-page", "Three of four.", "MEMBER_PAGE", ref=13, more=True,
+           count=3, as_of=308, name="Lunch", join=pb.JOIN_APPROVAL,
+           muted=True, member_count=3, rows=members_page())
+    f.good("member-page-empty", "Nobody behind the one named.",
+           "MEMBER_PAGE", ref=13, as_of=308, join=pb.JOIN_OPEN,
+           member_count=2)
+    f.good("session-list", "A phone and a browser.", "SESSION_LIST", ref=14,
+           count=2, rows=sessions_list())
+    f.good("session-list-empty", "No session behind the type named.",
+           "SESSION_LIST", ref=14)
+    f.good("session-ended", "It is done.", "SESSION_ENDED", ref=15)
     f.raw("unknown-skipped", "An unknown type with its top bit set.",
           header(0x80, 2) + b"\x08\x01", "skip")
     f.raw("unknown-skipped-any", "Its payload need not be protobuf.",
@@ -171,7 +268,7 @@ def server_file():
 
 # --------------------------------------------------------- frames to refuse
 
-def with_field(kind, base, **values):
+def with_field(kind, base, /, **values):
     message = TYPES[kind][1](**{**base, **values})
     return frame(kind, message.SerializeToString(deterministic=True))
 
@@ -180,7 +277,7 @@ def reject_file():
     f = File("reject.txt", "Frames that must be refused, each with its code.")
     bad = []
 
-    def edit(name, why, code, kind, base, **values):
+    def edit(name, why, code, kind, base, /, **values):
         bad.append((name, why, with_field(kind, base, **values), code))
 
     def raw(name, why, code, kind, payload):
@@ -394,13 +491,44 @@ def reject_file():
              kind, page, count=1001)
     edit("conversation-page-as-of-2-63", "A version of 64 bits.", out,
          "CONVERSATION_PAGE", page, as_of=2**63)
+    named = dict(ref=1, conversation=GROUP, max_rows=1)
+    edit("members-no-ref", "ref is required.", out, "MEMBERS",
+         {k: v for k, v in named.items() if k != "ref"})
+    edit("members-rows-1001", "Too many rows.", out, "MEMBERS", named,
+         max_rows=1001)
+    edit("members-after-65", "65 bytes of after.", form, "MEMBERS", named,
+         after="u" * 65)
+    edit("sessions-after-7", "No such device type.", out, "SESSIONS",
+         dict(ref=1), after=7)
+    ended = dict(ref=1, device_type=pb.WEB, generation=1)
+    for field in ended:
+        edit(f"end-session-no-{field}", f"{field} is required.", out,
+             "END_SESSION", {k: v for k, v in ended.items() if k != field})
+    edit("push-recalled-body", "What was recalled has no body.", out, "PUSH",
+         dict(version=2, msg_id=5, conversation="b", sender="b"),
+         recalled=True, body=b"x")
+    edit("push-recalled-operation", "Only messages are recalled.", out,
+         "PUSH", dict(version=2, msg_id=5, conversation="b", sender="b"),
+         recalled=True, kind=pb.APP)
+    edit("push-operation-no-msg-id", "An operation has a msg_id.", out,
+         "PUSH", dict(version=2, conversation="b", sender="b"), kind=pb.READ)
+    edit("push-name-49", "49 bytes of a name.", form, "PUSH",
+         dict(version=2, msg_id=5, conversation="b", sender="b"),
+         sender_name="n" * 49)
+    edit("push-noop-name", "A NOOP has no name.", out, "PUSH",
+         dict(version=2, kind=pb.NOOP), conversation_name="n")
+    edit("member-page-no-rows", "A count without rows.", out, "MEMBER_PAGE",
+         dict(ref=1, count=1))
+    edit("session-list-rows-7", "There are six types.", out, "SESSION_LIST",
+         dict(ref=1, count=7, rows=b"x"))
+    edit("session-ended-no-ref", "ref is required.", out, "SESSION_ENDED", {})
     for name, why, data, code in bad:
         f.raw(name, why, data, f"error {code}")
     f.raw("frame-unknown", "A type that Roam 1 does not have.",
-          header(0x09, 0), "error FRAME_UNKNOWN")
+          header(0x0c, 0), "error FRAME_UNKNOWN")
     f.raw("frame-unknown-0", "There is no type 0.", header(0x00, 0),
           "error FRAME_UNKNOWN")
-    f.raw("frame-unknown-server", "Nor this one.", header(0x4c, 0),
+    f.raw("frame-unknown-server", "Nor this one.", header(0x4f, 0),
           "error FRAME_UNKNOWN")
     f.raw("frame-too-long", "Told from the header alone.",
           header(0x05, 4097), "error FRAME_TOO_LONG", ["limit 4096"])

@@ -20,6 +20,11 @@ TYPES = {
     "CONVERSATIONS": (0x08, pb.Conversations),
     "HISTORY_PAGE": (0x4a, pb.HistoryPage),
     "CONVERSATION_PAGE": (0x4b, pb.ConversationPage),
+    "MEMBERS": (0x09, pb.Members), "SESSIONS": (0x0a, pb.Sessions),
+    "END_SESSION": (0x0b, pb.EndSession),
+    "MEMBER_PAGE": (0x4c, pb.MemberPage),
+    "SESSION_LIST": (0x4d, pb.SessionList),
+    "SESSION_ENDED": (0x4e, pb.SessionEnded),
 }
 V = 2**63 - 1
 
@@ -177,7 +182,7 @@ class File:
     def start(self, name, why):
         self.lines += ["", f"# {why}", f"vector {name}"]
 
-    def good(self, name, why, type_, *, tail=b"", **values):
+    def good(self, name, why, type_, /, tail=b"", **values):
         """A message, serialized; `tail`: bytes that follow in the payload."""
         message = TYPES[type_][1](**values)
         payload = message.SerializeToString(deterministic=True) + tail
