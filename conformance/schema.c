@@ -181,6 +181,11 @@ static bool check_refused(const Roam__V1__Refused *r,
     if (r->retry != refused_retry[r->reason]) {
         return bad(fault, "KICK-6", "not the retry class of section 12.2");
     }
+    bool throttled = r->reason == ROAM__V1__REFUSED_REASON__THROTTLED;
+    if (throttled != (r->retry_after_ms != 0)) {
+        return bad(fault, "FLOW-5",
+                   "a time to wait belongs to THROTTLED and to nothing else");
+    }
     bool about_slot = r->reason <= ROAM__V1__REFUSED_REASON__STALE;
     bool has_holder = r->holder != NULL;
     if (!about_slot && (r->generation != 0 || has_holder)) {
@@ -200,6 +205,18 @@ static bool check_refused(const Roam__V1__Refused *r,
                               : "the holder is missing");
     }
     return check_holder(r->holder, fault);
+}
+
+static bool check_error(const Roam__V1__Error *e, struct schema_fault *fault)
+{
+    bool limited = e->code == ROAM__V1__ERROR_CODE__RATE_LIMITED;
+    if (limited != (e->retry_after_ms != 0)) {
+        return bad(fault, "FLOW-2",
+                   "a time to wait belongs to RATE_LIMITED and nothing else");
+    }
+    return e->retry ==
+               (limited ? ROAM__V1__RETRY__AFTER : ROAM__V1__RETRY__NEVER) ||
+           bad(fault, "FRAME-1", "not the retry class of section 12.1");
 }
 
 static bool check_kick(const Roam__V1__Kick *k, struct schema_fault *fault)
@@ -282,15 +299,6 @@ static bool check_page(uint32_t count, uint32_t inflated_size, size_t payload,
     return (empty == (inflated_size == 0) && empty == (payload == 0)) ||
            bad(fault, "FRAME-1",
                "count, inflated_size and payload do not fit each other");
-}
-
-static bool check_error(const Roam__V1__Error *e, struct schema_fault *fault)
-{
-    Roam__V1__Retry want = e->code == ROAM__V1__ERROR_CODE__RATE_LIMITED
-                               ? ROAM__V1__RETRY__AFTER
-                               : ROAM__V1__RETRY__NEVER;
-    return e->retry == want ||
-           bad(fault, "FRAME-1", "not the retry class of section 12.1");
 }
 
 /* Of the names people read, and of ids; the library took care of the rest. */

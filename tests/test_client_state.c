@@ -15,18 +15,18 @@ struct row {
 };
 
 static const struct row expected[] = {
-    {ON_CONNECTED, "O....."}, {ON_LOGIN, ".G...."},
-    {ON_CLOSE, ".EEEE."},     {ON_GONE, "CCCCCC"},
-    {ON_SILENT, "..EEE."},    {ON_LOGIN_OK, "..S..."},
-    {ON_REFUSED, "..O..."},   {ON_SYNC_OK, "...L.."},
-    {ON_RESET, "...L.."},     {ON_FITS, "...SL."},
-    {ON_OLD, "...SL."},       {ON_GAP, "...SS."},
-    {ON_GAP_AGAIN, "...SE."}, {ON_LIES, "...EE."},
-    {ON_PAGE, "...SL."},      {ON_PAGE_LIES, "...EE."},
-    {ON_ANSWER, "...SL."},    {ON_PONG, "...SL."},
-    {ON_BEHIND, "....S."},    {ON_BEHIND_AGAIN, "....E."},
-    {ON_KICK, ".EEEE."},      {ON_BROKEN, ".EEEE."},
-    {ON_OTHER, ".EEEE."},
+    {ON_CONNECTED, "O....."},    {ON_LOGIN, ".G...."},
+    {ON_CLOSE, ".EEEE."},        {ON_GONE, "CCCCCC"},
+    {ON_SILENT, "..EEE."},       {ON_LOGIN_OK, "..S..."},
+    {ON_REFUSED, "..O..."},      {ON_THROTTLED, "..E..."},
+    {ON_SYNC_OK, "...L.."},      {ON_RESET, "...L.."},
+    {ON_FITS, "...SL."},         {ON_OLD, "...SL."},
+    {ON_GAP, "...SS."},          {ON_GAP_AGAIN, "...SE."},
+    {ON_LIES, "...EE."},         {ON_PAGE, "...SL."},
+    {ON_PAGE_LIES, "...EE."},    {ON_ANSWER, "...SL."},
+    {ON_PONG, "...SL."},         {ON_BEHIND, "....S."},
+    {ON_BEHIND_AGAIN, "....E."}, {ON_KICK, ".EEEE."},
+    {ON_BROKEN, ".EEEE."},       {ON_OTHER, ".EEEE."},
 };
 
 static const char letters[] = "COGSLE";

@@ -159,6 +159,8 @@ static void test_every_refusal_says_what_to_do(void **state)
         assert_int_equal(strstr(advice, "--take-over") != NULL, slot);
         assert_int_equal(strstr(advice, "--token-file") != NULL, token);
     }
+    assert_null(
+        strstr(roam_refused_advice(ROAM_REFUSED_THROTTLED), "does not know"));
     assert_non_null(
         strstr(roam_refused_advice((enum roam_refused)99), "does not know"));
 }

@@ -120,6 +120,9 @@ static bool ask_person(void)
 
 static void take_refusal(struct roam_online *s, const struct roam_event *e)
 {
+    if (e->u.refused.reason == ROAM_REFUSED_THROTTLED) {
+        return; /* it comes back by itself, and this program waits */
+    }
     if (can_be_taken(e->u.refused.reason) &&
         (s->may_take_over || ask_person())) {
         s->may_take_over = false;

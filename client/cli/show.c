@@ -90,7 +90,7 @@ const char *roam_refused_advice(enum roam_refused reason)
         return "the token is another device's; `roam login --token-file`"
                " remembers one of this device's own";
     case ROAM_REFUSED_THROTTLED:
-        return "too many logins of late; try again later";
+        return "too many logins of late; it is tried again later";
     }
     return "the server gave a reason that this program does not know";
 }

@@ -205,7 +205,8 @@ enum roam_event_type {
     ROAM_EVENT_NONE = 0,
     ROAM_EVENT_LOGGED_IN,   /* u.logged_in */
     ROAM_EVENT_REFUSED,     /* u.refused; the connection stays open: a person
-                               may decide, then roam_client_login() again */
+                               may decide, then roam_client_login() again;
+                               with THROTTLED, CLOSE follows instead */
     ROAM_EVENT_RESET,       /* u.reset: history before head is not delivered;
                                store head as the cursor, then stored(head) */
     ROAM_EVENT_ENTRY,       /* u.entry: store it, then stored(version) */
@@ -259,7 +260,8 @@ struct roam_event {
         struct {
             enum roam_refused reason;
             enum roam_retry retry;
-            uint64_t generation; /* to be named in take_over */
+            uint64_t generation;     /* to be named in take_over */
+            uint32_t retry_after_ms; /* with THROTTLED */
             struct roam_holder holder;
         } refused;
         struct {
@@ -318,8 +320,8 @@ struct roam_event {
 /* ---------------------------------------------------------------- client */
 
 /* Complete, so that it can be static; the contents are private. The size
- * grows with that of a pointer, and is 1336 bytes on 32-bit targets. */
-#define ROAM_CLIENT_BYTES (1144u + 48u * sizeof(void *))
+ * grows with that of a pointer, and is 1352 bytes on 32-bit targets. */
+#define ROAM_CLIENT_BYTES (1160u + 48u * sizeof(void *))
 struct roam_client {
     uint64_t private_storage[ROAM_CLIENT_BYTES / sizeof(uint64_t)];
 };
@@ -393,7 +395,8 @@ enum roam_status roam_client_stored(struct roam_client *c, uint64_t version,
                                     uint64_t now_ms);
 
 /* Puts a message into the outbox; it is sent when a session is there, again
- * after each reconnect under the same id, until SENT or SEND_FAILED.
+ * after each reconnect under the same id, until SENT or SEND_FAILED. While the
+ * server limits its user (RATE_LIMITED), it waits by itself.
  *
  * client_msg_id  random, not 0; stored by the caller with the message if the
  *                message is to survive a restart of the program.

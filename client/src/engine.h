@@ -51,8 +51,9 @@ enum roam__page_state {
 struct roam__page {
     uint64_t ref, before, after;
     uint64_t asked_ms;
-    uint64_t as_of; /* from the answer */
-    uint32_t code;  /* of OWES_PAGE_FAILED */
+    uint64_t ask_at_ms; /* RATE_LIMITED: not before; 0: none waits */
+    uint64_t as_of;     /* from the answer */
+    uint32_t code;      /* of OWES_PAGE_FAILED */
     uint16_t max_rows;
     uint8_t state; /* enum roam__page_state */
     uint8_t type;  /* ROAM_HISTORY or ROAM_CONVERSATIONS */
@@ -122,8 +123,9 @@ struct roam__engine {
 
     /* Sending. */
     uint32_t next_order;
-    uint32_t commands; /* without answer on this connection */
-    uint64_t done_id;  /* of OWES_SENT and OWES_FAILED */
+    uint32_t commands;   /* without answer on this connection */
+    uint64_t send_at_ms; /* RATE_LIMITED: no SEND before; 0: none waits */
+    uint64_t done_id;    /* of OWES_SENT and OWES_FAILED */
     uint64_t done_msg_id;
     bool done_duplicate;
     bool close_reconnect; /* of OWES_CLOSE */
@@ -157,6 +159,7 @@ enum roam__on roam__act_open(struct roam__engine *e);
 enum roam__on roam__act_login(struct roam__engine *e);
 enum roam__on roam__act_granted(struct roam__engine *e);
 enum roam__on roam__act_refused(struct roam__engine *e);
+enum roam__on roam__act_throttled(struct roam__engine *e);
 enum roam__on roam__act_sync_ok(struct roam__engine *e);
 enum roam__on roam__act_reset(struct roam__engine *e);
 enum roam__on roam__act_apply(struct roam__engine *e);
@@ -205,6 +208,10 @@ void roam__page_asked(struct roam__engine *e, uint32_t codecs);
 void roam__page_row_told(struct roam__engine *e);
 /* ERROR names this ref. False: it is not the page's. */
 bool roam__page_refused(struct roam__engine *e, uint64_t ref, uint32_t code);
+/* ERROR RATE_LIMITED names this ref: it is asked for again, later. False: it
+ * is not the page's. */
+bool roam__page_limited(struct roam__engine *e, uint64_t ref,
+                        uint32_t retry_after_ms);
 /* The connection is over: what was asked for does not come. */
 void roam__page_lost(struct roam__engine *e);
 /* When the answer is overdue; ROAM__NEVER: none is awaited. */
@@ -218,6 +225,9 @@ void roam__outbox_free(struct roam__engine *e, uint64_t client_msg_id);
 /* The server answered this SEND: counts it. False: the item is not waiting
  * for an answer. */
 bool roam__outbox_answered(struct roam__engine *e, uint64_t client_msg_id);
+/* The server wants this SEND, and with it all others, later: FLOW-4. */
+void roam__outbox_limited(struct roam__engine *e, uint64_t client_msg_id,
+                          uint32_t retry_after_ms);
 /* The item to be sent next; NULL: none, or max_commands are unanswered. */
 struct roam_outbox_item *roam__outbox_next(struct roam__engine *e);
 /* An item that must not be sent in this session, and why (`code` as in the

@@ -40,6 +40,7 @@ static void tell_refused(struct roam__engine *e, struct roam_event *event)
     event->u.refused.reason = (enum roam_refused)refused->reason;
     event->u.refused.retry = retry_of(refused->retry);
     event->u.refused.generation = refused->generation;
+    event->u.refused.retry_after_ms = refused->retry_after_ms;
     copy_holder(&event->u.refused.holder, refused->has_holder,
                 &refused->holder);
 }

@@ -64,6 +64,15 @@ bool roam__outbox_answered(struct roam__engine *e, uint64_t client_msg_id)
     return waits;
 }
 
+void roam__outbox_limited(struct roam__engine *e, uint64_t client_msg_id,
+                          uint32_t retry_after_ms)
+{
+    struct roam_outbox_item *item = roam__outbox_find(e, client_msg_id);
+    uint64_t at_ms = e->now_ms + retry_after_ms;
+    item->state = ROAM_OUTBOX_QUEUED;
+    e->send_at_ms = at_ms > e->send_at_ms ? at_ms : e->send_at_ms;
+}
+
 void roam__outbox_message(const struct roam_outbox_item *item,
                           struct roam_message *m)
 {
@@ -152,7 +161,8 @@ static bool before(const struct roam_outbox_item *a,
 struct roam_outbox_item *roam__outbox_next(struct roam__engine *e)
 {
     struct roam_outbox_item *next = NULL;
-    if (e->commands >= e->max_commands) { /* SEND-12 */
+    /* SEND-12, FLOW-4 */
+    if (e->commands >= e->max_commands || e->now_ms < e->send_at_ms) {
         return NULL;
     }
     for (size_t i = 0; i < e->config.outbox_count; i++) {

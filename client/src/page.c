@@ -78,7 +78,8 @@ enum roam_status roam_client_conversations(struct roam_client *c, uint64_t ref,
 
 bool roam__page_sendable(const struct roam__engine *e)
 {
-    return e->page.state == PAGE_DUE && e->commands < e->max_commands;
+    return e->page.state == PAGE_DUE && e->commands < e->max_commands &&
+           e->now_ms >= e->page.ask_at_ms;
 }
 
 void roam__page_message(const struct roam__engine *e, struct roam_message *m)
@@ -245,6 +246,18 @@ bool roam__page_refused(struct roam__engine *e, uint64_t ref, uint32_t code)
     }
     e->commands--;
     fail(e, code);
+    return true;
+}
+
+bool roam__page_limited(struct roam__engine *e, uint64_t ref,
+                        uint32_t retry_after_ms)
+{
+    if (e->page.state != PAGE_ASKED || e->page.ref != ref) {
+        return false;
+    }
+    e->commands--;
+    e->page.state = PAGE_DUE;
+    e->page.ask_at_ms = e->now_ms + retry_after_ms;
     return true;
 }
 

@@ -15,7 +15,12 @@ static enum roam__on event_of(const struct roam__engine *e)
     case ROAM_LOGIN_OK:
         return e->login_due ? ON_OTHER : ON_LOGIN_OK;
     case ROAM_REFUSED:
-        return e->login_due ? ON_OTHER : ON_REFUSED;
+        if (e->login_due) {
+            return ON_OTHER;
+        }
+        return m->u.refused.reason == roam_v1_RefusedReason_THROTTLED
+                   ? ON_THROTTLED
+                   : ON_REFUSED;
     case ROAM_KICK:
         return ON_KICK;
     case ROAM_SYNC_OK:
@@ -157,6 +162,21 @@ enum roam__on roam__act_refused(struct roam__engine *e)
     return ON_NONE;
 }
 
+/* FLOW-6: at least the time told, and the back-off on top, which spreads
+ * those who were throttled together. */
+enum roam__on roam__act_throttled(struct roam__engine *e)
+{
+    uint32_t wait_ms = e->hand.message.u.refused.retry_after_ms;
+    e->sync_due = false;
+    e->used_take_over = 0;
+    e->owes |= OWES_REFUSED;
+    roam__end(e, ROAM_STATUS_OK, RETURN_LATER, 0);
+    if (e->close_reconnect) {
+        e->close_at_ms += wait_ms;
+    }
+    return ON_NONE;
+}
+
 /* ---------------------------------------------- answers to SEND and pages */
 
 /* An answer to what was not sent on this connection, or has its answer, is
@@ -166,10 +186,20 @@ enum roam__on roam__act_answer(struct roam__engine *e)
     const struct roam_message *m = &e->hand.message;
     bool failed = m->type == ROAM_ERROR;
     uint64_t id = failed ? m->u.error.ref : m->u.send_ok.client_msg_id;
+    bool limited = failed && m->u.error.code == roam_v1_ErrorCode_RATE_LIMITED;
+    uint32_t wait_ms = limited ? m->u.error.retry_after_ms : 0;
+    if (limited && roam__page_limited(e, id, wait_ms)) {
+        return ON_NONE;
+    }
     if (failed && roam__page_refused(e, id, (uint32_t)m->u.error.code)) {
         return ON_NONE;
     }
-    if (roam__outbox_answered(e, id)) {
+    if (!roam__outbox_answered(e, id)) {
+        return ON_NONE;
+    }
+    if (limited) {
+        roam__outbox_limited(e, id, wait_ms);
+    } else {
         e->owes |= failed ? OWES_FAILED : OWES_SENT;
         e->done_id = id;
         e->done_msg_id = failed ? 0 : m->u.send_ok.msg_id;

@@ -29,6 +29,7 @@ const struct roam__edge roam__edges[] = {
     {IN(ST_OPEN), ON_LOGIN, ST_LOGIN, roam__act_login},      /* LOGIN-2, -4 */
     {IN(ST_LOGIN), ON_LOGIN_OK, ST_SYNC, roam__act_granted}, /* SEND-13 */
     {IN(ST_LOGIN), ON_REFUSED, ST_OPEN, roam__act_refused},  /* LOGIN-17 */
+    {IN(ST_LOGIN), ON_THROTTLED, ST_ENDED, roam__act_throttled}, /* FLOW-6 */
 
     {IN(ST_SYNC), ON_SYNC_OK, ST_LIVE, roam__act_sync_ok},
     {IN(ST_SYNC), ON_RESET, ST_LIVE, roam__act_reset}, /* SYNC-9 */

@@ -32,8 +32,9 @@ enum roam__on {
     /* Frames. PUSH and BATCH are told apart by how they meet the chain. */
     ON_LOGIN_OK,
     ON_REFUSED,
-    ON_SYNC_OK, /* UP_TO_DATE or DELTA */
-    ON_RESET,   /* SYNC_OK RESET */
+    ON_THROTTLED, /* REFUSED, and another LOGIN would be too */
+    ON_SYNC_OK,   /* UP_TO_DATE or DELTA */
+    ON_RESET,     /* SYNC_OK RESET */
     ON_FITS,
     ON_OLD, /* at or below the last entry received */
     ON_GAP,

@@ -105,8 +105,18 @@ static void tick_silence(struct roam__engine *e)
     e->ping_due = true;
 }
 
+/* A time to wait that is over. */
+static void forget_wait(const struct roam__engine *e, uint64_t *at_ms)
+{
+    if (e->now_ms >= *at_ms) {
+        *at_ms = 0;
+    }
+}
+
 static void tick_session(struct roam__engine *e)
 {
+    forget_wait(e, &e->send_at_ms);
+    forget_wait(e, &e->page.ask_at_ms);
     if (e->now_ms >= e->ack_ms) {
         e->ack_due = true;
         e->ack_ms = ROAM__NEVER;
@@ -139,6 +149,14 @@ static uint64_t sooner(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+/* When a command that was limited may be sent. */
+static uint64_t limited_due_ms(const struct roam__engine *e)
+{
+    uint64_t send_ms = e->send_at_ms != 0 ? e->send_at_ms : ROAM__NEVER;
+    uint64_t page_ms = e->page.ask_at_ms != 0 ? e->page.ask_at_ms : ROAM__NEVER;
+    return sooner(send_ms, page_ms);
+}
+
 uint64_t roam_client_deadline_ms(const struct roam_client *c)
 {
     const struct roam__engine *e = roam__engine_const(c);
@@ -148,6 +166,7 @@ uint64_t roam_client_deadline_ms(const struct roam_client *c)
     }
     if (roam__in_session(e)) {
         due_ms = sooner(due_ms, e->ack_ms);
+        due_ms = sooner(due_ms, limited_due_ms(e));
         due_ms = sooner(due_ms, roam__page_due_ms(e));
         if (!e->left) {
             due_ms = sooner(due_ms, silence_due_ms(e));

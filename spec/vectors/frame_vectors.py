@@ -245,6 +245,8 @@ def server_file():
     f.good("error", "bob has never been heard of.", "ERROR",
            code=pb.NO_SUCH_CONVERSATION, retry=pb.NEVER,
            ref=0x1122334455667788, detail="bob")
+    f.good("error-rate-limited", "Later, please.", "ERROR",
+           code=pb.RATE_LIMITED, retry=pb.AFTER, ref=9, retry_after_ms=1500)
     f.good("error-widest", "Upper bounds.", "ERROR", code=2**31 - 1,
            retry=2**31 - 1, ref=2**64 - 1, detail="d" * 128,
            retry_after_ms=2**32 - 1)
