@@ -149,6 +149,10 @@ bool judge_error(struct world *w, struct link *l, struct frame *f)
         return judge_overtaken(w, l, s->order, f);
     }
     struct page_sent *p = judge_find_page(w, l, false, m->ref);
+    bool limited = m->code == ROAM__V1__ERROR_CODE__RATE_LIMITED;
+    if (!p && limited) {
+        p = judge_find_page(w, l, true, m->ref);
+    }
     if (!p) {
         return world_fail(w, "SEND-2", "no command of this id is unanswered",
                           "exactly one answer for each command", f);
@@ -157,9 +161,9 @@ bool judge_error(struct world *w, struct link *l, struct frame *f)
     if (!judge_overtaken(w, l, p->order, f)) {
         return false;
     }
-    return m->code == ROAM__V1__ERROR_CODE__NO_SUCH_CONVERSATION ||
-           world_fail(w, "HIST-5", "HISTORY has only one error",
-                      "NO_SUCH_CONVERSATION, or a page", f);
+    return limited || m->code == ROAM__V1__ERROR_CODE__NO_SUCH_CONVERSATION ||
+           world_fail(w, "HIST-5", "HISTORY has only these errors",
+                      "NO_SUCH_CONVERSATION, RATE_LIMITED, or a page", f);
 }
 
 bool judge_pong(struct world *w, struct link *l, struct frame *f,

@@ -197,7 +197,7 @@ static void judge_frame(struct conn *c, uint8_t type, struct roam_slice p)
 static void accept_one(struct world *w, struct conn *c)
 {
     memset(c, 0, sizeof *c);
-    c->session = roam_core_accept(w->core, "fuzz", w->now);
+    c->session = roam_core_accept(w->core, "fuzz", 1, w->now);
     if (c->session != NULL) {
         roam_session_set_owner(c->session, c);
     }

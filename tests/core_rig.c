@@ -153,7 +153,7 @@ void peer_connect(struct rig *rig, struct peer *peer)
 {
     memset(peer, 0, sizeof *peer);
     peer->rig = rig;
-    peer->session = roam_core_accept(rig->core, "test", rig->now);
+    peer->session = roam_core_accept(rig->core, "test", rig->address, rig->now);
     assert_non_null(peer->session);
     roam_session_set_owner(peer->session, peer);
 }

@@ -19,7 +19,8 @@ struct rig {
     struct roam_store *store;
     struct roam_core *core;
     struct roam_now now;
-    char log[65536]; /* all lines, each with \n */
+    uint64_t address; /* where peers come from; 0: exempt from limits */
+    char log[65536];  /* all lines, each with \n */
     size_t log_len;
     bool split_writes; /* the transport takes one byte at a time */
 };

@@ -353,6 +353,9 @@ static void test_ranges_are_kept_to_the_number(void **state)
         {"max_unacked", 4, 100000},
         {"max_inflated", 1024, 16777215},
         {"output_max_bytes", 1024, 1073741824},
+        {"output_total_bytes", 2048, 1099511627776},
+        {"max_strangers", 1, 1000000},
+        {"max_strangers_address", 1, 1000000},
         {"heartbeat_ms", 1000, 3600000},
         {"handshake_timeout_ms", 100, 600000},
         {"login_timeout_ms", 100, 600000},
@@ -385,6 +388,35 @@ static void test_ranges_are_kept_to_the_number(void **state)
                 assert_says(rig, "out of range");
             }
         }
+    }
+}
+
+static void test_rates_are_a_number_and_a_time_or_off(void **state)
+{
+    struct roamd_rig *rig = *state;
+    static const char *const good[] = {"user_sends=1/1",
+                                       "user_sends=1073741824/86400000",
+                                       "login_failures=off"};
+    static const char *const out_of_range[] = {
+        "user_sends=0/1", "user_sends=1/0", "user_sends=1073741825/1",
+        "user_sends=1/86400001", "user_sends=18446744073709551616/1"};
+    static const char *const no_rate[] = {
+        "user_sends=1",     "user_sends=1/",    "user_sends=/1",
+        "user_sends=1/1x",  "user_sends=-1/1",  "user_sends=1/-1",
+        "user_sends=1 / 1", "user_sends=1/1/1", "user_sends=OFF",
+        "user_sends="};
+
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        roamd_expect(rig, 0, "config", "--set", good[i]);
+    }
+    for (size_t i = 0; i < sizeof(out_of_range) / sizeof(out_of_range[0]);
+         i++) {
+        roamd_expect(rig, 2, "config", "--set", out_of_range[i]);
+        assert_says(rig, "out of range");
+    }
+    for (size_t i = 0; i < sizeof(no_rate) / sizeof(no_rate[0]); i++) {
+        roamd_expect(rig, 2, "config", "--set", no_rate[i]);
+        assert_says(rig, "is not `number/milliseconds`");
     }
 }
 
@@ -490,6 +522,7 @@ int main(void)
         HOME(test_missing_file_is_named),
         HOME(test_file_and_command_line_set_the_same_settings),
         HOME(test_ranges_are_kept_to_the_number),
+        HOME(test_rates_are_a_number_and_a_time_or_off),
         HOME(test_settings_that_contradict_each_other_are_refused),
         HOME(test_plaintext_leaves_loopback_only_when_told),
     };

@@ -263,7 +263,8 @@ static void connect_device(struct world *w, struct device *d)
     if (d->peer.rig != NULL) {
         drop_peer(d);
     }
-    struct roam_session *s = roam_core_accept(w->rig.core, "test", w->rig.now);
+    struct roam_session *s =
+        roam_core_accept(w->rig.core, "test", 0, w->rig.now);
     if (s == NULL) {
         return;
     }

@@ -284,7 +284,7 @@ static void test_flood_beyond_overload_is_closed_without_a_word(void **state)
         peer_connect(&rig, &peers[i]);
         peers[i].stuck = true;
     }
-    assert_null(roam_core_accept(rig.core, "flood", rig.now));
+    assert_null(roam_core_accept(rig.core, "flood", 0, rig.now));
     for (int i = 0; i < TOLD; i++) {
         peer_free(&peers[i]);
     }

@@ -10,6 +10,32 @@
 
 #define SECOND_MS 1000u
 
+/* Far above what people do, so that only what runs amok meets them. */
+static void default_limits(struct roam_core_config *config)
+{
+    static const struct roam_rate user_rates[ROAM_USER_RATES] = {
+        [ROAM_RATE_LOGINS] = {2000, 200 * SECOND_MS},
+        [ROAM_RATE_SYNCS] = {2000, 200 * SECOND_MS},
+        [ROAM_RATE_SENDS] = {10000, 20 * SECOND_MS},
+        [ROAM_RATE_SEND_BYTES] = {64u << 20, 16 * SECOND_MS},
+        [ROAM_RATE_PAGES] = {10000, 100 * SECOND_MS},
+        [ROAM_RATE_BACKLOG_BYTES] = {256u << 20, 64 * SECOND_MS},
+    };
+    static const struct roam_rate address_rates[ROAM_ADDRESS_RATES] = {
+        /* A company behind one address comes back after a restart. */
+        [ROAM_RATE_CONNECTIONS] = {1000, 50 * SECOND_MS},
+        [ROAM_RATE_ADDRESS_LOGINS] = {1000, 50 * SECOND_MS},
+    };
+    memcpy(config->user_rates, user_rates, sizeof user_rates);
+    memcpy(config->address_rates, address_rates, sizeof address_rates);
+    /* A person who mistypes; a token of 256 bits is not guessed anyway. */
+    config->login_failures = (struct roam_rate){10, 100 * SECOND_MS};
+    config->session_cost = (struct roam_rate){20000, 10 * SECOND_MS};
+    config->max_strangers = 4096; /* they cost a buffer and 10 s each */
+    config->max_strangers_address = 256;
+    config->output_total_bytes = 256u << 20;
+}
+
 void roam_core_config_default(struct roam_core_config *config)
 {
     memset(config, 0, sizeof *config);
@@ -29,11 +55,51 @@ void roam_core_config_default(struct roam_core_config *config)
     config->output_max_bytes = 524288;
     config->max_sessions = 20000; /* below usual limits on open files */
     config->dedup_ms = 7ull * 86400 * SECOND_MS; /* a week offline */
+    default_limits(config);
 }
 
 static void raise(uint32_t *setting, uint32_t least)
 {
     *setting = *setting < least ? least : *setting;
+}
+
+static void settle_rate(struct roam_rate *rate)
+{
+    raise(&rate->fill_ms, 1);
+    if (rate->burst > ROAM_RATE_BURST_MAX) {
+        rate->burst = ROAM_RATE_BURST_MAX;
+    }
+    if (rate->fill_ms > ROAM_RATE_FILL_MAX_MS) {
+        rate->fill_ms = ROAM_RATE_FILL_MAX_MS;
+    }
+}
+
+/* A delivery must not pause for so long that its client misses it: what one
+ * read takes is there again within this part of the heartbeat [FLOW-8]. */
+#define BACKLOG_PAUSE_PART 16u
+
+static void settle_limits(struct roam_core_config *config)
+{
+    for (unsigned i = 0; i < ROAM_USER_RATES; i++) {
+        settle_rate(&config->user_rates[i]);
+    }
+    for (unsigned i = 0; i < ROAM_ADDRESS_RATES; i++) {
+        settle_rate(&config->address_rates[i]);
+    }
+    settle_rate(&config->login_failures);
+    settle_rate(&config->session_cost);
+    struct roam_rate *backlog = &config->user_rates[ROAM_RATE_BACKLOG_BYTES];
+    uint64_t least = (uint64_t)config->max_inflated * backlog->fill_ms /
+                     (config->heartbeat_ms / BACKLOG_PAUSE_PART);
+    if (backlog->burst != 0 && backlog->burst < least) {
+        backlog->burst =
+            least < ROAM_RATE_BURST_MAX ? (uint32_t)least : ROAM_RATE_BURST_MAX;
+    }
+    raise(&config->max_strangers, 1);
+    raise(&config->max_strangers_address, 1);
+    if (config->output_total_bytes < 2 * config->output_max_bytes) {
+        config->output_total_bytes = 2 * config->output_max_bytes;
+    }
 }
 
 /* Settings that no client would take, or that contradict each other, are
@@ -61,6 +127,7 @@ static void settle(struct roam_core_config *config)
     if (config->output_max_bytes < output) {
         config->output_max_bytes = output;
     }
+    settle_limits(config);
 }
 
 struct roam_core *roam_core_new(const struct roam_core_config *config)
@@ -72,8 +139,8 @@ struct roam_core *roam_core_new(const struct roam_core_config *config)
     core->config = *config;
     settle(&core->config);
     core->packer = roam_packer_new();
-    if (core->packer == NULL) {
-        free(core);
+    if (core->packer == NULL || !roam__flow_open(core)) {
+        roam_core_free(core);
         return NULL;
     }
     return core;
@@ -93,6 +160,7 @@ void roam_core_free(struct roam_core *core)
         roam__session_free(s);
     }
     roam__users_close(core);
+    roam__flow_close(core);
     roam_packer_free(core->packer);
     free(core->timers);
     free(core->scratch);
@@ -108,6 +176,7 @@ enum roam_store_status roam_core_poll(struct roam_core *core,
     if (status != ROAM_STORE_OK) {
         roam__log(core, ROAM__ERROR, "store-failed outcome=unknown");
     }
+    roam__output_relieve(core);
     return status;
 }
 
@@ -115,6 +184,7 @@ void roam_core_tick(struct roam_core *core, struct roam_now now)
 {
     core->now = now;
     roam__timers_run(core);
+    roam__output_relieve(core);
 }
 
 void roam_core_drain(struct roam_core *core, struct roam_now now)
@@ -151,6 +221,7 @@ void roam_core_get_stats(const struct roam_core *core,
                          struct roam_core_stats *out)
 {
     *out = core->stats;
+    out->output_bytes = core->output_bytes;
 }
 
 uint64_t roam__stored_now(const struct roam_core *core)

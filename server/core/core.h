@@ -31,6 +31,32 @@ typedef void (*roam_log_fn)(void *ctx, int level, const char *line);
 /* Fills out with len random bytes. */
 typedef void (*roam_random_fn)(void *ctx, uint8_t *out, size_t len);
 
+/* `burst` units at once, and as many again in fill_ms. burst 0: no limit. */
+struct roam_rate {
+    uint32_t burst;   /* up to ROAM_RATE_BURST_MAX */
+    uint32_t fill_ms; /* 1..ROAM_RATE_FILL_MAX_MS */
+};
+#define ROAM_RATE_BURST_MAX 0x40000000u
+#define ROAM_RATE_FILL_MAX_MS 86400000u
+
+/* What a user may do, on all devices together. */
+enum roam_user_rate {
+    ROAM_RATE_LOGINS, /* with a good credential */
+    ROAM_RATE_SYNCS,
+    ROAM_RATE_SENDS,
+    ROAM_RATE_SEND_BYTES,
+    ROAM_RATE_PAGES,         /* and other questions */
+    ROAM_RATE_BACKLOG_BYTES, /* read from the log for deliveries */
+    ROAM_USER_RATES
+};
+
+/* What an address may do. */
+enum roam_address_rate {
+    ROAM_RATE_CONNECTIONS,
+    ROAM_RATE_ADDRESS_LOGINS,
+    ROAM_ADDRESS_RATES
+};
+
 struct roam_core_config {
     struct roam_store *store; /* kept; closed by its owner, after the core */
     roam_log_fn log;          /* may be NULL */
@@ -50,6 +76,16 @@ struct roam_core_config {
     size_t output_max_bytes;  /* per session; delivery stops above it */
     uint32_t max_sessions;    /* connections; above: KICK OVERLOADED */
     uint64_t dedup_ms;        /* told to clients */
+
+    /* Against abuse; spec, section 9.1. */
+    struct roam_rate user_rates[ROAM_USER_RATES];
+    struct roam_rate address_rates[ROAM_ADDRESS_RATES];
+    struct roam_rate login_failures; /* of an address under one user's name */
+    struct roam_rate session_cost;   /* frames and tiny reads; TOO_FAST */
+    uint32_t max_strangers;          /* connections without a credential */
+    uint32_t max_strangers_address;  /* of these, of one address */
+    size_t output_total_bytes;       /* that waits for all sessions together */
+    uint8_t hash_key[16];            /* secret: places in the tables */
 };
 /* The defaults, each with its reason in core.c. */
 void roam_core_config_default(struct roam_core_config *config);
@@ -63,17 +99,22 @@ struct roam_core *roam_core_new(const struct roam_core_config *config);
 void roam_core_free(struct roam_core *core);
 
 /* A connection arrived. `peer` (copied, at most 63 bytes) is for the log.
- * NULL without memory: close the connection. */
+ * address stands for where it comes from, and is what limits for addresses
+ * go by; 0: they do not apply. NULL, without memory or when there are far
+ * too many: close the connection. */
 struct roam_session *roam_core_accept(struct roam_core *core, const char *peer,
-                                      struct roam_now now);
+                                      uint64_t address, struct roam_now now);
 
-/* Bytes from the peer; all are taken, at any split. data borrowed. */
+/* Bytes from the peer; all are taken, at any split. data borrowed. len 0: the
+ * peer sent something that made no byte, which has its cost. */
 void roam_session_feed(struct roam_session *s, const uint8_t *data, size_t len,
                        struct roam_now now);
 /* The bytes to be sent next; len 0: none. Borrowed until the next call. */
 struct roam_slice roam_session_pending(struct roam_session *s);
 /* The transport took the first n of them. */
 void roam_session_sent(struct roam_session *s, size_t n, struct roam_now now);
+/* The longest payload that its client takes, as far as it has said, bytes. */
+uint32_t roam_session_peer_max_frame(const struct roam_session *s);
 /* True once the session is over and its output sent (or given up): the
  * transport must be closed, then roam_session_closed() called. */
 bool roam_session_finished(const struct roam_session *s);
@@ -106,6 +147,12 @@ struct roam_core_stats {
     uint32_t sessions; /* logged in */
     uint64_t logins, refusals, kicks, sends, duplicates, pushes, batches,
         protocol_errors;
+    uint64_t rate_limited; /* commands answered so */
+    uint64_t throttled;    /* refusals for this reason */
+    uint64_t turned_away;  /* connections of too busy addresses */
+    uint64_t too_fast;     /* KICKs for this reason */
+    uint64_t packed_bytes; /* given to the packer, inflated */
+    uint64_t output_bytes; /* wait for all sessions, now */
 };
 void roam_core_get_stats(const struct roam_core *core,
                          struct roam_core_stats *out);

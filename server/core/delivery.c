@@ -20,6 +20,8 @@
 
 /* Entries in one read of the log: more would keep the loop from others. */
 #define READ_MAX_ENTRIES 1024u
+/* What an entry counts beside its body, in the bytes of a user's backlog. */
+#define ENTRY_BYTES 64u
 
 static uint32_t smaller(uint32_t a, uint32_t b)
 {
@@ -122,6 +124,7 @@ static size_t send_some(struct roam_session *s, struct roam_entry *entries,
         return 0;
     }
     core->stats.batches++;
+    core->stats.packed_bytes += m.u.batch.inflated_size;
     for (size_t i = 0; i < packed; i++) {
         note_sent(s, entries[i].version);
     }
@@ -178,9 +181,19 @@ void roam__delivery_pump(struct roam_session *s)
         return;
     }
     uint32_t room = roam__window_room(&s->window);
-    if (room > 0) {
+    if (room > 0 && roam__flow_backlog(s) && roam__turns_mine(s)) {
         read_more(s, room);
     }
+}
+
+/* What a read has cost: an entry without a body is no gift either. */
+static uint64_t bytes_of(const struct roam_store_read *read)
+{
+    uint64_t bytes = (uint64_t)read->count * ENTRY_BYTES;
+    for (size_t i = 0; i < read->count; i++) {
+        bytes += read->entries[i].body.len;
+    }
+    return bytes;
 }
 
 void roam__read_done(struct roam_session *s, struct roam_store_request *req)
@@ -201,6 +214,7 @@ void roam__read_done(struct roam_session *s, struct roam_store_request *req)
         roam__session_no_memory(s);
         return;
     }
+    roam__flow_backlog_read(s, bytes_of(read));
     if (ROAM_FAULT("lost-in-batch")) {
         read->count = lose_one(read->entries, read->count);
     }
@@ -217,6 +231,7 @@ void roam__delivery_start(struct roam_session *s, uint64_t cursor)
 void roam__delivery_stop(struct roam_session *s)
 {
     roam__window_clear(&s->window);
+    s->read_again_ms = 0;
     s->delivery++; /* what the store still answers is late */
     s->reading = false;
 }

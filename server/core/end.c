@@ -25,6 +25,7 @@ static const struct ending endings[] = {
     [roam_v1_KickReason_IDLE] = {"IDLE", roam_v1_Retry_NOW},
     [roam_v1_KickReason_LOGIN_TIMEOUT] = {"LOGIN_TIMEOUT", roam_v1_Retry_AFTER},
     [roam_v1_KickReason_OVERLOADED] = {"OVERLOADED", roam_v1_Retry_AFTER},
+    [roam_v1_KickReason_TOO_FAST] = {"TOO_FAST", roam_v1_Retry_AFTER},
 };
 
 /* Appends the KICK. It fits any output bound; without memory the connection
@@ -48,7 +49,9 @@ static void append_kick(struct roam_session *s, const roam_v1_Kick *kick)
     if (s->out.len == 0) {
         s->moved_ms = core->now.mono_ms;
     }
-    roam__output_add(&s->out, roam_message_encode(&m, room, size));
+    size_t len = roam_message_encode(&m, room, size);
+    roam__output_add(&s->out, len);
+    roam__output_added(core, len);
     if (ROAM_FAULT("kick-not-last")) {
         roam__session_answer_ping(s, 0);
     }

@@ -26,6 +26,7 @@ static const struct refusal refusals[] = {
                                               roam_v1_Retry_REAUTHENTICATE},
     [roam_v1_RefusedReason_PROTOCOL_VERSION] = {"PROTOCOL_VERSION",
                                                 roam_v1_Retry_NEVER},
+    [roam_v1_RefusedReason_THROTTLED] = {"THROTTLED", roam_v1_Retry_AFTER},
 };
 
 static bool credential_was_good(uint32_t reason)
@@ -46,13 +47,16 @@ static void log_refusal(struct roam_session *s,
               roam__log_text(user, s->user_name), refusals[l->refused].name);
 }
 
-static void refuse(struct roam_session *s, const struct roam_store_login *l)
+static void refuse(struct roam_session *s, const struct roam_store_login *l,
+                   uint64_t wait_ms)
 {
     struct roam_message m;
     roam_message_init(&m, ROAM_REFUSED);
     roam_v1_Refused *refused = &m.u.refused;
     refused->reason = (roam_v1_RefusedReason)l->refused;
     refused->retry = refusals[l->refused].retry;
+    refused->retry_after_ms =
+        wait_ms < UINT32_MAX ? (uint32_t)wait_ms : UINT32_MAX;
     if (credential_was_good(l->refused)) { /* [LOGIN-14] */
         refused->generation = l->generation;
         refused->has_holder = l->has_holder;
@@ -62,6 +66,7 @@ static void refuse(struct roam_session *s, const struct roam_store_login *l)
         refused->holder.since = l->holder_since_ms;
         if (!s->credential_seen) { /* [TIME-4]: the person may think now */
             s->credential_seen = true;
+            roam__strangers_remove(s);
             s->login_by_ms =
                 s->core->now.mono_ms + s->core->config.decision_timeout_ms;
         }
@@ -76,16 +81,17 @@ static void refuse(struct roam_session *s, const struct roam_store_login *l)
 
 /* ---------------------------------------------------------------- request */
 
-/* [LOGIN-7] needs no store: a LOGIN of another version may mean anything. */
-static void refuse_protocol(struct roam_session *s)
+/* What needs no store: [LOGIN-7], a LOGIN of another version may mean
+ * anything, and [FLOW-5]. */
+static void refuse_unasked(struct roam_session *s, roam_v1_RefusedReason reason,
+                           uint64_t wait_ms)
 {
     if (roam__session_is_full(s)) { /* thousands, and it reads none */
         roam__session_end(s, roam_v1_KickReason_TOO_SLOW);
         return;
     }
-    const struct roam_store_login l = {
-        .refused = roam_v1_RefusedReason_PROTOCOL_VERSION};
-    refuse(s, &l);
+    const struct roam_store_login l = {.refused = reason};
+    refuse(s, &l, wait_ms);
 }
 
 static void fill(struct roam_store_login *out, const roam_v1_Login *in,
@@ -109,7 +115,13 @@ void roam__handle_login(struct roam_session *s, const struct roam_message *m)
     s->peer_max_frame = login->max_frame;
     memcpy(s->user_name, login->user, sizeof s->user_name);
     if (login->protocol != ROAM_PROTOCOL_VERSION) {
-        refuse_protocol(s);
+        refuse_unasked(s, roam_v1_RefusedReason_PROTOCOL_VERSION, 0);
+        return;
+    }
+    uint64_t wait_ms = roam__flow_login(s);
+    if (wait_ms > 0) {
+        s->core->stats.throttled++;
+        refuse_unasked(s, roam_v1_RefusedReason_THROTTLED, wait_ms);
         return;
     }
     struct roam_store_request *req = roam__request_new(s, ROAM_STORE_LOGIN, 0);
@@ -186,6 +198,7 @@ static void grant(struct roam_session *s, const struct roam_store_login *l)
         return;
     }
     s->core->stats.logins++;
+    roam__strangers_remove(s);
     if (!ROAM_FAULT("frame-limit-ignored")) {
         s->reader.max = s->core->config.max_frame; /* [FRAME-3] */
     }
@@ -208,12 +221,15 @@ void roam__login_done(struct roam_session *s, struct roam_store_request *req)
         /* Also when the winner is gone: the slot is no longer theirs. */
         kick_displaced(s->core, l);
     }
+    if (l->refused == 0 || credential_was_good(l->refused)) {
+        roam__flow_login_good(s);
+    }
     if (s->closed || s->state != ROAM__DECIDING) {
         return;
     }
     if (l->refused == 0) {
         grant(s, l);
     } else {
-        refuse(s, l);
+        refuse(s, l, 0);
     }
 }

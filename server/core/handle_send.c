@@ -44,6 +44,9 @@ void roam__handle_send(struct roam_session *s, const struct roam_message *m)
                                    roam_v1_ErrorCode_BODY_TOO_LONG);
         return;
     }
+    if (!roam__flow_send(s, send->client_msg_id, m->body.len)) {
+        return;
+    }
     size_t conversation_len = strlen(send->conversation);
     size_t content_type_len = strlen(send->content_type);
     struct roam_store_request *req = roam__request_new(

@@ -13,6 +13,9 @@ static uint32_t smaller(uint32_t a, uint32_t b)
 void roam__handle_sync(struct roam_session *s, const struct roam_message *m)
 {
     const struct roam_core_config *config = &s->core->config;
+    if (!roam__flow_sync(s)) {
+        return;
+    }
     roam__delivery_stop(s); /* [SYNC-10] */
     s->sync = m->u.sync;
     /* [BATCH-4] goes by the client's numbers, everything else by the
@@ -62,6 +65,10 @@ void roam__sync_done(struct roam_session *s, struct roam_store_request *req)
     roam_message_init(&m, ROAM_SYNC_OK);
     roam_v1_SyncOk *ok = &m.u.sync_ok;
     decide(ok, &req->u.sync);
+    if (ROAM_FAULT("limit-resets") && !roam__flow_backlog(s)) {
+        ok->result = roam_v1_SyncResult_RESET;
+        ok->reason = roam_v1_ResetReason_TOO_MANY;
+    }
     if (s->window.limit < s->sync.max_unacked &&
         !ROAM_FAULT("window-not-told")) {
         ok->max_unacked = s->window.limit; /* [ACK-8] */

@@ -66,7 +66,7 @@ struct roam_store_request *roam__page_new(struct roam_session *s,
     } else if (!roam__session_count_command(s)) { /* [HIST-10] */
         return NULL;
     }
-    return make(s, kind, ask);
+    return roam__flow_page(s, ask->ref) ? make(s, kind, ask) : NULL;
 }
 
 void roam__page_submit(struct roam_session *s, struct roam_store_request *req)
@@ -84,7 +84,8 @@ void roam__page_submit(struct roam_session *s, struct roam_store_request *req)
 void roam__pages_pump(struct roam_session *s)
 {
     struct roam_store_request *req = s->pages;
-    if (req == NULL || s->paging || s->deaf || roam__session_is_full(s)) {
+    if (req == NULL || s->paging || s->deaf || roam__session_is_full(s) ||
+        !roam__turns_mine(s)) {
         return;
     }
     s->pages = req->next;

@@ -24,9 +24,18 @@ static bool is_write(const struct roam_store_request *req)
            req->kind == ROAM_STORE_SEND;
 }
 
+/* Its answer is packed, and counts among the readers': see turns.c. */
+static bool is_reader(const struct roam_store_request *req)
+{
+    return req->kind == ROAM_STORE_READ || req->kind == ROAM_STORE_HISTORY ||
+           req->kind == ROAM_STORE_CONVERSATIONS;
+}
+
 static void done(struct roam_store_request *req)
 {
     struct roam_session *s = req->owner;
+    struct roam_core *core = s->core;
+    bool reader = is_reader(req);
     s->requests--;
     s->writes -= is_write(req) ? 1 : 0;
     done_fns[req->kind](s, req);
@@ -36,6 +45,9 @@ static void done(struct roam_store_request *req)
     }
     if (s->closed && s->requests == 0) {
         roam__session_free(s);
+    }
+    if (reader) {
+        roam__turns_ended(core);
     }
 }
 
@@ -59,6 +71,9 @@ void roam__request_submit(struct roam_session *s,
     struct roam_store *store = s->core->config.store;
     s->requests++;
     s->writes += is_write(req) ? 1 : 0;
+    if (is_reader(req)) {
+        roam__turns_began(s->core);
+    }
     store->ops->submit(store, req);
 }
 

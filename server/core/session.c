@@ -57,6 +57,9 @@ static void empty_reader(struct roam_session *s)
 static void take_frame(struct roam_session *s, uint8_t type,
                        struct roam_slice payload)
 {
+    if (!roam__flow_frame(s)) {
+        return;
+    }
     if (roam_frame_name(type) == NULL) {
         if ((type & ROAM_FRAME_IGNORABLE) == 0) { /* [FRAME-6], [FRAME-7] */
             roam__session_protocol_error(s, roam_v1_ErrorCode_FRAME_UNKNOWN,
@@ -122,11 +125,12 @@ void roam_session_feed(struct roam_session *s, const uint8_t *data, size_t len,
                        struct roam_now now)
 {
     s->core->now = now;
-    if (len == 0 || !is_reading(s)) {
+    if (!is_reading(s) || !roam__flow_read(s, len) || len == 0) {
         return;
     }
     s->heard_ms = now.mono_ms;
     take_bytes(s, (struct roam_slice){data, len});
+    roam__output_relieve(s->core);
 }
 
 /* ----------------------------------------------------------------- output */
@@ -138,6 +142,7 @@ static void added(struct roam_session *s, size_t len)
         s->moved_ms = s->core->now.mono_ms;
     }
     roam__output_add(&s->out, len);
+    roam__output_added(s->core, len);
     roam__session_ready(s);
     roam__timers_update(s);
 }
@@ -194,10 +199,32 @@ void roam__session_answer_error(struct roam_session *s, uint64_t ref,
     roam__session_queue(s, &m);
 }
 
+void roam__session_answer_limited(struct roam_session *s, uint64_t ref,
+                                  uint64_t wait_ms)
+{
+    struct roam_message m;
+    roam_message_init(&m, ROAM_ERROR);
+    m.u.error.code = roam_v1_ErrorCode_RATE_LIMITED;
+    m.u.error.retry = roam_v1_Retry_AFTER;
+    m.u.error.ref = ref;
+    m.u.error.retry_after_ms =
+        wait_ms < UINT32_MAX ? (uint32_t)wait_ms : UINT32_MAX;
+    if (ROAM_FAULT("limited-without-time")) {
+        m.u.error.retry_after_ms = 0;
+    }
+    s->core->stats.rate_limited++;
+    roam__session_queue(s, &m);
+}
+
 bool roam__session_has_room(const struct roam_session *s)
 {
+    const struct roam_core *core = s->core;
+    if (s->out.len > 0 &&
+        core->output_bytes > core->config.output_total_bytes / 2) {
+        return false; /* one frame each, while there is little for all */
+    }
     /* Half, because one more frame is at most the other half. */
-    return s->out.len <= s->core->config.output_max_bytes / 2;
+    return s->out.len <= core->config.output_max_bytes / 2;
 }
 
 bool roam__session_is_full(const struct roam_session *s)
@@ -219,6 +246,7 @@ void roam_session_sent(struct roam_session *s, size_t n, struct roam_now now)
     if (n == 0) {
         return;
     }
+    roam__output_left(s->core, n < s->out.len ? n : s->out.len);
     s->commands -= roam__output_sent(&s->out, n);
     s->moved_ms = now.mono_ms;
     if (s->state == ROAM__ENDING) {
@@ -234,6 +262,11 @@ void roam_session_sent(struct roam_session *s, size_t n, struct roam_now now)
     roam__request_release_held(s);
     roam__delivery_pump(s);
     roam__pages_pump(s);
+}
+
+uint32_t roam_session_peer_max_frame(const struct roam_session *s)
+{
+    return s->peer_max_frame;
 }
 
 bool roam_session_finished(const struct roam_session *s)
@@ -290,8 +323,9 @@ struct roam_session *roam_core_next_ready(struct roam_core *core)
 
 /* --------------------------------------------------------- birth and death */
 
-/* How many connections beyond max_sessions are still told OVERLOADED; the
- * rest is closed without a word, so that a flood costs nothing. */
+/* How many connections beyond max_sessions are still told OVERLOADED, if
+ * there were not too many of late; the rest is closed without a word, so that
+ * a flood costs nothing. */
 #define OVERLOAD_TOLD 64u
 
 static void link_session(struct roam_session *s)
@@ -305,14 +339,28 @@ static void link_session(struct roam_session *s)
     core->stats.connections++;
 }
 
+/* True: this newcomer is one too many. */
+static bool is_too_many(struct roam_core *core, uint64_t address)
+{
+    return core->stats.connections >= core->config.max_sessions ||
+           !roam__flow_connect(core, address) ||
+           !roam__strangers_room(core, address);
+}
+
+static bool may_be_told(struct roam_core *core)
+{
+    uint32_t connections = core->stats.connections;
+    uint32_t places = core->config.max_sessions;
+    return (connections < places || connections - places < OVERLOAD_TOLD) &&
+           roam__flow_tell(core);
+}
+
 struct roam_session *roam_core_accept(struct roam_core *core, const char *peer,
-                                      struct roam_now now)
+                                      uint64_t address, struct roam_now now)
 {
     core->now = now;
-    uint32_t connections = core->stats.connections;
-    bool overloaded = connections >= core->config.max_sessions;
-    if (overloaded &&
-        connections - core->config.max_sessions >= OVERLOAD_TOLD) {
+    bool overloaded = is_too_many(core, address);
+    if (overloaded && !may_be_told(core)) {
         return NULL;
     }
     struct roam_session *s = roam__alloc(sizeof *s);
@@ -321,6 +369,8 @@ struct roam_session *roam_core_accept(struct roam_core *core, const char *peer,
     }
     s->core = core;
     s->state = ROAM__OPEN;
+    s->address = address;
+    s->accepted_ms = now.mono_ms;
     s->heard_ms = now.mono_ms;
     s->login_by_ms = now.mono_ms + core->config.login_timeout_ms;
     s->peer_max_frame = ROAM_FRAME_MIN;
@@ -334,6 +384,7 @@ struct roam_session *roam_core_accept(struct roam_core *core, const char *peer,
         return NULL;
     }
     link_session(s);
+    roam__strangers_add(s);
     if (core->draining) {
         roam__session_end(s, roam_v1_KickReason_GOING_AWAY);
     } else if (overloaded) {
@@ -344,7 +395,9 @@ struct roam_session *roam_core_accept(struct roam_core *core, const char *peer,
 
 void roam__session_release(struct roam_session *s)
 {
+    roam__strangers_remove(s);
     roam__users_leave(s);
+    roam__turns_leave(s);
     roam__delivery_stop(s);
     roam_store_request_free(s->held);
     s->held = NULL;
@@ -360,6 +413,7 @@ void roam_session_closed(struct roam_session *s, struct roam_now now)
         roam__log(core, ROAM__INFO, "lost peer=%s", s->peer);
     }
     roam__session_release(s);
+    roam__output_left(core, s->out.len);
     roam__output_close(&s->out);
     roam__timers_remove(s);
     unready(s);

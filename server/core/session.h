@@ -19,6 +19,7 @@
 #include "core.h"
 #include "frame.h"
 #include "output.h"
+#include "rate.h"
 #include "window.h"
 
 enum roam__state {
@@ -86,10 +87,11 @@ struct roam_session {
     uint32_t timer_index; /* place in the heap */
     uint64_t timer_ms;    /* key there: at or before the true deadline */
     uint64_t login_by_ms; /* OPEN: LOGIN_TIMEOUT */
-    uint64_t heard_ms;    /* last bytes received */
-    uint64_t moved_ms;    /* last bytes taken by the transport, or the first
-                             to wait for it */
-    uint64_t end_by_ms;   /* ENDING or deaf: give up */
+    uint64_t accepted_ms;
+    uint64_t heard_ms;  /* last bytes received */
+    uint64_t moved_ms;  /* last bytes taken by the transport, or the first
+                           to wait for it */
+    uint64_t end_by_ms; /* ENDING or deaf: give up */
 
     struct roam_reader reader;
     size_t reader_room; /* bytes really at reader.buf */
@@ -112,15 +114,37 @@ struct roam_session {
     bool has_ping; /* one waits behind stuck output */
     uint64_t ping_id;
 
-    uint64_t delivery;   /* number of the delivery; late answers to an
-                            older one are dropped */
-    uint64_t sent;       /* version of the last entry sent */
-    bool reading;        /* a READ is in the store */
-    uint32_t body_limit; /* longer bodies are cut */
+    uint64_t delivery;      /* number of the delivery; late answers to an
+                               older one are dropped */
+    uint64_t sent;          /* version of the last entry sent */
+    uint64_t read_again_ms; /* the backlog pauses until then; 0: it does not */
+    bool reading;           /* a READ is in the store */
+    uint32_t body_limit;    /* longer bodies are cut */
     struct roam__window window;
+
+    /* Flow and abuse. */
+    uint64_t address;         /* 0: exempt from limits for addresses */
+    uint64_t user_key;        /* of the LOGIN's user, in the table of users */
+    uint64_t failure_key;     /* of the LOGIN's user at this address */
+    uint64_t send_again_ms;   /* SENDs are RATE_LIMITED until then */
+    struct roam__bucket cost; /* of frames and tiny reads */
+    bool is_stranger;         /* in the list of strangers */
+    struct roam_session *older, *newer; /* strangers by age */
+    struct roam_session *same_address;  /* next in the same chain */
+    bool awaits_turn;                   /* in the queue of readers */
+    struct roam_session *turn_prev, *turn_next;
 
     char user_name[ROAM_USER_MAX + 1]; /* for the log */
     char peer[64];
+};
+
+#define ROAM__STRANGER_CHAINS 256u
+
+/* Connections that have not shown a good credential yet. */
+struct roam__strangers {
+    struct roam_session *oldest, *newest;
+    struct roam_session *chains[ROAM__STRANGER_CHAINS]; /* by address */
+    uint32_t count;
 };
 
 struct roam_core {
@@ -138,6 +162,13 @@ struct roam_core {
     struct roam_packer *packer;
     uint8_t *scratch; /* one encoded PUSH, shared by its receivers */
     size_t scratch_room;
+
+    struct roam__meters user_meters, address_meters, failure_meters;
+    struct roam__bucket told; /* newcomers that were told OVERLOADED */
+    struct roam__strangers strangers;
+    uint32_t reads; /* requests of readers in the store */
+    struct roam_session *turn_first, *turn_last; /* wait to read */
+    uint64_t output_bytes;                       /* of all sessions */
 
     bool draining;
     uint64_t drain_by_ms;
@@ -175,6 +206,9 @@ bool roam__session_count_command(struct roam_session *s);
 /* ERROR, with a code whose retry class is NEVER. */
 void roam__session_answer_error(struct roam_session *s, uint64_t ref,
                                 roam_v1_ErrorCode code);
+/* ERROR RATE_LIMITED. */
+void roam__session_answer_limited(struct roam_session *s, uint64_t ref,
+                                  uint64_t wait_ms);
 /* The connection is closed and the last request done. */
 void roam__session_free(struct roam_session *s);
 
@@ -304,6 +338,62 @@ void roam__timers_remove(struct roam_session *s);
 void roam__timers_update(struct roam_session *s);
 /* Ends the sessions whose time is over. */
 void roam__timers_run(struct roam_core *core);
+
+/* --------------------------------------------------------------- flow.c */
+
+/* The tables of rates. False without memory. */
+bool roam__flow_open(struct roam_core *core);
+void roam__flow_close(struct roam_core *core);
+/* A connection from there: false when its address makes too many. */
+bool roam__flow_connect(struct roam_core *core, uint64_t address);
+/* One more newcomer may be told that there is no place. */
+bool roam__flow_tell(struct roam_core *core);
+/* A frame, or a read of len bytes, has come. False: s was ended, too many
+ * did. [FLOW-9] */
+bool roam__flow_frame(struct roam_session *s);
+bool roam__flow_read(struct roam_session *s, size_t len);
+/* s->user_name tries to log in. Returns how long it must wait; 0: the LOGIN
+ * may go to the store, and counts as a failure until told otherwise. */
+uint64_t roam__flow_login(struct roam_session *s);
+/* The credential of that LOGIN was good. Also of a dead session. */
+void roam__flow_login_good(struct roam_session *s);
+/* False: s was ended, its user sends too many SYNCs. */
+bool roam__flow_sync(struct roam_session *s);
+/* A SEND with a body of that length, or a page or another question: false
+ * when it was answered with RATE_LIMITED. ref as in ERROR. */
+bool roam__flow_send(struct roam_session *s, uint64_t ref, size_t body_len);
+bool roam__flow_page(struct roam_session *s, uint64_t ref);
+/* False: the backlog of s pauses; the timer goes on with it. [FLOW-8] */
+bool roam__flow_backlog(struct roam_session *s);
+/* That many bytes were read for it. */
+void roam__flow_backlog_read(struct roam_session *s, uint64_t bytes);
+
+/* ---------------------------------------------------------- strangers.c */
+
+/* Is there room for one from this address? The oldest stranger may have to
+ * give way. [FLOW-10] */
+bool roam__strangers_room(struct roam_core *core, uint64_t address);
+void roam__strangers_add(struct roam_session *s);
+/* It has shown a credential, or is gone; nothing when it was not in. */
+void roam__strangers_remove(struct roam_session *s);
+
+/* -------------------------------------------------------------- turns.c */
+
+/* Requests of readers in the store at most, in all. */
+#define ROAM__READERS_MAX 16u
+
+/* May s read now? False: its turn comes later, through the pump functions. */
+bool roam__turns_mine(struct roam_session *s);
+/* A reader's request was submitted, or is done: the next one's turn. */
+void roam__turns_began(struct roam_core *core);
+void roam__turns_ended(struct roam_core *core);
+void roam__turns_leave(struct roam_session *s);
+/* Bytes were added to, or have left, an output. */
+void roam__output_added(struct roam_core *core, size_t len);
+void roam__output_left(struct roam_core *core, size_t len);
+/* While more waits for all sessions than may: the one with the most goes.
+ * Only called when nobody holds a session. */
+void roam__output_relieve(struct roam_core *core);
 
 /* ---------------------------------------------------------------- log.c */
 

@@ -52,12 +52,18 @@ static uint64_t state_by(const struct roam_session *s)
     return UINT64_MAX;
 }
 
+/* When a backlog that pauses goes on. [FLOW-8] */
+static uint64_t read_by(const struct roam_session *s)
+{
+    return s->read_again_ms == 0 ? UINT64_MAX : s->read_again_ms;
+}
+
 static uint64_t deadline(const struct roam_session *s)
 {
     if (s->state == ROAM__ENDING) {
         return s->given_up || s->out.len == 0 ? UINT64_MAX : s->end_by_ms;
     }
-    return earlier(state_by(s), stuck_by(s));
+    return earlier(earlier(state_by(s), stuck_by(s)), read_by(s));
 }
 
 static void expire(struct roam_session *s)
@@ -72,6 +78,9 @@ static void expire(struct roam_session *s)
         roam__session_end(s, roam_v1_KickReason_TOO_SLOW);
     } else if (s->state == ROAM__OPEN || s->state == ROAM__DECIDING) {
         roam__session_end(s, roam_v1_KickReason_LOGIN_TIMEOUT);
+    } else if (read_by(s) <= now && state_by(s) > now) {
+        s->read_again_ms = 0;
+        roam__delivery_pump(s);
     } else {
         roam__session_end(s, roam_v1_KickReason_IDLE);
     }

@@ -207,14 +207,23 @@ static bool open_tls(struct run *r, char *error, size_t cap)
     return r->tls != NULL;
 }
 
+/* Whoever shakes hands has no credential yet, and no more time than others
+ * who have none. [TIME-4] */
+static uint32_t handshake_ms(const struct roamd_config *config)
+{
+    return config->handshake_timeout_ms < config->core.login_timeout_ms
+               ? config->handshake_timeout_ms
+               : config->core.login_timeout_ms;
+}
+
 static bool open_net(struct run *r, char *error, size_t cap)
 {
     struct roam_net_config config = {.tls = r->tls,
                                      .log = roamd_log,
                                      .log_ctx = &r->config.log_level,
                                      .backlog = r->config.backlog,
-                                     .handshake_ms =
-                                         r->config.handshake_timeout_ms,
+                                     .limit_loopback = r->config.limit_loopback,
+                                     .handshake_ms = handshake_ms(&r->config),
                                      .linger_ms = r->config.linger_ms};
 
     r->net = roam_net_new(&config, error, cap);
@@ -244,6 +253,7 @@ static bool open_core(struct run *r, char *error, size_t cap)
     config.store = r->store;
     config.log = roamd_log;
     config.log_ctx = &r->config.log_level;
+    roamd_random(NULL, config.hash_key, sizeof(config.hash_key));
     r->core = roam_core_new(&config);
     if (r->core == NULL) {
         snprintf(error, cap, "out of memory");

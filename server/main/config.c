@@ -17,6 +17,7 @@ enum kind {
     U32,
     U64,
     SIZE,
+    RATE,
     PORT,
     YES_NO,
     LEVEL,
@@ -37,6 +38,9 @@ struct setting {
 #define CORE(field)                                                            \
     (offsetof(struct roamd_config, core) +                                     \
      offsetof(struct roam_core_config, field))
+
+#define USER(rate) RATE, CORE(user_rates[rate]), 0, 0
+#define FROM(rate) RATE, CORE(address_rates[rate]), 0, 0
 
 static const struct setting settings[] = {
     {"listen", ADDRESS, OWN(listen), 0, 0, "address for TLS"},
@@ -69,6 +73,31 @@ static const struct setting settings[] = {
      "inflated batch, at most; bytes, at least 448 above max_body"},
     {"output_max_bytes", SIZE, CORE(output_max_bytes), 1024, UINT64_C(1) << 30,
      "output that waits for a session; delivery stops above it"},
+    {"output_total_bytes", SIZE, CORE(output_total_bytes), 2048,
+     UINT64_C(1) << 40,
+     "output that waits for all sessions; above it the slowest reader goes"},
+    {"user_logins", USER(ROAM_RATE_LOGINS),
+     "logins of a user: so many at once / and again in so many ms; or off"},
+    {"user_syncs", USER(ROAM_RATE_SYNCS), "deliveries started for a user"},
+    {"user_sends", USER(ROAM_RATE_SENDS), "messages of a user"},
+    {"user_send_bytes", USER(ROAM_RATE_SEND_BYTES), "bodies of a user, bytes"},
+    {"user_pages", USER(ROAM_RATE_PAGES), "pages and other questions"},
+    {"user_backlog_bytes", USER(ROAM_RATE_BACKLOG_BYTES),
+     "read from the log for a user; the delivery pauses above it"},
+    {"address_connections", FROM(ROAM_RATE_CONNECTIONS),
+     "connections from one address, or one /64 network of IPv6"},
+    {"address_logins", FROM(ROAM_RATE_ADDRESS_LOGINS),
+     "logins from one address, good or not"},
+    {"login_failures", RATE, CORE(login_failures), 0, 0,
+     "failed logins as one user from one address"},
+    {"session_cost", RATE, CORE(session_cost), 0, 0,
+     "frames and tiny reads of a connection"},
+    {"max_strangers", U32, CORE(max_strangers), 1, 1000000,
+     "connections that have not logged in yet"},
+    {"max_strangers_address", U32, CORE(max_strangers_address), 1, 1000000,
+     "of these, from one address"},
+    {"limit_loopback", YES_NO, OWN(limit_loopback), 0, 0,
+     "yes: limits for addresses are for loopback too"},
     {"heartbeat_ms", U32, CORE(heartbeat_ms), 1000, 3600000,
      "a session is silent this long at most; ended after 2.5 times"},
     {"handshake_timeout_ms", U32, OWN(handshake_timeout_ms), 100, 600000,
@@ -164,6 +193,36 @@ static bool set_number(const struct setting *s, void *field, const char *value,
     return true;
 }
 
+/* "burst/fill_ms", or off. */
+static bool set_rate(const struct setting *s, struct roam_rate *rate,
+                     const char *value, char *error, size_t cap)
+{
+    char *slash;
+    char *end = NULL;
+
+    if (strcmp(value, "off") == 0) {
+        rate->burst = 0;
+        return true;
+    }
+    unsigned long long burst = strtoull(value, &slash, 10);
+    unsigned long long fill = *slash == '/' ? strtoull(slash + 1, &end, 10) : 0;
+    if (value[0] < '0' || value[0] > '9' || end == NULL || slash[1] < '0' ||
+        slash[1] > '9' || *end != '\0') {
+        snprintf(error, cap, "%s: \"%s\" is not `number/milliseconds`", s->name,
+                 value);
+        return false;
+    }
+    if (burst < 1 || burst > ROAM_RATE_BURST_MAX || fill < 1 ||
+        fill > ROAM_RATE_FILL_MAX_MS) {
+        snprintf(error, cap, "%s: %s is out of range, 1/1 to %u/%u", s->name,
+                 value, ROAM_RATE_BURST_MAX, ROAM_RATE_FILL_MAX_MS);
+        return false;
+    }
+    rate->burst = (uint32_t)burst;
+    rate->fill_ms = (uint32_t)fill;
+    return true;
+}
+
 static bool set_yes_no(const struct setting *s, bool *field, const char *value,
                        char *error, size_t cap)
 {
@@ -218,6 +277,8 @@ static bool set_value(const struct setting *s, struct roamd_config *config,
     case SIZE:
     case PORT:
         return set_number(s, field, value, error, cap);
+    case RATE:
+        return set_rate(s, field, value, error, cap);
     case YES_NO:
         return set_yes_no(s, field, value, error, cap);
     case LEVEL:
@@ -384,6 +445,15 @@ bool roamd_config_check(const struct roamd_config *config, char *error,
     return true;
 }
 
+static void print_rate(const struct roam_rate *rate, FILE *out)
+{
+    if (rate->burst == 0) {
+        fputs("off", out);
+    } else {
+        fprintf(out, "%u/%u", rate->burst, rate->fill_ms);
+    }
+}
+
 static void print_value(const struct setting *s, const void *field, FILE *out)
 {
     switch (s->kind) {
@@ -395,6 +465,9 @@ static void print_value(const struct setting *s, const void *field, FILE *out)
         break;
     case SIZE:
         fprintf(out, "%zu", *(const size_t *)field);
+        break;
+    case RATE:
+        print_rate(field, out);
         break;
     case PORT:
         if (*(const int32_t *)field == ROAMD_PORT_OFF) {

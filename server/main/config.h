@@ -25,6 +25,7 @@ struct roamd_config {
     char certificate[ROAMD_TEXT_MAX]; /* relative to the directory */
     char key[ROAMD_TEXT_MAX];
     uint32_t backlog;
+    bool limit_loopback;
     uint32_t handshake_timeout_ms;
     uint32_t linger_ms;
     int log_level; /* as in core.h */

@@ -138,6 +138,18 @@ static bool flush_ciphertext(struct roam_conn *c)
     return true;
 }
 
+static size_t shorter(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* A record is taken whole by its reader: none is longer than the longest
+ * frame that this client has room for. [TLS-5] */
+static size_t record_max(const struct roam_conn *c)
+{
+    return roam_session_peer_max_frame(c->session);
+}
+
 /* Encrypts as much as may wait; true if there was anything. */
 static bool encrypt_some(struct roam_conn *c)
 {
@@ -146,7 +158,8 @@ static bool encrypt_some(struct roam_conn *c)
     size_t n;
 
     while ((s = roam_session_pending(c->session)).len > 0 &&
-           (n = roam_tls_write(c->tls, s.data, s.len)) > 0) {
+           (n = roam_tls_write(c->tls, s.data, shorter(s.len, record_max(c)))) >
+               0) {
         roam_session_sent(c->session, n, roam_net_now());
         any = true;
     }
@@ -240,6 +253,7 @@ static void feed(void *ctx, const uint8_t *data, size_t len)
 {
     struct roam_conn *c = ctx;
 
+    c->fed = true;
     if (c->session != NULL) {
         roam_session_feed(c->session, data, len, roam_net_now());
     }
@@ -259,8 +273,12 @@ static void receive_tls(struct roam_conn *c, const uint8_t *data, size_t len)
 {
     bool was_ready = roam_tls_is_ready(c->tls);
 
+    c->fed = false;
     switch (roam_tls_receive(c->tls, data, len, feed, c)) {
     case ROAM_TLS_OK:
+        if (!c->fed) {
+            feed(c, NULL, 0); /* part of a record: it cost a read */
+        }
         if (!was_ready && roam_tls_is_ready(c->tls)) {
             unqueue(c); /* the handshake was in time */
         }
@@ -360,7 +378,8 @@ static struct roam_conn *new_conn(struct roam_net *net, int fd, bool tls)
     return c;
 }
 
-void roam_conn_open(struct roam_net *net, int fd, bool tls, const char *peer)
+void roam_conn_open(struct roam_net *net, int fd, bool tls, const char *peer,
+                    uint64_t address)
 {
     struct roam_conn *c = new_conn(net, fd, tls);
 
@@ -368,7 +387,7 @@ void roam_conn_open(struct roam_net *net, int fd, bool tls, const char *peer)
         close(fd);
         return;
     }
-    c->session = roam_core_accept(net->core, peer, roam_net_now());
+    c->session = roam_core_accept(net->core, peer, address, roam_net_now());
     if (c->session == NULL) {
         roam_conn_close(c);
         return;

@@ -44,6 +44,7 @@ struct roam_conn {
     int events; /* that are polled for */
     bool stuck; /* the kernel took less than there was */
     bool closing;
+    bool fed;   /* the read under way has brought the session something */
     bool ended; /* lingering: told the peer that nothing more comes */
     struct roam_session *session;  /* NULL: lingering or closing */
     struct roam_tls *tls;          /* NULL: plain */
@@ -86,7 +87,8 @@ struct roam_net {
 /* ------------------------------------------------------------ for net.c */
 
 /* Takes over an accepted, non-blocking socket, in any case. */
-void roam_conn_open(struct roam_net *net, int fd, bool tls, const char *peer);
+void roam_conn_open(struct roam_net *net, int fd, bool tls, const char *peer,
+                    uint64_t address);
 /* Sends what the session has; lets go of it when it is over. */
 void roam_conn_flush(struct roam_conn *c);
 /* Ends it without a word. */

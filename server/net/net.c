@@ -92,18 +92,57 @@ bool roam_net_is_address(const char *text)
     return parse_address(text, 0, &a, &len);
 }
 
+static uint32_t v4_of(const union address *a)
+{
+    uint32_t v4 = a->v4.sin_addr.s_addr;
+
+    if (a->any.sa_family == AF_INET6) { /* one that is mapped */
+        memcpy(&v4, a->v6.sin6_addr.s6_addr + 12, sizeof(v4));
+    }
+    return ntohl(v4);
+}
+
+static bool is_v4(const union address *a)
+{
+    return a->any.sa_family == AF_INET ||
+           IN6_IS_ADDR_V4MAPPED(&a->v6.sin6_addr);
+}
+
+static bool is_loopback(const union address *a)
+{
+    return is_v4(a) ? v4_of(a) >> 24 == 127
+                    : IN6_IS_ADDR_LOOPBACK(&a->v6.sin6_addr);
+}
+
 bool roam_net_is_loopback(const char *address)
 {
     union address a;
     socklen_t len;
 
-    if (!parse_address(address, 0, &a, &len)) {
-        return false;
+    return parse_address(address, 0, &a, &len) && is_loopback(&a);
+}
+
+/* What limits for addresses go by: all of IPv4, and of IPv6 the half that
+ * names a network, because the other half is the peer's to choose. */
+static uint64_t number_of(const union address *a)
+{
+    const uint64_t is_not_v6 = UINT64_C(1) << 63 | UINT64_C(1) << 32;
+    uint64_t number = 0;
+
+    if (is_v4(a)) {
+        return is_not_v6 | v4_of(a);
     }
-    if (a.any.sa_family == AF_INET) {
-        return ntohl(a.v4.sin_addr.s_addr) >> 24 == 127;
+    for (int i = 0; i < 8; i++) {
+        number = number << 8 | a->v6.sin6_addr.s6_addr[i];
     }
-    return IN6_IS_ADDR_LOOPBACK(&a.v6.sin6_addr);
+    return number == 0 ? is_not_v6 : number; /* 0 would be none */
+}
+
+/* Behind loopback are the owner's own programs, and proxies. */
+static uint64_t limited_address(const struct roam_net *net,
+                                const union address *a)
+{
+    return is_loopback(a) && !net->config.limit_loopback ? 0 : number_of(a);
 }
 
 static void print_peer(const union address *a, char *out, size_t cap)
@@ -192,7 +231,7 @@ static bool accept_one(struct roam_listener *l)
     }
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
     print_peer(&a, peer, sizeof(peer));
-    roam_conn_open(l->net, fd, l->tls, peer);
+    roam_conn_open(l->net, fd, l->tls, peer, limited_address(l->net, &a));
     return true;
 }
 

@@ -18,6 +18,7 @@ struct roam_net_config {
     roam_log_fn log;             /* may be NULL */
     void *log_ctx;
     uint32_t backlog;      /* connections that wait to be accepted */
+    bool limit_loopback;   /* limits for addresses are for loopback too */
     uint32_t handshake_ms; /* from accept to the end of the TLS handshake */
     uint32_t linger_ms;    /* for the peer to read the last frame */
 };

@@ -116,7 +116,7 @@ struct sim_link *sim_link_open(struct sim_world *w, struct sim_device *d,
     draw_pieces(w, l);
     sim_watch_open(w, l);
     l->device = d;
-    l->session = roam_core_accept(server->core, d->name, sim_server_now(w));
+    l->session = roam_core_accept(server->core, d->name, 0, sim_server_now(w));
     if (l->session == NULL) {
         if (!sim_fault_on(w, SIM_FAULT_FEW)) {
             sim_fail(w, "core", "no session for a connection");

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who may do how much: the rates of users, addresses and connections, and
+ * what is said to whoever exceeds them. Spec: section 9.1.
+ *
+ * Debts are kept by user and by address, not by session: to come back on
+ * another connection gains nothing. A user's rates are charged only to whom
+ * has shown the user's credential, so that a stranger who names a user can
+ * use up nothing of it. What a stranger can use up is its address's, and the
+ * failures of that address under that name.
+ *
+ * A LOGIN counts as a failure from when it goes to the store, and is taken
+ * back if the credential was good: so many that come at once do not slip
+ * through together. A throttled LOGIN never reaches the store, whoever it
+ * names: it costs the same for a user that exists and one that does not. */
+#include <string.h>
+
+#include "fault.h"
+#include "session.h"
+#include "siphash.h"
+
+/* Newcomers told OVERLOADED, for which TLS needs a whole handshake. */
+static const struct roam_rate tell_rate = {64, 6400};
+
+/* A read of fewer bytes is paid for by itself; a longer one by what it has
+ * brought. */
+#define READ_TINY_BYTES 256u
+
+/* As many meters of addresses as of users: an address in debt is rarer. */
+static size_t meter_count(const struct roam_core *core)
+{
+    return core->config.max_sessions;
+}
+
+bool roam__flow_open(struct roam_core *core)
+{
+    const struct roam_core_config *config = &core->config;
+    size_t count = meter_count(core);
+    return roam__meters_open(&core->user_meters, config->user_rates,
+                             ROAM_USER_RATES, count) &&
+           roam__meters_open(&core->address_meters, config->address_rates,
+                             ROAM_ADDRESS_RATES, count) &&
+           roam__meters_open(&core->failure_meters, &config->login_failures, 1,
+                             count);
+}
+
+void roam__flow_close(struct roam_core *core)
+{
+    roam__meters_close(&core->user_meters);
+    roam__meters_close(&core->address_meters);
+    roam__meters_close(&core->failure_meters);
+}
+
+static uint64_t now_of(const struct roam_session *s)
+{
+    return s->core->now.mono_ms;
+}
+
+static uint64_t later(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* ------------------------------------------------------------ connections */
+
+static uint64_t key_of_address(const struct roam_core *core, uint64_t address)
+{
+    return roam__siphash(core->config.hash_key, &address, sizeof address);
+}
+
+bool roam__flow_connect(struct roam_core *core, uint64_t address)
+{
+    if (address == 0) {
+        return true;
+    }
+    uint64_t key = key_of_address(core, address);
+    uint64_t now = core->now.mono_ms;
+    struct roam__meters *m = &core->address_meters;
+    if (roam__meters_wait(m, key, ROAM_RATE_CONNECTIONS, 1, now) > 0) {
+        core->stats.turned_away++;
+        return false;
+    }
+    roam__meters_take(m, key, ROAM_RATE_CONNECTIONS, 1, now);
+    return true;
+}
+
+bool roam__flow_tell(struct roam_core *core)
+{
+    uint64_t now = core->now.mono_ms;
+    if (roam__bucket_wait(&core->told, &tell_rate, 1, now) > 0) {
+        return false;
+    }
+    roam__bucket_take(&core->told, &tell_rate, 1, now);
+    return true;
+}
+
+/* ------------------------------------------------------------------- cost */
+
+static bool pay(struct roam_session *s)
+{
+    const struct roam_rate *rate = &s->core->config.session_cost;
+    uint64_t now = now_of(s);
+    if (roam__bucket_wait(&s->cost, rate, 1, now) > 0 &&
+        !ROAM_FAULT("floods-served")) {
+        s->core->stats.too_fast++;
+        roam__session_end(s, roam_v1_KickReason_TOO_FAST);
+        return false;
+    }
+    roam__bucket_take(&s->cost, rate, 1, now);
+    return true;
+}
+
+bool roam__flow_frame(struct roam_session *s)
+{
+    return pay(s);
+}
+
+bool roam__flow_read(struct roam_session *s, size_t len)
+{
+    return len >= READ_TINY_BYTES || pay(s);
+}
+
+/* ------------------------------------------------------------------ login */
+
+static void name_keys(struct roam_session *s)
+{
+    uint8_t named[sizeof s->address + sizeof s->user_name] = {0};
+    size_t len = strlen(s->user_name);
+    const uint8_t *key = s->core->config.hash_key;
+    memcpy(named, &s->address, sizeof s->address);
+    memcpy(named + sizeof s->address, s->user_name, len);
+    s->user_key = roam__siphash(key, s->user_name, len);
+    s->failure_key = roam__siphash(key, named, sizeof s->address + len);
+}
+
+uint64_t roam__flow_login(struct roam_session *s)
+{
+    struct roam_core *core = s->core;
+    uint64_t now = now_of(s);
+    name_keys(s);
+    uint64_t wait = roam__meters_wait(&core->user_meters, s->user_key,
+                                      ROAM_RATE_LOGINS, 1, now);
+    if (ROAM_FAULT("logins-unlimited")) {
+        return 0;
+    }
+    if (ROAM_FAULT("failures-tell-users") && s->user_name[0] == 'n') {
+        return 0;
+    }
+    if (s->address == 0) {
+        return wait;
+    }
+    uint64_t address = key_of_address(core, s->address);
+    wait = later(wait, roam__meters_wait(&core->address_meters, address,
+                                         ROAM_RATE_ADDRESS_LOGINS, 1, now));
+    wait = later(wait, roam__meters_wait(&core->failure_meters, s->failure_key,
+                                         0, 1, now));
+    if (wait == 0) {
+        roam__meters_take(&core->address_meters, address,
+                          ROAM_RATE_ADDRESS_LOGINS, 1, now);
+        roam__meters_take(&core->failure_meters, s->failure_key, 0, 1, now);
+    }
+    return wait;
+}
+
+void roam__flow_login_good(struct roam_session *s)
+{
+    struct roam_core *core = s->core;
+    uint64_t now = now_of(s);
+    roam__meters_take(&core->user_meters, s->user_key, ROAM_RATE_LOGINS, 1,
+                      now);
+    if (s->address != 0) {
+        roam__meters_give(&core->failure_meters, s->failure_key, 0, 1, now);
+    }
+}
+
+/* --------------------------------------------------------------- sessions */
+
+/* Takes n of a user's rate if they are there. Returns the wait if not. */
+static uint64_t take(struct roam_session *s, enum roam_user_rate rate,
+                     uint64_t n)
+{
+    struct roam__meters *m = &s->core->user_meters;
+    uint64_t now = now_of(s);
+    uint64_t wait = roam__meters_wait(m, s->user_key, rate, n, now);
+    if (wait == 0) {
+        roam__meters_take(m, s->user_key, rate, n, now);
+    }
+    return wait;
+}
+
+bool roam__flow_sync(struct roam_session *s)
+{
+    if (take(s, ROAM_RATE_SYNCS, 1) == 0 || ROAM_FAULT("syncs-unlimited")) {
+        return true;
+    }
+    s->core->stats.too_fast++;
+    roam__session_end(s, roam_v1_KickReason_TOO_FAST);
+    return false;
+}
+
+/* Once one SEND of a session was limited, all are, until the time told: a
+ * shorter one that came behind would overtake it otherwise. [FLOW-3] */
+bool roam__flow_send(struct roam_session *s, uint64_t ref, size_t body_len)
+{
+    struct roam__meters *m = &s->core->user_meters;
+    uint64_t now = now_of(s);
+    uint64_t wait = 0;
+    if (s->send_again_ms > now && !ROAM_FAULT("limit-lets-overtake")) {
+        wait = s->send_again_ms - now;
+    }
+    wait =
+        later(wait, roam__meters_wait(m, s->user_key, ROAM_RATE_SENDS, 1, now));
+    wait = later(wait, roam__meters_wait(m, s->user_key, ROAM_RATE_SEND_BYTES,
+                                         body_len, now));
+    if (wait > 0 && !ROAM_FAULT("sends-unlimited")) {
+        s->send_again_ms = now + wait;
+        roam__session_answer_limited(s, ref, wait);
+        return false;
+    }
+    roam__meters_take(m, s->user_key, ROAM_RATE_SENDS, 1, now);
+    roam__meters_take(m, s->user_key, ROAM_RATE_SEND_BYTES, body_len, now);
+    return true;
+}
+
+bool roam__flow_page(struct roam_session *s, uint64_t ref)
+{
+    uint64_t wait = take(s, ROAM_RATE_PAGES, 1);
+    if (wait == 0 || ROAM_FAULT("pages-unlimited")) {
+        return true;
+    }
+    roam__session_answer_limited(s, ref, wait);
+    return false;
+}
+
+bool roam__flow_backlog(struct roam_session *s)
+{
+    uint64_t wait = roam__meters_wait(&s->core->user_meters, s->user_key,
+                                      ROAM_RATE_BACKLOG_BYTES, 1, now_of(s));
+    if (wait == 0) {
+        s->read_again_ms = 0;
+        return true;
+    }
+    s->read_again_ms = now_of(s) + wait;
+    roam__timers_update(s);
+    return false;
+}
+
+void roam__flow_backlog_read(struct roam_session *s, uint64_t bytes)
+{
+    roam__meters_take(&s->core->user_meters, s->user_key,
+                      ROAM_RATE_BACKLOG_BYTES, bytes, now_of(s));
+}
