@@ -5,7 +5,9 @@
  *
  * Words: a *write* request (LOGIN, LOGOUT, SEND) changes the store in a
  * transaction; several may share one commit, and each is answered only after
- * that commit is durable, in the order of submission. A *read* request (SYNC,
+ * that commit is durable, in the order of submission; only a LOGIN, whose
+ * credential is looked at first, may be overtaken before it gets there, and
+ * is no write at all when the credential is bad. A *read* request (SYNC,
  * READ, HISTORY, CONVERSATIONS) sees committed data only, all that was
  * answered before its submission and maybe more, and may overtake writes.
  *

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The reader's statements, SYNC and READ. [SYNC-3], [SYNC-4], [PUSH-2] */
+/* The reader's statements, SYNC, READ, and the credential of a LOGIN. [SYNC-3],
+ * [SYNC-4], [PUSH-2] */
 #include "reader.h"
 
+#include "credential.h"
 #include "db.h"
 #include "gather.h"
 #include "roam.pb.h"
@@ -50,7 +52,9 @@ static const char *const sql[ROAM_READER_STATEMENTS] = {
         " OR m.msg_id = ?2 AND u.name < ?3)"
         " ORDER BY m.msg_id DESC, u.name DESC",
     [ROAM_READER_MESSAGE] =
-        "SELECT " ROAM_GATHER_COLUMNS("?2") " FROM message m WHERE m.id = ?1"};
+        "SELECT " ROAM_GATHER_COLUMNS("?2") " FROM message m WHERE m.id = ?1",
+    [ROAM_READER_USER] = ROAM_CREDENTIAL_USER,
+    [ROAM_READER_TOKEN] = ROAM_CREDENTIAL_TOKEN};
 
 bool roam_store_reader_open(struct roam_store_reader *r, const char *path,
                             char *error, size_t cap)
@@ -228,6 +232,16 @@ static bool do_read(struct roam_store_reader *r, struct roam_store_request *req)
            is_link(r, read->user, read->after, floor, &read->is_link);
 }
 
+/* Only whether it may go on to the writer. */
+static bool do_login(struct roam_store_reader *r,
+                     struct roam_store_login *login)
+{
+    int64_t user;
+
+    return roam_credential_check(r->stmt[ROAM_READER_USER],
+                                 r->stmt[ROAM_READER_TOKEN], login, &user);
+}
+
 bool roam_store_reader_do(struct roam_store_reader *r,
                           struct roam_store_request *req)
 {
@@ -241,6 +255,7 @@ bool roam_store_reader_do(struct roam_store_reader *r,
     case ROAM_STORE_CONVERSATIONS:
         return roam_read_conversations(r, req);
     case ROAM_STORE_LOGIN:
+        return do_login(r, &req->u.login);
     case ROAM_STORE_LOGOUT:
     case ROAM_STORE_SEND:
         break;

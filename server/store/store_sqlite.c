@@ -2,6 +2,10 @@
 /* The threads of the store and what goes between them and the loop.
  *
  *   loop --submit()--> writer lane --+
+ *                        ^           |
+ *                LOGINs with a good  |
+ *                   credential       |
+ *                        |           |
  *        --submit()--> reader lane --+--> done list --poll()--> loop
  *
  * A *lane* is a thread with the queue before it. A lane takes all that waits
@@ -47,6 +51,7 @@ struct lane {
     pthread_t thread;
     pthread_cond_t more;
     struct queue waiting;
+    bool stopping; /* no more comes: ends when all is done */
 };
 
 struct sqlite_store {
@@ -61,7 +66,6 @@ struct sqlite_store {
     struct lane read_lane;
     struct queue done;
     struct queue dead; /* of a failed group: never answered */
-    bool stopping;
     bool failed;
     char reason[REASON_MAX];
 };
@@ -157,11 +161,11 @@ static bool carry_out(struct roam_writer *w, struct roam_store_request *group)
     return true;
 }
 
-static bool is_stopping(struct sqlite_store *s)
+static bool is_stopping(struct lane *lane)
 {
-    pthread_mutex_lock(&s->lock);
-    bool stopping = s->stopping;
-    pthread_mutex_unlock(&s->lock);
+    pthread_mutex_lock(&lane->store->lock);
+    bool stopping = lane->stopping;
+    pthread_mutex_unlock(&lane->store->lock);
     return stopping;
 }
 
@@ -175,7 +179,7 @@ static bool begin_group(struct sqlite_store *s)
         if (!roam_writer_begin(&s->writer, &busy)) {
             return false;
         }
-    } while (busy && !is_stopping(s));
+    } while (busy && !is_stopping(&s->write_lane));
     return !busy;
 }
 
@@ -204,6 +208,36 @@ static bool write_group(struct sqlite_store *s,
     return true;
 }
 
+static void hand_over(struct lane *lane, struct roam_store_request *list)
+{
+    struct sqlite_store *s = lane->store;
+
+    pthread_mutex_lock(&s->lock);
+    queue_append(&lane->waiting, list);
+    pthread_mutex_unlock(&s->lock);
+    pthread_cond_signal(&lane->more);
+}
+
+/* Takes the LOGINs that the reader found no fault with out of the group: what
+ * they ask for is to be written. */
+static struct roam_store_request *take_logins(struct roam_store_request **group)
+{
+    struct queue logins;
+
+    queue_init(&logins);
+    while (*group != NULL) {
+        struct roam_store_request *req = *group;
+        if (req->kind == ROAM_STORE_LOGIN && req->u.login.refused == 0) {
+            *group = req->next;
+            req->next = NULL;
+            queue_append(&logins, req);
+        } else {
+            group = &req->next;
+        }
+    }
+    return logins.first;
+}
+
 static bool read_group(struct sqlite_store *s, struct roam_store_request *group)
 {
     struct roam_store_reader *r = &s->reader;
@@ -217,7 +251,13 @@ static bool read_group(struct sqlite_store *s, struct roam_store_request *group)
         fail(s, r->db, "cannot read", group);
         return false;
     }
-    post(s, group);
+    struct roam_store_request *logins = take_logins(&group);
+    if (logins != NULL) {
+        hand_over(&s->write_lane, logins);
+    }
+    if (group != NULL) {
+        post(s, group);
+    }
     return true;
 }
 
@@ -227,7 +267,7 @@ static struct roam_store_request *next_group(struct lane *lane)
     struct sqlite_store *s = lane->store;
 
     pthread_mutex_lock(&s->lock);
-    while (lane->waiting.first == NULL && !s->stopping) {
+    while (lane->waiting.first == NULL && !lane->stopping) {
         pthread_cond_wait(&lane->more, &s->lock);
     }
     struct roam_store_request *group = queue_take(&lane->waiting, GROUP_MAX);
@@ -248,23 +288,20 @@ static void *lane_main(void *arg)
 
 /* ---------------------------------------------------------------- the seam */
 
-static bool is_write(enum roam_store_kind kind)
+/* A LOGIN does not: see credential.h. */
+static bool begins_with_write(enum roam_store_kind kind)
 {
-    return kind == ROAM_STORE_LOGIN || kind == ROAM_STORE_LOGOUT ||
-           kind == ROAM_STORE_SEND;
+    return kind == ROAM_STORE_LOGOUT || kind == ROAM_STORE_SEND;
 }
 
 static void store_submit(struct roam_store *self,
                          struct roam_store_request *req)
 {
     struct sqlite_store *s = (struct sqlite_store *)self;
-    struct lane *lane = is_write(req->kind) ? &s->write_lane : &s->read_lane;
 
     req->next = NULL;
-    pthread_mutex_lock(&s->lock);
-    queue_append(&lane->waiting, req);
-    pthread_mutex_unlock(&s->lock);
-    pthread_cond_signal(&lane->more);
+    hand_over(begins_with_write(req->kind) ? &s->write_lane : &s->read_lane,
+              req);
 }
 
 static enum roam_store_status store_poll(struct roam_store *self)
@@ -305,7 +342,7 @@ static void free_store(struct sqlite_store *s)
 static void stop_lane(struct sqlite_store *s, struct lane *lane)
 {
     pthread_mutex_lock(&s->lock);
-    s->stopping = true;
+    lane->stopping = true;
     pthread_mutex_unlock(&s->lock);
     pthread_cond_signal(&lane->more);
     pthread_join(lane->thread, NULL);
@@ -315,8 +352,8 @@ static void store_close(struct roam_store *self)
 {
     struct sqlite_store *s = (struct sqlite_store *)self;
 
+    stop_lane(s, &s->read_lane); /* it hands over to the other */
     stop_lane(s, &s->write_lane);
-    stop_lane(s, &s->read_lane);
     free_store(s);
 }
 

@@ -1,81 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* LOGIN and LOGOUT inside the transaction. Who may have the slot is decided
- * by arbitration.c; here is who asks, and what is kept. [LOGIN-8] to
- * [LOGIN-16] */
+ * by arbitration.c, whether user and token are good by credential.c; here
+ * is who asks, and what is kept. [LOGIN-10] to [LOGIN-16] */
 #include "writer.h"
 
 #include <string.h>
 
+#include "credential.h"
 #include "db.h"
-#include "roam.pb.h"
-#include "token_hash.h"
 
 /* The number of a device that was never granted anything; no row has it. */
 #define NO_DEVICE_YET INT64_C(-1)
 
-struct credential {
-    int64_t user;
-    uint32_t device_type; /* 0: any */
-    uint64_t expires_ms;  /* 0: never */
-};
-
 static struct roam_slice text_of(const char *s)
 {
     return (struct roam_slice){(const uint8_t *)s, strlen(s)};
-}
-
-static bool find_user(struct roam_writer *w, const char *name, int64_t *user)
-{
-    sqlite3_stmt *stmt = w->stmt[ROAM_WRITER_USER];
-
-    roam_db_bind_text(stmt, 1, text_of(name));
-    int rc = sqlite3_step(stmt);
-    *user = rc == SQLITE_ROW ? sqlite3_column_int64(stmt, 0) : 0;
-    sqlite3_reset(stmt);
-    return rc == SQLITE_ROW || rc == SQLITE_DONE;
-}
-
-/* c->user is 0 when there is no such token, or when it was revoked. */
-static bool find_token(struct roam_writer *w, const char *token,
-                       struct credential *c)
-{
-    sqlite3_stmt *stmt = w->stmt[ROAM_WRITER_TOKEN];
-    uint8_t hash[ROAM_TOKEN_HASH_BYTES];
-
-    *c = (struct credential){0};
-    if (!roam_token_hash(token, hash)) {
-        return false;
-    }
-    sqlite3_bind_blob(stmt, 1, hash, sizeof(hash), SQLITE_STATIC);
-    int rc = sqlite3_step(stmt);
-    if (rc == SQLITE_ROW && sqlite3_column_int(stmt, 3) == 0) {
-        c->user = sqlite3_column_int64(stmt, 0);
-        c->device_type = (uint32_t)sqlite3_column_int64(stmt, 1);
-        c->expires_ms = roam_db_u64(stmt, 2);
-    }
-    sqlite3_reset(stmt);
-    sqlite3_clear_bindings(stmt);
-    return rc == SQLITE_ROW || rc == SQLITE_DONE;
-}
-
-/* Sets *user, or login->refused. User and token are looked up in any case:
- * a stranger learns nothing from the time that it takes. */
-static bool check_credential(struct roam_writer *w,
-                             struct roam_store_login *login, int64_t *user)
-{
-    struct credential c;
-
-    if (!find_user(w, login->user, user) || !find_token(w, login->token, &c)) {
-        return false;
-    }
-    if (*user == 0 || c.user != *user) {
-        login->refused = roam_v1_RefusedReason_CREDENTIAL;
-    } else if (c.expires_ms != 0 && login->now_ms >= c.expires_ms) {
-        login->refused = roam_v1_RefusedReason_TOKEN_EXPIRED;
-    } else if (c.device_type != 0 && c.device_type != login->device_type) {
-        login->refused = roam_v1_RefusedReason_TYPE_FORBIDDEN;
-    }
-    return true;
 }
 
 static bool find_device(struct roam_writer *w, int64_t user,
@@ -184,8 +123,8 @@ bool roam_write_login(struct roam_writer *w, struct roam_store_login *login)
     int64_t device;
     bool held;
 
-    login->refused = 0;
-    if (!check_credential(w, login, &user)) {
+    if (!roam_credential_check(w->stmt[ROAM_WRITER_USER],
+                               w->stmt[ROAM_WRITER_TOKEN], login, &user)) {
         return false;
     }
     if (login->refused != 0) {

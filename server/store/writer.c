@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "../core/fault.h"
+#include "credential.h"
 #include "db.h"
 
 /* A log of 32 MiB: pages that many messages change are moved once. */
@@ -20,9 +21,8 @@
 static const char *const sql[ROAM_WRITER_STATEMENTS] = {
     [ROAM_WRITER_BEGIN] = "BEGIN IMMEDIATE",
     [ROAM_WRITER_COMMIT] = "COMMIT",
-    [ROAM_WRITER_USER] = "SELECT id FROM user WHERE name = ?1",
-    [ROAM_WRITER_TOKEN] = "SELECT user, device_type, expires_ms, revoked"
-                          " FROM token WHERE hash = ?1",
+    [ROAM_WRITER_USER] = ROAM_CREDENTIAL_USER,
+    [ROAM_WRITER_TOKEN] = ROAM_CREDENTIAL_TOKEN,
     [ROAM_WRITER_DEVICE] = "SELECT id, held FROM device"
                            " WHERE user = ?1 AND type = ?2 AND device_id = ?3",
     [ROAM_WRITER_DEVICE_ADD] =
