@@ -108,10 +108,13 @@ static void check_entry(struct world *w, const struct roam_entry_event *e)
 static void check_row(struct world *w, uint64_t ref,
                       const struct roam_entry_event *row)
 {
-    CHECK(w->page && ref == w->asked.ref);
+    CHECK(w->page && !w->asked.list && ref == w->asked.ref);
     CHECK(++w->page_rows <= w->asked.max_rows);
     CHECK(row->version == 0 && row->prev_version == 0);
-    CHECK(row->kind == ROAM_KIND_MESSAGE && row->msg_id != 0);
+    CHECK(row->kind != ROAM_KIND_NOOP && row->kind != ROAM_KIND_READ &&
+          row->kind != ROAM_KIND_DEVICE && row->msg_id != 0);
+    CHECK(!row->recalled ||
+          (row->kind == ROAM_KIND_MESSAGE && row->body.len == 0));
     if (w->asked.history) {
         CHECK(row->msg_id > w->asked.after && row->msg_id > w->page_last);
         CHECK(w->asked.before == 0 || row->msg_id < w->asked.before);
@@ -144,6 +147,19 @@ static void check_event(struct world *w, const struct roam_event *e)
         break;
     case ROAM_EVENT_PAGE_ROW:
         check_row(w, e->u.page_row.ref, &e->u.page_row.row);
+        break;
+    case ROAM_EVENT_MEMBER:
+        CHECK(w->page && w->asked.list && e->u.member.ref == w->asked.ref);
+        CHECK(++w->page_rows <= w->asked.max_rows);
+        CHECK(e->u.member.role >= ROAM_ROLE_APPLICANT);
+        check_slice(w, e->u.member.user);
+        check_slice(w, e->u.member.name);
+        break;
+    case ROAM_EVENT_SESSION:
+        CHECK(w->page && w->asked.list && e->u.session.ref == w->asked.ref);
+        CHECK(++w->page_rows <= ROAM_SESSION_ROWS_MAX);
+        check_slice(w, e->u.session.device_name);
+        check_slice(w, e->u.session.software);
         break;
     case ROAM_EVENT_PAGE_END:
         CHECK(w->page && e->u.page_end.ref == w->asked.ref);
@@ -400,8 +416,24 @@ static void send_something(struct world *w, struct fuzz_input *in)
     struct roam_bytes to = {(const uint8_t *)"bob", 3};
     struct roam_bytes type = {(const uint8_t *)"a/b", how & 3};
     struct roam_bytes text_body = {body, how};
-    (void)roam_client_send(&w->client, 1u + (w->next_id++ & 63), to, type,
-                           text_body, w->now_ms);
+    (void)roam_client_send(&w->client, 1u + (w->next_id++ & 63),
+                           ROAM_KIND_MESSAGE, to, type, text_body, w->now_ms);
+}
+
+static enum roam_status ask_for_a_list(struct world *w,
+                                       const struct fuzz_asked *asked,
+                                       struct roam_bytes bob)
+{
+    const struct roam_bytes nobody = {NULL, 0};
+    if (asked->history) {
+        return roam_client_members(&w->client, asked->ref, bob,
+                                   asked->before != 0 ? bob : nobody,
+                                   asked->max_rows, w->now_ms);
+    }
+    return asked->before != 0
+               ? roam_client_end_session(&w->client, asked->ref, ROAM_WEB,
+                                         asked->before, w->now_ms)
+               : roam_client_sessions(&w->client, asked->ref, 0, w->now_ms);
 }
 
 static void ask_for_a_page(struct world *w, struct fuzz_input *in)
@@ -414,11 +446,14 @@ static void ask_for_a_page(struct world *w, struct fuzz_input *in)
     asked.ref = 1u + (how & 62);
     asked.before = (how & 64) != 0 ? 16u + fuzz_take(in) : 0;
     asked.after = asked.history && (how & 128) != 0 ? fuzz_take(in) : 0;
-    asked.max_rows = 1u + fuzz_take(in) % ROWS;
+    uint8_t rows = fuzz_take(in);
+    asked.max_rows = 1u + rows % ROWS;
+    asked.list = rows >= 192;
     enum roam_status status =
-        asked.history
+        asked.list ? ask_for_a_list(w, &asked, bob)
+        : asked.history
             ? roam_client_history(&w->client, asked.ref, bob, asked.before,
-                                  asked.after, asked.max_rows, w->now_ms)
+                                  asked.after, false, asked.max_rows, w->now_ms)
             : roam_client_conversations(&w->client, asked.ref, asked.before,
                                         asked.before != 0 ? bob : nobody,
                                         asked.max_rows, w->now_ms);

@@ -5,6 +5,7 @@
 
 #include "batch.h"
 #include "frame.h"
+#include "rows.h"
 
 enum {
     ROWS = 24
@@ -209,10 +210,54 @@ static size_t page_rows(struct fuzz_input *in, const struct fuzz_asked *asked,
     return count;
 }
 
+/* Members "b" and up, or sessions; now and then not in order. */
+static void list(struct fuzz_input *in, const struct around *a,
+                 struct roam_message *m)
+{
+    static uint8_t rows[6 * ROAM_ROW_BYTES_MAX];
+    static const char names[] = "bcdefgbcdefg";
+    const struct fuzz_asked *asked = a->asked;
+    uint8_t how = fuzz_take(in);
+    uint32_t count = fuzz_take(in) % 6;
+    uint8_t first = (how & 3) == 3 ? fuzz_take(in) % 6 : 0;
+    for (uint32_t i = 0; i < count; i++) {
+        struct roam_slice user = {(const uint8_t *)&names[first + i], 1};
+        struct roam_member_row member = {user, user, 1 + (how & 7), false, 5};
+        struct roam_session_row session = {1 + i, user, user,  1,
+                                           2,     true, false, 1};
+        m->body.len += asked->history
+                           ? roam_member_row_put(&member, rows + m->body.len,
+                                                 sizeof rows - m->body.len)
+                           : roam_session_row_put(&session, rows + m->body.len,
+                                                  sizeof rows - m->body.len);
+    }
+    m->body.data = rows;
+    if (asked->history) {
+        m->type = ROAM_MEMBER_PAGE;
+        m->u.member_page.ref = asked->ref;
+        m->u.member_page.count = count;
+        m->u.member_page.more = (how & 0x10) != 0;
+    } else if (asked->before != 0) {
+        m->type = ROAM_SESSION_ENDED;
+        m->u.session_ended.ref = asked->ref;
+        m->body.len = 0;
+    } else {
+        m->type = ROAM_SESSION_LIST;
+        m->u.session_list.ref = asked->ref;
+        m->u.session_list.count = count;
+        m->u.session_list.more = (how & 0x10) != 0;
+    }
+}
+
 static void page(struct fuzz_input *in, const struct around *a,
                  struct roam_message *m)
 {
     struct roam_entry rows[ROWS];
+    if (a->asked->list) {
+        roam_message_init(m, ROAM_MEMBER_PAGE);
+        list(in, a, m);
+        return;
+    }
     const struct fuzz_asked *asked = a->asked;
     uint8_t how = fuzz_take(in);
     bool history = asked->history != (how == 1);

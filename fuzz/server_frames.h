@@ -30,9 +30,10 @@ enum fuzz_frame {
     FUZZ_PAGE     /* an answer to `asked`; now and then it lies */
 };
 
-/* The page that the client asked for. */
+/* The page or list that the client asked for. */
 struct fuzz_asked {
     bool history; /* else CONVERSATIONS */
+    bool list;    /* MEMBERS if history, else SESSIONS or END_SESSION */
     uint64_t ref, before, after;
     uint32_t max_rows;
 };

@@ -251,9 +251,9 @@ void rig_say_page(struct rig *r, uint8_t type, uint64_t ref, uint64_t first,
 void rig_ask(struct rig *r, uint64_t ref, uint64_t before, uint64_t after)
 {
     const struct roam_bytes bob = {(const uint8_t *)"bob", 3};
-    assert_int_equal(
-        roam_client_history(&r->client, ref, bob, before, after, 10, r->now_ms),
-        ROAM_STATUS_OK);
+    assert_int_equal(roam_client_history(&r->client, ref, bob, before, after,
+                                         false, 10, r->now_ms),
+                     ROAM_STATUS_OK);
 }
 
 void rig_say_send_ok(struct rig *r, uint64_t client_msg_id, bool duplicate)
@@ -363,6 +363,24 @@ static void log_event(struct rig *r, const struct roam_event *e)
                   (int)e->u.page_row.row.body.len,
                   (const char *)e->u.page_row.row.body.data);
         break;
+    case ROAM_EVENT_MEMBER:
+        LOG_EVENT(r, "MEMBER %" PRIu64 " %.*s \"%.*s\" %d%s %" PRIu64,
+                  e->u.member.ref, (int)e->u.member.user.len,
+                  (const char *)e->u.member.user.data,
+                  (int)e->u.member.name.len,
+                  (const char *)e->u.member.name.data, (int)e->u.member.role,
+                  e->u.member.muted ? " muted" : "", e->u.member.since_msg_id);
+        break;
+    case ROAM_EVENT_SESSION:
+        LOG_EVENT(r, "SESSION %" PRIu64 " %d \"%.*s\" \"%.*s\" %" PRIu64 "%s%s",
+                  e->u.session.ref, (int)e->u.session.device_type,
+                  (int)e->u.session.device_name.len,
+                  (const char *)e->u.session.device_name.data,
+                  (int)e->u.session.software.len,
+                  (const char *)e->u.session.software.data,
+                  e->u.session.generation, e->u.session.online ? " online" : "",
+                  e->u.session.self ? " self" : "");
+        break;
     case ROAM_EVENT_PAGE_END:
         LOG_EVENT(r, "END %" PRIu64 " rows %" PRIu32 "%s", e->u.page_end.ref,
                   e->u.page_end.rows, e->u.page_end.more ? " more" : "");
@@ -427,6 +445,20 @@ static void log_frame(struct rig *r, const struct roam_message *m)
     case ROAM_SEND:
         LOG_FRAME(r, "SEND %" PRIu64 " %.*s", m->u.send.client_msg_id,
                   (int)m->body.len, (const char *)m->body.data);
+        break;
+    case ROAM_MEMBERS:
+        LOG_FRAME(r, "MEMBERS %" PRIu64 " %s behind \"%s\" max %" PRIu32,
+                  m->u.members.ref, m->u.members.conversation,
+                  m->u.members.after, m->u.members.max_rows);
+        break;
+    case ROAM_SESSIONS:
+        LOG_FRAME(r, "SESSIONS %" PRIu64 " behind %d", m->u.sessions.ref,
+                  (int)m->u.sessions.after);
+        break;
+    case ROAM_END_SESSION:
+        LOG_FRAME(r, "END_SESSION %" PRIu64 " %d %" PRIu64,
+                  m->u.end_session.ref, (int)m->u.end_session.device_type,
+                  m->u.end_session.generation);
         break;
     case ROAM_HISTORY:
         LOG_FRAME(
@@ -580,7 +612,8 @@ void rig_send(struct rig *r, uint64_t client_msg_id, const char *body)
     const struct roam_bytes to = {(const uint8_t *)"bob", 3};
     const struct roam_bytes type = {NULL, 0};
     const struct roam_bytes text = {(const uint8_t *)body, strlen(body)};
-    assert_int_equal(
-        roam_client_send(&r->client, client_msg_id, to, type, text, r->now_ms),
-        ROAM_STATUS_OK);
+    assert_int_equal(roam_client_send(&r->client, client_msg_id,
+                                      ROAM_KIND_MESSAGE, to, type, text,
+                                      r->now_ms),
+                     ROAM_STATUS_OK);
 }

@@ -17,7 +17,8 @@ static void live(struct rig *r)
 
 static enum roam_status ask(struct rig *r, uint64_t ref, uint32_t max_rows)
 {
-    return roam_client_history(&r->client, ref, bob, 0, 0, max_rows, r->now_ms);
+    return roam_client_history(&r->client, ref, bob, 0, 0, false, max_rows,
+                               r->now_ms);
 }
 
 /* ------------------------------------------------------------------- asking */
@@ -83,14 +84,15 @@ static void test_arguments_have_bounds(void **unused)
     assert_int_equal(ask(&r, 0, 10), ROAM_STATUS_BAD_ARGUMENT);
     assert_int_equal(ask(&r, 7, 0), ROAM_STATUS_BAD_ARGUMENT);
     assert_int_equal(ask(&r, 7, 1001), ROAM_STATUS_BAD_ARGUMENT);
-    assert_int_equal(roam_client_history(&r.client, 7, nobody, 0, 0, 1, 0),
+    assert_int_equal(
+        roam_client_history(&r.client, 7, nobody, 0, 0, false, 1, 0),
+        ROAM_STATUS_BAD_ARGUMENT);
+    assert_int_equal(roam_client_history(&r.client, 7, bob,
+                                         ROAM_VERSION_MAX + 1, 0, false, 1, 0),
                      ROAM_STATUS_BAD_ARGUMENT);
-    assert_int_equal(
-        roam_client_history(&r.client, 7, bob, ROAM_VERSION_MAX + 1, 0, 1, 0),
-        ROAM_STATUS_BAD_ARGUMENT);
-    assert_int_equal(
-        roam_client_history(&r.client, 7, bob, 0, ROAM_VERSION_MAX + 1, 1, 0),
-        ROAM_STATUS_BAD_ARGUMENT);
+    assert_int_equal(roam_client_history(&r.client, 7, bob, 0,
+                                         ROAM_VERSION_MAX + 1, false, 1, 0),
+                     ROAM_STATUS_BAD_ARGUMENT);
     /* The name comes with `before`, and only then. */
     assert_int_equal(roam_client_conversations(&r.client, 7, 0, bob, 1, 0),
                      ROAM_STATUS_BAD_ARGUMENT);
@@ -100,16 +102,18 @@ static void test_arguments_have_bounds(void **unused)
     memset(text, 'n', sizeof text);
     longest.data = text;
     longest.len = 65;
-    assert_int_equal(roam_client_history(&r.client, 7, longest, 0, 0, 1, 0),
-                     ROAM_STATUS_BAD_ARGUMENT);
+    assert_int_equal(
+        roam_client_history(&r.client, 7, longest, 0, 0, false, 1, 0),
+        ROAM_STATUS_BAD_ARGUMENT);
     text[0] = 0xff;
     longest.len = 64;
-    assert_int_equal(roam_client_history(&r.client, 7, longest, 0, 0, 1, 0),
-                     ROAM_STATUS_BAD_ARGUMENT);
+    assert_int_equal(
+        roam_client_history(&r.client, 7, longest, 0, 0, false, 1, 0),
+        ROAM_STATUS_BAD_ARGUMENT);
     text[0] = 'n';
     assert_int_equal(roam_client_history(&r.client, 7, longest,
                                          ROAM_VERSION_MAX, ROAM_VERSION_MAX - 1,
-                                         1000, 0),
+                                         false, 1000, 0),
                      ROAM_STATUS_OK);
     rig_run(&r);
     assert_int_equal(strlen(r.last_frame.u.history.conversation), 64);
@@ -154,7 +158,8 @@ static void test_a_ref_is_no_id_of_the_outbox(void **unused)
     rig_send(&r, 7, "x");
     assert_int_equal(ask(&r, 7, 10), ROAM_STATUS_BAD_ARGUMENT);
     rig_ask(&r, 8, 0, 0);
-    assert_int_equal(roam_client_send(&r.client, 8, bob, nobody, bob, r.now_ms),
+    assert_int_equal(roam_client_send(&r.client, 8, ROAM_KIND_MESSAGE, bob,
+                                      nobody, bob, r.now_ms),
                      ROAM_STATUS_BAD_ARGUMENT);
 }
 

@@ -314,18 +314,27 @@ static void test_send_checks_its_arguments(void **unused)
     struct roam_bytes bad = {(const uint8_t *)"\xc0\x80", 2};
     struct roam_client *c = &r.client;
     const enum roam_status arg = ROAM_STATUS_BAD_ARGUMENT;
-    assert_int_equal(roam_client_send(c, 0, bob, none, none, 0), arg);
-    assert_int_equal(roam_client_send(c, 1, none, none, none, 0), arg);
-    assert_int_equal(roam_client_send(c, 1, long_65, none, none, 0), arg);
-    assert_int_equal(roam_client_send(c, 1, bad, none, none, 0), arg);
-    assert_int_equal(roam_client_send(c, 1, bob, long_65, none, 0), arg);
-    assert_int_equal(roam_client_send(c, 1, bob, bad, none, 0), arg);
-    assert_int_equal(roam_client_send(c, UINT64_MAX, long_64, long_64, bad, 0),
+    assert_int_equal(
+        roam_client_send(c, 0, ROAM_KIND_MESSAGE, bob, none, none, 0), arg);
+    assert_int_equal(
+        roam_client_send(c, 1, ROAM_KIND_MESSAGE, none, none, none, 0), arg);
+    assert_int_equal(
+        roam_client_send(c, 1, ROAM_KIND_MESSAGE, long_65, none, none, 0), arg);
+    assert_int_equal(
+        roam_client_send(c, 1, ROAM_KIND_MESSAGE, bad, none, none, 0), arg);
+    assert_int_equal(
+        roam_client_send(c, 1, ROAM_KIND_MESSAGE, bob, long_65, none, 0), arg);
+    assert_int_equal(
+        roam_client_send(c, 1, ROAM_KIND_MESSAGE, bob, bad, none, 0), arg);
+    assert_int_equal(roam_client_send(c, UINT64_MAX, ROAM_KIND_MESSAGE, long_64,
+                                      long_64, bad, 0),
                      ROAM_STATUS_OK); /* a body is any bytes */
-    assert_int_equal(roam_client_send(c, UINT64_MAX, bob, none, none, 0),
-                     arg); /* in use */
-    assert_int_equal(roam_client_send(c, 2, bob, none, none, 0),
-                     ROAM_STATUS_OUTBOX_FULL);
+    assert_int_equal(
+        roam_client_send(c, UINT64_MAX, ROAM_KIND_MESSAGE, bob, none, none, 0),
+        arg); /* in use */
+    assert_int_equal(
+        roam_client_send(c, 2, ROAM_KIND_MESSAGE, bob, none, none, 0),
+        ROAM_STATUS_OUTBOX_FULL);
 }
 
 static void test_a_message_must_fit_the_tx_buffer(void **unused)
@@ -340,8 +349,8 @@ static void test_a_message_must_fit_the_tx_buffer(void **unused)
         rig_prepare_minimal(&r);
         rig_init(&r);
         struct roam_bytes b = {body, n};
-        enum roam_status got =
-            roam_client_send(&r.client, 1, bytes_of("bob"), none, b, 0);
+        enum roam_status got = roam_client_send(&r.client, 1, ROAM_KIND_MESSAGE,
+                                                bytes_of("bob"), none, b, 0);
         assert_int_equal(got, n == ROAM_TX_BYTES_MIN - 21
                                   ? ROAM_STATUS_OK
                                   : ROAM_STATUS_TX_FULL);
@@ -358,15 +367,15 @@ static void test_a_message_must_fit_the_tx_buffer(void **unused)
         rig_init(&r);
         /* id 9, conversation 2 + 3, body 5 + n */
         struct roam_bytes b = {longest, ROAM_FRAME_MAX - 19 + over};
-        assert_int_equal(
-            roam_client_send(&r.client, 1, bytes_of("bob"), none, b, 0),
-            over ? ROAM_STATUS_TX_FULL : ROAM_STATUS_OK);
+        assert_int_equal(roam_client_send(&r.client, 1, ROAM_KIND_MESSAGE,
+                                          bytes_of("bob"), none, b, 0),
+                         over ? ROAM_STATUS_TX_FULL : ROAM_STATUS_OK);
     }
     /* Far above everything: its length must not be cut to 32 bits. */
     struct roam_bytes huge = {body, SIZE_MAX};
-    assert_int_equal(
-        roam_client_send(&r.client, 9, bytes_of("bob"), none, huge, 0),
-        ROAM_STATUS_TX_FULL);
+    assert_int_equal(roam_client_send(&r.client, 9, ROAM_KIND_MESSAGE,
+                                      bytes_of("bob"), none, huge, 0),
+                     ROAM_STATUS_TX_FULL);
 }
 
 static void login_ok_with(struct rig *r, uint32_t max_frame, uint64_t dedup_ms)

@@ -276,6 +276,8 @@ static void json_protocol(struct roam_text *t, const struct roam_show *out,
         break;
     case ROAM_EVENT_NONE:
     case ROAM_EVENT_PAGE_ROW: /* the driver keeps these to itself */
+    case ROAM_EVENT_MEMBER:
+    case ROAM_EVENT_SESSION:
     case ROAM_EVENT_PAGE_END:
     case ROAM_EVENT_PAGE_FAILED:
     case ROAM_EVENT_CLOSE:
@@ -467,6 +469,8 @@ static void text_protocol(const struct roam_show *out,
     case ROAM_EVENT_SYNCED:
     case ROAM_EVENT_NONE:
     case ROAM_EVENT_PAGE_ROW:
+    case ROAM_EVENT_MEMBER:
+    case ROAM_EVENT_SESSION:
     case ROAM_EVENT_PAGE_END:
     case ROAM_EVENT_PAGE_FAILED:
     case ROAM_EVENT_CLOSE:

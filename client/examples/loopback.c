@@ -87,8 +87,8 @@ static void tell_alice(void)
     int n = snprintf(report, sizeof report, "set to %d", flash.setpoint);
     struct roam_bytes body = {(const uint8_t *)report, (size_t)n};
     uint64_t random_id = 0x8d3f1c5a77e2b904u; /* of the board's generator */
-    if (roam_client_send(&client, random_id, notes, plain_text, body,
-                         board_now_ms()) != ROAM_STATUS_OK) {
+    if (roam_client_send(&client, random_id, ROAM_KIND_MESSAGE, notes,
+                         plain_text, body, board_now_ms()) != ROAM_STATUS_OK) {
         printf("no room for the report\n");
     }
 }

@@ -127,6 +127,13 @@ enum roam_role {
     ROAM_ROLE_OWNER
 };
 
+/* Who may come into a group. */
+enum roam_join {
+    ROAM_JOIN_OPEN = 1,
+    ROAM_JOIN_APPROVAL,
+    ROAM_JOIN_CLOSED
+};
+
 struct roam_bytes {
     const uint8_t *data;
     size_t len; /* bytes */
@@ -146,6 +153,7 @@ struct roam_outbox_item {
      * engine. A program that sends a message of an earlier run again sets it
      * after roam_client_send(), before the next login. */
     uint64_t first_sent_ms;
+    enum roam_kind kind;
     struct roam_bytes conversation, content_type, body;
     uint32_t payload_bytes; /* of its SEND */
     uint32_t order;         /* rises with each roam_client_send() */
@@ -216,9 +224,11 @@ enum roam_event_type {
     ROAM_EVENT_SEND_FAILED, /* u.send_failed: the server said no, or it may
                                not be sent (again); the outbox item is empty
                                again */
-    ROAM_EVENT_PAGE_ROW,    /* u.page_row: a message of the page asked for */
-    ROAM_EVENT_PAGE_END,    /* u.page_end: that was the page */
-    ROAM_EVENT_PAGE_FAILED, /* u.page_failed: no page came */
+    ROAM_EVENT_PAGE_ROW,    /* u.page_row: a row of the page asked for */
+    ROAM_EVENT_MEMBER,      /* u.member: of the group asked for */
+    ROAM_EVENT_SESSION,     /* u.session: of this user's */
+    ROAM_EVENT_PAGE_END,    /* u.page_end: that was the answer */
+    ROAM_EVENT_PAGE_FAILED, /* u.page_failed: none came, or an error */
     ROAM_EVENT_KICKED,      /* u.kicked: the server ended the session */
     ROAM_EVENT_CLOSE        /* u.close: close the transport now, then
                                roam_client_closed() */
@@ -256,6 +266,11 @@ struct roam_event {
         struct {
             uint64_t generation, head, floor, dedup_ms;
             uint32_t max_body;
+            uint64_t capabilities; /* of those named; none in Roam 1 */
+            /* What the server keeps; 0: without limit. */
+            uint64_t timeline_ms, history_ms, recall_ms;
+            uint32_t timeline_entries;
+            uint32_t max_members; /* of a group; 0: not told */
         } logged_in;
         struct {
             enum roam_refused reason;
@@ -263,6 +278,7 @@ struct roam_event {
             uint64_t generation;     /* to be named in take_over */
             uint32_t retry_after_ms; /* with THROTTLED */
             struct roam_holder holder;
+            uint32_t protocol_min, protocol_max; /* with PROTOCOL_VERSION */
         } refused;
         struct {
             enum roam_reset reason;
@@ -274,7 +290,10 @@ struct roam_event {
         } synced;
         struct {
             uint64_t client_msg_id, msg_id;
-            bool duplicate; /* an earlier try had got through */
+            bool duplicate; /* an earlier try had got through, or the
+                               operation changed nothing */
+            struct roam_bytes conversation; /* the group that was made;
+                                               else empty */
         } sent;
         struct {
             uint64_t client_msg_id;
@@ -291,9 +310,31 @@ struct roam_event {
         } page_row;
         struct {
             uint64_t ref;
+            struct roam_bytes user, name;
+            enum roam_role role;
+            bool muted;
+            uint64_t since_msg_id; /* of the change that made them so */
+        } member;
+        struct {
+            uint64_t ref;
+            enum roam_device_type device_type;
+            struct roam_bytes device_name, software;
+            uint64_t since_ms, last_seen_ms; /* Unix time */
+            bool online;
+            bool self; /* this very session */
+            uint64_t generation;
+        } session;
+        struct {
+            uint64_t ref;
             uint32_t rows;
             bool more;      /* further rows in the range asked for */
-            uint64_t as_of; /* of CONVERSATIONS: the head it was read at */
+            uint64_t as_of; /* of CONVERSATIONS and MEMBERS: the head it was
+                               read at */
+            /* Of MEMBERS: the group. */
+            struct roam_bytes name;
+            uint32_t join; /* enum roam_join */
+            bool muted;    /* all but admins and the owner */
+            uint32_t member_count;
         } page_end;
         struct {
             uint64_t ref;
@@ -320,8 +361,8 @@ struct roam_event {
 /* ---------------------------------------------------------------- client */
 
 /* Complete, so that it can be static; the contents are private. The size
- * grows with that of a pointer, and is 1352 bytes on 32-bit targets. */
-#define ROAM_CLIENT_BYTES (1160u + 48u * sizeof(void *))
+ * grows with that of a pointer, and is 1168 bytes on 32-bit targets. */
+#define ROAM_CLIENT_BYTES (976u + 48u * sizeof(void *))
 struct roam_client {
     uint64_t private_storage[ROAM_CLIENT_BYTES / sizeof(uint64_t)];
 };
@@ -394,17 +435,22 @@ void roam_client_next_event(struct roam_client *c, struct roam_event *event,
 enum roam_status roam_client_stored(struct roam_client *c, uint64_t version,
                                     uint64_t now_ms);
 
-/* Puts a message into the outbox; it is sent when a session is there, again
- * after each reconnect under the same id, until SENT or SEND_FAILED. While the
- * server limits its user (RATE_LIMITED), it waits by itself.
+/* Puts a message or an operation into the outbox; it is sent when a session is
+ * there, again after each reconnect under the same id, until SENT or
+ * SEND_FAILED. While the server limits its user (RATE_LIMITED), it waits by
+ * itself.
  *
  * client_msg_id  random, not 0; stored by the caller with the message if the
  *                message is to survive a restart of the program.
+ * kind           any but NOOP and DEVICE.
+ * conversation   a user, a group, or "#" for one that CREATE makes.
+ * body           of an operation: what roam_operation_encode() wrote.
  * The slices are kept until SENT or SEND_FAILED.
  *
- * OUTBOX_FULL; BAD_ARGUMENT (lengths, id 0 or in use); TX_FULL: the message
- * can never fit the tx buffer. */
+ * OUTBOX_FULL; BAD_ARGUMENT (lengths, kind, id 0 or in use); TX_FULL: the
+ * message can never fit the tx buffer. */
 enum roam_status roam_client_send(struct roam_client *c, uint64_t client_msg_id,
+                                  enum roam_kind kind,
                                   struct roam_bytes conversation,
                                   struct roam_bytes content_type,
                                   struct roam_bytes body, uint64_t now_ms);
@@ -419,6 +465,7 @@ enum roam_status roam_client_send(struct roam_client *c, uint64_t client_msg_id,
  *               0: from the newest.
  * after         messages above this msg_id; with before 0, oldest first to be
  *               paged through. 0: no bound.
+ * operations_only  leave messages out.
  * max_rows      1..1,000.
  *
  * BAD_STATE: not logged in, leaving, or a page is under way: until its
@@ -427,7 +474,8 @@ enum roam_status roam_client_send(struct roam_client *c, uint64_t client_msg_id,
 enum roam_status roam_client_history(struct roam_client *c, uint64_t ref,
                                      struct roam_bytes conversation,
                                      uint64_t before, uint64_t after,
-                                     uint32_t max_rows, uint64_t now_ms);
+                                     bool operations_only, uint32_t max_rows,
+                                     uint64_t now_ms);
 
 /* Asks for a page of the user's conversations, each with its newest message,
  * newest first.
@@ -440,6 +488,37 @@ enum roam_status roam_client_conversations(struct roam_client *c, uint64_t ref,
                                            uint64_t before,
                                            struct roam_bytes conversation,
                                            uint32_t max_rows, uint64_t now_ms);
+
+/* Asks for members of a group, by rising bytes of their ids: any number of
+ * events MEMBER and a PAGE_END, or PAGE_FAILED. Counts as a page request.
+ *
+ * after  the last user of the answer before; empty: from the first.
+ *
+ * Otherwise as roam_client_history(). Spec: section 7.2. */
+enum roam_status roam_client_members(struct roam_client *c, uint64_t ref,
+                                     struct roam_bytes conversation,
+                                     struct roam_bytes after, uint32_t max_rows,
+                                     uint64_t now_ms);
+
+/* Asks where this user is logged in, by rising device type: any number of
+ * events SESSION and a PAGE_END, or PAGE_FAILED. Counts as a page request.
+ *
+ * after  the last device type of the answer before; 0: from the first.
+ *
+ * Otherwise as roam_client_history(). Spec: section 5.3. */
+enum roam_status roam_client_sessions(struct roam_client *c, uint64_t ref,
+                                      uint32_t after, uint64_t now_ms);
+
+/* Logs another device of this user's out for good: its token is revoked. A
+ * PAGE_END tells that it is done, PAGE_FAILED that there is no such session.
+ * Counts as a page request.
+ *
+ * generation  of the slot, as an event SESSION told it.
+ *
+ * Otherwise as roam_client_history(). Spec: section 5.3. */
+enum roam_status roam_client_end_session(struct roam_client *c, uint64_t ref,
+                                         enum roam_device_type device_type,
+                                         uint64_t generation, uint64_t now_ms);
 
 /* Ends the connection from this side; an event CLOSE follows. */
 void roam_client_close(struct roam_client *c, uint64_t now_ms);

@@ -83,7 +83,7 @@ void roam__posix_ask(struct roam_posix *p)
         pages->hole = hole;
         status = roam_client_history(
             &p->client, ++pages->ref, text_of(hole.conversation), hole.below,
-            hole.above, PAGE_ROWS, roam__posix_now_ms(p));
+            hole.above, false, PAGE_ROWS, roam__posix_now_ms(p));
     }
     pages->under_way = status == ROAM_STATUS_OK;
     pages->survey = wanted == SURVEY;

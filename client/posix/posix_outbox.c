@@ -68,9 +68,9 @@ static bool hand_over(struct roam_posix *p, struct roam__slot *s,
         roam__posix_fail(p, ROAM_POSIX_STATUS_MEMORY, "outbox");
         return false;
     }
-    enum roam_status status =
-        roam_client_send(&p->client, s->client_msg_id, s->conversation,
-                         s->content_type, s->body, roam__posix_now_ms(p));
+    enum roam_status status = roam_client_send(
+        &p->client, s->client_msg_id, ROAM_KIND_MESSAGE, s->conversation,
+        s->content_type, s->body, roam__posix_now_ms(p));
     struct roam_outbox_item *item = item_of(p, s->client_msg_id);
     if (status != ROAM_STATUS_OK || !item) {
         roam__posix_fail(p, ROAM_POSIX_STATUS_STORE,

@@ -121,6 +121,8 @@ static void take_event(struct roam_posix *p, const struct roam_event *e)
 {
     switch (e->type) {
     case ROAM_EVENT_NONE:
+    case ROAM_EVENT_MEMBER: /* not asked for */
+    case ROAM_EVENT_SESSION:
         break;
     case ROAM_EVENT_LOGGED_IN:
         p->new_device = false;

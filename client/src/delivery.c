@@ -252,6 +252,10 @@ void roam__entry_told(struct roam__engine *e)
         e->done_id = e->entry.client_msg_id;
         e->done_msg_id = e->entry.msg_id;
         e->done_duplicate = true;
+        e->done_conversation.len = 0;
+        if (e->entry.kind == roam_v1_Kind_GROUP) {
+            e->done_conversation = e->entry.conversation;
+        }
         e->owes |= OWES_SENT;
     }
     next_row(e);

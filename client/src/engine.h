@@ -40,7 +40,7 @@ enum roam__owes {
     OWES_CLOSE = 1 << 11
 };
 
-/* The page that was asked for; at most one at a time. */
+/* The page or list that was asked for; at most one at a time. */
 enum roam__page_state {
     PAGE_NONE,
     PAGE_DUE,   /* to be asked for */
@@ -49,19 +49,25 @@ enum roam__page_state {
 };
 
 struct roam__page {
-    uint64_t ref, before, after;
+    uint64_t ref;
+    uint64_t before; /* of END_SESSION: the generation */
+    uint64_t after;  /* of SESSIONS, END_SESSION: a device type */
     uint64_t asked_ms;
     uint64_t ask_at_ms; /* RATE_LIMITED: not before; 0: none waits */
     uint64_t as_of;     /* from the answer */
     uint32_t code;      /* of OWES_PAGE_FAILED */
     uint16_t max_rows;
     uint8_t state; /* enum roam__page_state */
-    uint8_t type;  /* ROAM_HISTORY or ROAM_CONVERSATIONS */
+    uint8_t type;  /* of the request: enum roam_frame_type */
     uint8_t codecs;
-    uint8_t conversation_len;
+    uint8_t conversation_len, user_len;
+    bool operations_only;
     bool more; /* from the answer */
     bool bad;  /* the last page lied: offer no codec */
     char conversation[ROAM_CONVERSATION_MAX];
+    char user[ROAM_USER_MAX]; /* of MEMBERS: behind this one */
+    struct roam_slice rows;   /* of a list: those not told yet */
+    uint32_t count, left;     /* rows of the answer; not told yet */
 };
 
 struct roam__engine {
@@ -128,6 +134,7 @@ struct roam__engine {
     uint64_t done_id;    /* of OWES_SENT and OWES_FAILED */
     uint64_t done_msg_id;
     bool done_duplicate;
+    struct roam_slice done_conversation;
     bool close_reconnect; /* of OWES_CLOSE */
     uint64_t close_at_ms;
 
@@ -196,14 +203,18 @@ void roam__acked(struct roam__engine *e, uint64_t version);
 
 /* ------------------------------------------------------------------ pages */
 
-/* What the HISTORY_PAGE or CONVERSATION_PAGE in hand is. */
+/* What the page or list in hand is. */
 enum roam__on roam__page_answer(const struct roam__engine *e);
 /* May the request that is due be written? */
 bool roam__page_sendable(const struct roam__engine *e);
 /* It, as a message. */
 void roam__page_message(const struct roam__engine *e, struct roam_message *m);
+/* True when the request names max_inflated and codecs. */
+bool roam__page_is_packed(const struct roam__engine *e);
 /* It was written. */
 void roam__page_asked(struct roam__engine *e, uint32_t codecs);
+/* Tells the next row of a list. */
+void roam__list_tell(struct roam__engine *e, struct roam_event *event);
 /* `entry` was handed out: the next row takes its place, or the end is owed. */
 void roam__page_row_told(struct roam__engine *e);
 /* ERROR names this ref. False: it is not the page's. */

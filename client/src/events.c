@@ -31,6 +31,12 @@ static void tell_logged_in(struct roam__engine *e, struct roam_event *event)
     event->u.logged_in.floor = ok->floor;
     event->u.logged_in.dedup_ms = ok->dedup_ms;
     event->u.logged_in.max_body = ok->max_body;
+    event->u.logged_in.capabilities = ok->capabilities;
+    event->u.logged_in.timeline_ms = ok->timeline_ms;
+    event->u.logged_in.history_ms = ok->history_ms;
+    event->u.logged_in.recall_ms = ok->recall_ms;
+    event->u.logged_in.timeline_entries = ok->timeline_entries;
+    event->u.logged_in.max_members = ok->max_members;
 }
 
 static void tell_refused(struct roam__engine *e, struct roam_event *event)
@@ -40,6 +46,8 @@ static void tell_refused(struct roam__engine *e, struct roam_event *event)
     event->u.refused.reason = (enum roam_refused)refused->reason;
     event->u.refused.retry = retry_of(refused->retry);
     event->u.refused.generation = refused->generation;
+    event->u.refused.protocol_min = refused->protocol_min;
+    event->u.refused.protocol_max = refused->protocol_max;
     event->u.refused.retry_after_ms = refused->retry_after_ms;
     copy_holder(&event->u.refused.holder, refused->has_holder,
                 &refused->holder);
@@ -70,6 +78,7 @@ static void tell_sent(struct roam__engine *e, struct roam_event *event)
     event->u.sent.client_msg_id = e->done_id;
     event->u.sent.msg_id = e->done_msg_id;
     event->u.sent.duplicate = e->done_duplicate;
+    event->u.sent.conversation = roam__bytes(e->done_conversation);
     roam__outbox_free(e, e->done_id);
 }
 
@@ -128,9 +137,13 @@ static void tell_entry(struct roam__engine *e, struct roam_event *event)
 
 static void tell_page_row(struct roam__engine *e, struct roam_event *event)
 {
-    event->type = ROAM_EVENT_PAGE_ROW;
-    event->u.page_row.ref = e->page.ref;
-    copy_entry(&event->u.page_row.row, &e->entry);
+    if (roam__page_is_packed(e)) {
+        event->type = ROAM_EVENT_PAGE_ROW;
+        event->u.page_row.ref = e->page.ref;
+        copy_entry(&event->u.page_row.row, &e->entry);
+    } else {
+        roam__list_tell(e, event);
+    }
     roam__page_row_told(e);
 }
 
@@ -138,9 +151,17 @@ static void tell_page_end(struct roam__engine *e, struct roam_event *event)
 {
     event->type = ROAM_EVENT_PAGE_END;
     event->u.page_end.ref = e->page.ref;
-    event->u.page_end.rows = e->hand.batch.count;
+    event->u.page_end.rows = e->page.count;
     event->u.page_end.more = e->page.more;
     event->u.page_end.as_of = e->page.as_of;
+    if (e->page.type == ROAM_MEMBERS) {
+        const roam_v1_MemberPage *page = &e->hand.message.u.member_page;
+        event->u.page_end.name.data = (const uint8_t *)page->name;
+        event->u.page_end.name.len = strlen(page->name);
+        event->u.page_end.join = (uint32_t)page->join;
+        event->u.page_end.muted = page->muted;
+        event->u.page_end.member_count = page->member_count;
+    }
     e->page.state = PAGE_NONE;
 }
 

@@ -78,6 +78,7 @@ void roam__outbox_message(const struct roam_outbox_item *item,
 {
     roam_message_init(m, ROAM_SEND);
     m->u.send.client_msg_id = item->client_msg_id;
+    m->u.send.kind = (roam_v1_Kind)item->kind;
     memcpy(m->u.send.conversation, item->conversation.data,
            item->conversation.len);
     if (item->content_type.len > 0) {
@@ -99,14 +100,22 @@ static size_t frame_bytes(const struct roam_outbox_item *item)
     return bytes <= ROAM_FRAME_MAX + ROAM_FRAME_HEADER_BYTES ? bytes : 0;
 }
 
+/* SEND-9: a NOOP is nobody's, news of devices are the server's. */
+static bool kind_ok(enum roam_kind kind)
+{
+    return kind == ROAM_KIND_MESSAGE ||
+           (kind >= ROAM_KIND_RECALL && kind <= ROAM_KIND_GROUP);
+}
+
 enum roam_status roam_client_send(struct roam_client *c, uint64_t client_msg_id,
+                                  enum roam_kind kind,
                                   struct roam_bytes conversation,
                                   struct roam_bytes content_type,
                                   struct roam_bytes body, uint64_t now_ms)
 {
     struct roam__engine *e = roam__engine(c);
     roam__now(e, now_ms);
-    if (client_msg_id == 0 ||
+    if (client_msg_id == 0 || !kind_ok(kind) ||
         !text_ok(conversation, 1, ROAM_CONVERSATION_MAX) ||
         !text_ok(content_type, 0, ROAM_CONTENT_TYPE_MAX) ||
         roam__outbox_find(e, client_msg_id) != NULL ||
@@ -116,6 +125,7 @@ enum roam_status roam_client_send(struct roam_client *c, uint64_t client_msg_id,
     struct roam_outbox_item item;
     memset(&item, 0, sizeof item);
     item.client_msg_id = client_msg_id;
+    item.kind = kind;
     item.conversation = conversation;
     item.content_type = content_type;
     item.body = body;

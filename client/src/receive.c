@@ -7,12 +7,21 @@
 
 #include "engine.h"
 
+/* The version that the server picked is the one that we speak; 0: likewise. */
+static bool version_ok(const roam_v1_LoginOk *ok)
+{
+    return ok->protocol == 0 || ok->protocol == ROAM_PROTOCOL_VERSION;
+}
+
 /* The event that a decoded frame is. */
 static enum roam__on event_of(const struct roam__engine *e)
 {
     const struct roam_message *m = &e->hand.message;
     switch (m->type) {
     case ROAM_LOGIN_OK:
+        if (!version_ok(&m->u.login_ok)) {
+            return ON_BROKEN;
+        }
         return e->login_due ? ON_OTHER : ON_LOGIN_OK;
     case ROAM_REFUSED:
         if (e->login_due) {
@@ -30,6 +39,9 @@ static enum roam__on event_of(const struct roam__engine *e)
         return roam__meets(e);
     case ROAM_HISTORY_PAGE:
     case ROAM_CONVERSATION_PAGE:
+    case ROAM_MEMBER_PAGE:
+    case ROAM_SESSION_LIST:
+    case ROAM_SESSION_ENDED:
         return roam__page_answer(e);
     case ROAM_SEND_OK:
     case ROAM_ERROR:
@@ -49,6 +61,8 @@ static enum roam__on event_of_broken(const struct roam__engine *e, uint8_t type)
         return ON_LIES;
     case ROAM_HISTORY_PAGE:
     case ROAM_CONVERSATION_PAGE:
+    case ROAM_MEMBER_PAGE:
+    case ROAM_SESSION_LIST:
         return e->page.state == PAGE_ASKED ? ON_PAGE_LIES : ON_BROKEN;
     default:
         return ON_BROKEN;
@@ -204,6 +218,9 @@ enum roam__on roam__act_answer(struct roam__engine *e)
         e->done_id = id;
         e->done_msg_id = failed ? 0 : m->u.send_ok.msg_id;
         e->done_duplicate = !failed && m->u.send_ok.duplicate;
+        e->done_conversation.data = (const uint8_t *)m->u.send_ok.conversation;
+        e->done_conversation.len =
+            failed ? 0 : strlen(m->u.send_ok.conversation);
     }
     return ON_NONE;
 }

@@ -141,7 +141,7 @@ static bool put_page(struct roam__engine *e)
     if (m.type == ROAM_HISTORY) {
         m.u.history.max_inflated = max_inflated;
         m.u.history.codecs = codecs;
-    } else {
+    } else if (m.type == ROAM_CONVERSATIONS) {
         m.u.conversations.max_inflated = max_inflated;
         m.u.conversations.codecs = codecs;
     }

@@ -277,8 +277,8 @@ static struct store *find_store(const char *name)
 
 static void queue(struct handle *h, const struct roam_outbox_item *i)
 {
-    roam_client_send(&h->c, i->client_msg_id, i->conversation, i->content_type,
-                     i->body, now);
+    roam_client_send(&h->c, i->client_msg_id, ROAM_KIND_MESSAGE,
+                     i->conversation, i->content_type, i->body, now);
     for (size_t k = 0; k < ITEMS; k++) {
         if (h->outbox[k].client_msg_id == i->client_msg_id) {
             h->outbox[k].first_sent_ms = i->first_sent_ms;
@@ -381,7 +381,7 @@ static const char *do_history(struct handle *h, const json_t *r, json_t *answer)
         json_is_true(json_object_get(r, "list"))
             ? roam_client_conversations(&h->c, h->ref, before, to, rows, now)
             : roam_client_history(&h->c, h->ref, to, before,
-                                  io_number(r, "after", 0), rows, now);
+                                  io_number(r, "after", 0), false, rows, now);
     return status ? "BAD_STATE" : NULL;
 }
 

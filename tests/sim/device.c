@@ -317,8 +317,8 @@ static bool hand_draft(struct sim_world *w, struct sim_device *d, size_t i)
     struct sim_draft *draft = &d->disk.drafts[i];
     const struct sim_message *m = draft->message;
     enum roam_status status =
-        roam_client_send(&d->client, m->client_msg_id, m->conversation,
-                         m->content_type, m->body, w->now_ms);
+        roam_client_send(&d->client, m->client_msg_id, ROAM_KIND_MESSAGE,
+                         m->conversation, m->content_type, m->body, w->now_ms);
     if (status == ROAM_STATUS_OUTBOX_FULL) {
         return false;
     }

@@ -307,6 +307,8 @@ static void on_event(struct sim_world *w, struct sim_device *d,
 {
     switch (ev->type) {
     case ROAM_EVENT_NONE:
+    case ROAM_EVENT_MEMBER: /* not asked for */
+    case ROAM_EVENT_SESSION:
         return;
     case ROAM_EVENT_LOGGED_IN:
         on_logged_in(w, d, ev);

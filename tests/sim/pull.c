@@ -246,7 +246,7 @@ static enum roam_status ask_range(struct sim_world *w, struct sim_device *d,
     sim_step(w, SIM_STEP_ASKS_PAGE, d->index, range.after, range.before);
     return roam_client_history(&d->client, d->page.ref,
                                name_of(range.conversation), range.before,
-                               range.after, rows, w->now_ms);
+                               range.after, false, rows, w->now_ms);
 }
 
 static void ask(struct sim_world *w, struct sim_device *d)
