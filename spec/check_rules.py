@@ -11,8 +11,9 @@ A rule is a paragraph that starts with **[AREA-N]**. It names who is bound
   - every keyword stands in a rule, every rule has a keyword and a role
   - no id is given twice; the committed registry is the spec's
   - scenarios, code and documents cite only ids that exist
-  - the tables of messages, frames, codes and limits equal proto/, the worked
-    example equals its vector
+  - the tables of messages, frames, codes and limits equal proto/, those of
+    states equal the tables of both engines as far as frames lead from state to
+    state, the worked example equals its vector
 """
 
 import pathlib
@@ -194,6 +195,77 @@ def check_limits(text):
         check(code.get(name) == value, f"{name}: spec {value}, code {code.get(name)}")
 
 
+STATE_TABLES = (
+    # Heading, file, prefix of states, name of the frame events, sets of states.
+    ("10\\.1", "server/core/states.c", "ROAM__", r"ROAM__ON_(\w+)", {
+        "LIVE": ("IDLE", "SYNCING", "DELIVERING")}),
+    ("10\\.2", "client/src/state.c", "ST_", r"ON_(\w+)", {
+        "SESSION": ("SYNC", "LIVE"),
+        "CONNECTED": ("OPEN", "LOGIN", "SYNC", "LIVE")}))
+# What the client's engine calls the frames that it tells apart.
+CLIENT_EVENTS = {
+    "RESET": ("SYNC_OK",), "PONG": ("PONG",), "BEHIND": ("PONG",),
+    "BEHIND_AGAIN": ("PONG",), "ANSWER": ("SEND_OK", "ERROR"),
+    "PAGE": ("HISTORY_PAGE", "CONVERSATION_PAGE", "MEMBER_PAGE",
+             "SESSION_LIST", "SESSION_ENDED"),
+    **dict.fromkeys(("FITS", "OLD", "GAP", "GAP_AGAIN", "LIES"),
+                    ("PUSH", "BATCH"))}
+
+
+def code_edges(path, prefix, event, sets, frames):
+    """{(state, frame, next)}; next is empty where it stays or ends."""
+    text = (ROOT / path).read_text()
+    text = text[text.index("edges[] = {"):]
+    edges = set()
+    for row in re.findall(r"\{([^{}]*)\}", text):
+        cells = [c.strip() for c in row.split(",")]
+        match = re.fullmatch(event, cells[1]) if len(cells) == 4 else None
+        if not match:
+            continue
+        states = re.findall(r"IN\(%s(\w+)\)" % prefix, cells[0])
+        for name, members in sets.items():
+            states += members if re.search(r"\b%s\b" % name, cells[0]) else ()
+        to = cells[2].removeprefix(prefix)
+        to = "" if to in ("SAME", "STAY", "ENDING", "ENDED") else to
+        named = CLIENT_EVENTS.get(match.group(1), (match.group(1),))
+        edges |= {(s, f, to) for s in states for f in named if f in frames}
+    return edges
+
+
+def spec_edges(text, heading, frames):
+    edges, all_states = set(), []
+    for cells in rows(section(text, heading, 3)):
+        if len(cells) == 2:
+            all_states.append(cells[0])
+        match = re.match(r"[A-Z_]+(?:, [A-Z_]+)*", cells[1])
+        if len(cells) != 5 or not match:
+            continue
+        states = cells[0].split(", ")
+        if cells[0].startswith("any but "):
+            states = [s for s in all_states[1:] if s != cells[0][8:]]
+        to = cells[2] if cells[2] not in ("same", "ENDING", "ENDED") else ""
+        edges |= {(s, f, "" if to == s else to) for s in states
+                  for f in match.group(0).split(", ") if f in frames}
+    return edges
+
+
+def check_states(text):
+    frame_h = (ROOT / "proto" / "frame.h").read_text()
+    types = re.findall(r"ROAM_(\w+) = 0x(\w{2})", frame_h)
+    for heading, path, prefix, event, sets in STATE_TABLES:
+        frames = {n for n, v in types if (int(v, 16) & 0x40 != 0) == (prefix == "ST_")}
+        code = code_edges(path, prefix, event, sets, frames)
+        spec = spec_edges(text, heading, frames)
+        ended = {e for e in spec if e[0] in ("ENDED",)}
+        check(len(code) > 10, f"{path}: no table of states was found")
+        for part, edges in (("states", lambda t: {e[:2] for e in t}),
+                            ("steps", lambda t: {e for e in t if e[2]})):
+            check(edges(code) == edges(spec - ended),
+                  f"{path}: {part} differ from the spec's: code only "
+                  f"{sorted(edges(code) - edges(spec))}, spec only "
+                  f"{sorted(edges(spec - ended) - edges(code))}")
+
+
 def check_example(text):
     """The worked example is the vector's, byte by byte."""
     vector = (ROOT / "spec" / "vectors" / "batch-example.txt").read_text()
@@ -217,6 +289,7 @@ def main():
     check_message_tables(text, messages, enums)
     check_code_tables(text, enums)
     check_limits(text)
+    check_states(text)
     check_example(text)
     for failure in failures:
         print("not ok:", failure)
