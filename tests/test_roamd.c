@@ -454,6 +454,42 @@ static void test_login_and_good_bye_over_tls(void **state)
     assert_int_equal(roamd_wait(rig), 0);
 }
 
+/* [TLS-5]: a hundred answers at once, to a client that has room for 600
+ * bytes. The library gives what is in one record. */
+static void test_no_record_is_longer_than_the_clients_frames(void **state)
+{
+    struct roamd_rig *rig = *state;
+    struct roam_message m = login_message("alice", token, 1, "small");
+    static uint8_t frames[4096];
+    static uint8_t record[16384];
+    struct tls_client t;
+    int longest = 0;
+
+    start(rig, "run", "--port", "0");
+    m.u.login.max_frame = 600;
+    size_t len = roam_message_encode(&m, frames, sizeof(frames));
+    tls_open(&t, rig);
+    assert_int_equal(mbedtls_ssl_handshake(&t.ssl), 0);
+    assert_int_equal(mbedtls_ssl_write(&t.ssl, frames, len), (int)len);
+    tls_receive_message(&t, &m);
+    assert_int_equal(m.type, ROAM_LOGIN_OK);
+    roam_message_init(&m, ROAM_PING);
+    m.u.ping.id = UINT64_MAX;
+    for (len = 0; len < 100 * 15;) {
+        len += roam_message_encode(&m, frames + len, sizeof(frames) - len);
+    }
+    assert_int_equal(mbedtls_ssl_write(&t.ssl, frames, len), (int)len);
+    for (size_t got = 0; got < len;) { /* PONGs are as long as PINGs */
+        int rc = mbedtls_ssl_read(&t.ssl, record, sizeof(record));
+        assert_true(rc > 0);
+        longest = rc > longest ? rc : longest;
+        got += (size_t)rc;
+    }
+    assert_true(longest > 512 && longest <= 600);
+    tls_close(&t);
+    assert_int_equal(roamd_stop(rig, SIGTERM), 0);
+}
+
 /* 600 of them, where 512 may be in the middle of it. */
 static void test_idle_handshakes_give_way_to_a_busy_one(void **state)
 {
@@ -529,6 +565,7 @@ int main(void)
         TEST(test_store_that_fails_ends_the_server_with_3),
         TEST(test_log_has_no_token_and_no_forged_line),
         TEST(test_login_and_good_bye_over_tls),
+        TEST(test_no_record_is_longer_than_the_clients_frames),
         TEST(test_idle_handshakes_give_way_to_a_busy_one),
         TEST(test_wrong_alpn_hears_an_alert_and_is_logged),
         TEST(test_drain_does_not_wait_for_a_handshake),

@@ -10,10 +10,6 @@
 
 #include "../core/alloc.h"
 
-/* A full handshake costs about 2 ms; more of them in one turn of the loop
- * would keep everybody else waiting. The others stay readable. */
-#define HANDSHAKES_PER_TURN 4u
-
 /* ------------------------------------------------------------- deadlines */
 
 static void unqueue(struct roam_conn *c)
@@ -299,7 +295,7 @@ static bool may_read(struct roam_conn *c)
     if (c->tls == NULL || roam_tls_is_ready(c->tls)) {
         return true;
     }
-    if (c->net->handshakes_now >= HANDSHAKES_PER_TURN) {
+    if (c->net->handshakes_now >= ROAM_HANDSHAKES_PER_TURN) {
         return false;
     }
     c->net->handshakes_now++;

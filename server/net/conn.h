@@ -26,6 +26,9 @@
 #include "net.h"
 
 #define ROAM_READ_BYTES 65536
+/* A full handshake costs about 2 ms; more of them in one turn of the loop
+ * would keep everybody else waiting. The others stay readable. [TLS-6] */
+#define ROAM_HANDSHAKES_PER_TURN 4u
 
 struct roam_conn;
 
