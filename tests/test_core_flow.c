@@ -151,7 +151,7 @@ static void test_limited_send_is_not_overtaken(void **state)
 
 static void test_what_is_wrong_with_a_send_is_told_before_its_limit(void **st)
 {
-    (void)st; /* [SEND-17] */
+    (void)st;
     struct rig rig;
     struct peer p;
     rig_init_limited(&rig, ROAM_RATE_SENDS);

@@ -87,6 +87,9 @@ static void take_frame(struct roam_session *s, uint8_t type,
 
 static bool is_reading(const struct roam_session *s)
 {
+    if (ROAM_FAULT("stuck-is-not-heard") && !roam__session_has_room(s)) {
+        return false;
+    }
     return s->state != ROAM__ENDING && !s->deaf;
 }
 
