@@ -75,6 +75,7 @@ class Client:
         self.refusal = self.person = None   # person: rule that asks for one
         self.failures, self.window_ms, self.credential = 0, 0, False
         self.rejected, self.state = (None, 0), "CLOSED"
+        self.tried = set()
         self.events = collections.deque()
 
     def connected(self):
@@ -151,7 +152,10 @@ class Client:
         self._frame(pb.Ping(id=self.pings[-1]))
 
     def tick(self):
-        """TIME-1, TIME-3: call it once a second."""
+        """TIME-1, TIME-3, TIME-7: call it once a second."""
+        if (self.state in ("LOGIN", "SYNC")
+                and self.clock() - self.asked_at >= 10):
+            return self.lost()
         if self.state in ("SYNC", "LIVE"):
             now, beat = self.clock(), self.session.heartbeat_ms / 1000
             if self.warned is not None and now - self.warned >= 10:
@@ -171,7 +175,7 @@ class Client:
     def retry(self):
         """ask (a person), credential, login (on this connection), or connect
         after so many milliseconds, then login(): TIME-6, KICK-8."""
-        bound = min(60000, 500 << min(self.failures, 7))
+        bound = min(60000, 250 << min(self.failures, 8))
         action = ("ask" if self.person else "credential" if self.credential
                   else "login" if self.state == "OPEN" else "connect")
         return action, max(random.randint(0, bound),
@@ -240,7 +244,7 @@ class Client:
 
     def _class(self, retry, rule):
         self.credential = retry == pb.REAUTHENTICATE
-        if self.person is None and retry not in (1, 2, 3):
+        if self.person is None and retry == pb.NEVER:           # CODE-1
             self.person = rule
 
     def _on_SyncOk(self, m):
@@ -332,6 +336,7 @@ class Client:
         self.asked = pb.Sync(**self.limits | {"cursor": self.store.cursor} | (
             {"codecs": 0} if times else {}) | (
             {"max_entries": 0} if times > 1 else {}))
+        self.asked_at = self.clock()
         self._frame(self.asked)
 
     def _frame(self, m):
