@@ -263,7 +263,7 @@ bool adapter_read(struct adapter *a)
         }
         if (n <= 0) {
             a->ended = true;
-            return fault(a, "the adapter ended");
+            return a->may_end || fault(a, "the adapter ended");
         }
         a->have += (size_t)n;
         if (!take_lines(a)) {
@@ -346,6 +346,7 @@ uint64_t adapter_request(struct adapter *a, const char *verb, json_t *request)
 {
     json_object_set_new(request, "id", json_integer((json_int_t)++a->last_id));
     json_object_set_new(request, "verb", json_string(verb));
+    a->may_end = a->may_end || strcmp(verb, "quit") == 0;
     char *line = json_dumps(request, JSON_COMPACT);
     size_t len = strlen(line);
     line = arena_printf("%s\n", line);

@@ -98,6 +98,8 @@ struct sut {
     uint64_t head, next_msg_id;
     Roam__V1__Push **rows; /* of the next BATCH or page */
     size_t row_count, row_cap;
+    Roam__V1__Push **packed; /* of the last one */
+    size_t packed_count;
     const char *bend; /* how it lies; NULL: it does not */
 
     /* the shadow */
@@ -167,6 +169,10 @@ bool client_judge_accept(struct stage *g, struct conn *c);
 /* Behind a fence, when the client has taken all that was sent to c. */
 bool client_judge_fenced(struct stage *g, struct sut *s);
 struct client_send *client_find_send(struct sut *s, uint64_t id);
+/* Above every kind of this version and the next ones: [PUSH-7]. */
+#define LATER_KIND 64
+/* The rule by which an entry that was served is applied. */
+const char *client_rule_of(const struct sut *s, const Roam__V1__Push *p);
 
 /* ---------------------------------------------------------- client_event.c */
 

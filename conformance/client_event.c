@@ -161,6 +161,16 @@ static bool was_told(const struct sut *s, uint64_t version)
     return false;
 }
 
+/* The rule by which an entry is not applied. */
+static const char *not_now(const struct sut *s)
+{
+    const struct conn *c = s->conn;
+    return c && c->must_end  ? c->must_end
+           : s->owes_sync    ? "CHAIN-6"
+           : c && c->sync_open ? "SYNC-8"
+                             : "CHAIN-4";
+}
+
 static bool judge_entry(struct stage *g, struct sut *s,
                         const Roam__V1__Push *told)
 {
@@ -183,7 +193,7 @@ static bool judge_entry(struct stage *g, struct sut *s,
             "every entry once", NULL);
     }
     return world_fail(
-        &g->world, "CHAIN-4",
+        &g->world, not_now(s),
         arena_printf("version %" PRIu64 " is told, which was not to be "
                      "applied now",
                      told->version),

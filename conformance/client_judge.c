@@ -115,15 +115,40 @@ static bool judge_offer(struct stage *g, struct sut *s, const struct frame *f,
     return true;
 }
 
-static bool judge_cursor(struct stage *g, struct conn *c, const struct frame *f,
-                         uint64_t cursor)
+const char *client_rule_of(const struct sut *s, const Roam__V1__Push *p)
+{
+    return p && p->kind >= LATER_KIND ? "PUSH-7"
+           : s->overlapped            ? "CHAIN-9"
+                                      : "CHAIN-4";
+}
+
+/* The rule that a cursor breaks which is not the shadow's. */
+static const char *cursor_rule(const struct conn *c, uint64_t cursor)
+{
+    const struct sut *s = c->subject;
+    if (s->by_reset) {
+        return "SYNC-9";
+    }
+    if (c->state != CONN_SESSION) {
+        return "CHAIN-7";
+    }
+    for (size_t i = 0; i < s->told_count; i++) {
+        if (s->told[i].push->version > cursor) {
+            return client_rule_of(s, s->told[i].push);
+        }
+    }
+    return "CHAIN-6";
+}
+
+static bool judge_cursor(struct stage *g, struct conn *c,
+                         const struct frame *f, uint64_t cursor)
 {
     struct sut *s = c->subject;
     bool from_floor = s->cursor == 0 && cursor == s->floor; /* SYNC-11 */
     if (cursor == s->cursor || from_floor) {
         return true;
     }
-    return fail(g, c->state == CONN_SESSION ? "CHAIN-6" : "CHAIN-7",
+    return fail(g, cursor_rule(c, cursor),
                 arena_printf("SYNC names %" PRIu64
                              ", but what was served and stored ends at "
                              "%" PRIu64,
@@ -408,7 +433,7 @@ static bool judge_told(struct stage *g, const struct sut *s)
         return true;
     }
     const struct row *r = &s->told[s->told_at];
-    return fail(g, "CHAIN-4",
+    return fail(g, client_rule_of(s, r->push),
                 arena_printf("the entry of version %" PRIu64
                              " was served and not told",
                              r->push->version),

@@ -18,8 +18,11 @@
 
 bool net_listen(struct sut *s, const char **reason)
 {
+    int on = 1;
     s->listener = peer_listen(&s->port, reason);
-    return s->listener >= 0;
+    /* Its connections inherit it: net_unplug() binds the port again. */
+    return s->listener >= 0 && setsockopt(s->listener, SOL_SOCKET, SO_REUSEADDR,
+                                          &on, sizeof on) == 0;
 }
 
 static bool accept_conn(struct stage *g, struct sut *s)
@@ -89,7 +92,7 @@ static bool read_conn(struct stage *g, struct conn *c)
 
 static bool is_read(const struct conn *c)
 {
-    return c->fd >= 0 && !c->is_closed && !c->is_stalled && !c->is_left;
+    return c->fd >= 0 && !c->is_closed && !c->is_stalled;
 }
 
 /* The adapter first, then listeners, then connections, then `out`. */
@@ -203,11 +206,20 @@ void net_end(struct stage *g, struct conn *c, bool reset)
                 reset ? "the server cuts" : "the server closes");
 }
 
+/* A port that is bound and not listened on refuses connections, and nobody
+ * else gets it. */
 bool net_unplug(struct stage *g, struct sut *s)
 {
+    struct sockaddr_in a = {.sin_family = AF_INET,
+                            .sin_port = htons(s->port),
+                            .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int on = 1;
+    close(s->listener);
+    s->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     s->is_unplugged = true;
-    /* The port stays bound, so that nobody else gets it. */
-    return shutdown(s->listener, SHUT_RD) == 0 ||
+    return (setsockopt(s->listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) ==
+                0 &&
+            bind(s->listener, (struct sockaddr *)&a, sizeof a) == 0) ||
            world_mistake(&g->world, arena_string(strerror(errno)));
 }
 

@@ -283,7 +283,7 @@ static void deflate_raw(struct packed *p, int window_bits)
     deflateEnd(&z);
 }
 
-/* A stream of zeros, far longer than it says. */
+/* A stream that is far longer than it says. */
 #define BOMB_BYTES ((size_t)4 << 20)
 
 static void bend_deflate(struct packed *p, int how)
@@ -334,8 +334,10 @@ void pack_rows(Roam__V1__Push *const *rows, size_t count, uint64_t prev_version,
     }
     int how = b < BEND_COUNT ? bends[b].deflate : 0;
     out->inflated_size = (uint32_t)out->len;
-    if (how == 7) {
-        out->payload = arena_alloc(BOMB_BYTES);
+    if (how == 7) { /* what is declared is good, and then it goes on */
+        uint8_t *bomb = arena_alloc(BOMB_BYTES);
+        memcpy(bomb, out->payload, out->len);
+        out->payload = bomb;
         out->len = BOMB_BYTES;
     }
     if (codec == ROAM__V1__CODEC__CODEC_DEFLATE) {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "client_case.h"
+#include "expr.h"
 #include "scn_lex.h"
 
 /* How long an adapter may take to end behind `quit`. */
@@ -36,6 +37,8 @@ static bool open_suts(struct stage *g)
 {
     struct world *w = &g->world;
     const char *reason = "";
+    const struct value now = value_number(0);
+    var_set(w, "$now", &now);
     g->suts = arena_alloc(w->s->device_count * sizeof *g->suts);
     for (size_t i = 0; i < w->s->device_count; i++) {
         struct sut *s = &g->suts[i];

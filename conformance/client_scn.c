@@ -17,6 +17,7 @@ static const struct client_verb verbs[] = {
     {"drop", ACT_DROP, NULL, false},
     {"close", ACT_CLOSE, NULL, false},
     {"logout", ACT_LOGOUT, NULL, false},
+    {"return", ACT_RETURN, NULL, false},
     {"restart", ACT_RESTART, NULL, false},
     {"start", ACT_START, NULL, false},
     {"grant", ACT_GRANT, NULL, false},

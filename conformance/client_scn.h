@@ -20,6 +20,7 @@ enum client_act {
     ACT_DROP,
     ACT_CLOSE,
     ACT_LOGOUT,
+    ACT_RETURN,  /* time passes until the client comes back by itself */
     ACT_RESTART, /* close, and open with the same store */
     /* done by the server that the harness plays */
     ACT_START, /* login, and all that is granted and synced honestly */

@@ -222,7 +222,10 @@ static void pack_into(struct sut *s, ProtobufCMessage *m,
         put(m, "prev_version", prev);
         put(m, "last_version", s->rows[s->row_count - 1]->version);
     }
-    s->row_count = 0;
+    s->packed = s->rows;
+    s->packed_count = s->row_count;
+    s->rows = NULL;
+    s->row_count = s->row_cap = 0;
     s->bend = NULL;
 }
 
@@ -364,6 +367,15 @@ static bool send_it(struct stage *g, struct sut *s,
     raw.len = frame_encode(type, m, &raw.bytes);
     if (step && !edit_all(g, &raw, &step->edits)) {
         return false;
+    }
+    size_t told =
+        (size_t)raw.bytes[1] << 16 | (size_t)raw.bytes[2] << 8 | raw.bytes[3];
+    if (told > raw.len - FRAME_HEADER && !(step && step->lie)) {
+        /* The beginning of a frame is nothing yet. */
+        world_event(&g->world, s->device, "<",
+                    arena_printf("%zu of %zu bytes of %s",
+                                 raw.len - FRAME_HEADER, told, type->name));
+        return net_write(g, c, raw.bytes, raw.len, raw.split);
     }
     /* As the client reads it: edits may have made it anything. */
     struct frame *f = frame_decode(raw.bytes[0], raw.bytes + FRAME_HEADER,

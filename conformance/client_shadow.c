@@ -74,6 +74,7 @@ static bool take_entry(struct conn *c, const Roam__V1__Push *p,
         return false;
     }
     s->gaps = 0;
+    s->by_reset = false;
     s->applied = p->version;
     s->cursor = s->manual ? s->cursor : p->version;
     tell(s, p, frame);
@@ -94,6 +95,9 @@ static void take_entries(struct conn *c, Roam__V1__Push *const *rows,
         must_end(c, "ACK-3");
         return;
     }
+    s->overlapped =
+        rows[0]->prev_version < s->applied &&
+        rows[count - 1]->version > s->applied;
     for (size_t i = 0; fits && i < count; i++) {
         fits = take_entry(c, rows[i], frame);
     }
@@ -105,12 +109,10 @@ void shadow_stored(struct sut *s, uint64_t version)
 }
 
 /* [BATCH-9] */
-static void reject_batch(struct conn *c)
+static void reject_batch(struct sut *s)
 {
-    struct sut *s = c->subject;
     s->bad_batches = s->bad_cursor == s->cursor ? s->bad_batches + 1 : 1;
     s->bad_cursor = s->cursor;
-    must_end(c, "BATCH-9");
 }
 
 static bool drops_entries(const struct conn *c)
@@ -118,16 +120,28 @@ static bool drops_entries(const struct conn *c)
     return c->sync_open || c->subject->owes_sync || !c->is_delivering;
 }
 
-/* What a batch is by the spec; NULL: good. */
-static const char *batch_fault(const struct conn *c, const struct frame *f,
-                               struct batch_rows *rows)
+static bool has_later_kind(const struct sut *s)
 {
+    for (size_t i = 0; i < s->packed_count; i++) {
+        if (s->packed[i]->kind >= LATER_KIND) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What is wrong with a batch by the checker that judges servers; NULL:
+ * nothing. It does not know kinds of later versions. */
+static const char *batch_fault(const struct conn *c, const struct frame *f)
+{
+    struct batch_rows rows = {NULL, NULL, 0};
     struct batch_fault fault = {NULL, "no SYNC before"};
     const Roam__V1__Sync *sync = c->active;
-    return sync && batch_expand((const Roam__V1__Batch *)f->msg,
-                                sync->max_inflated, sync->codecs, rows, &fault)
-               ? NULL
-               : fault.what;
+    bool ok =
+        has_later_kind(c->subject) ||
+        (sync && batch_expand((const Roam__V1__Batch *)f->msg,
+                              sync->max_inflated, sync->codecs, &rows, &fault));
+    return ok ? NULL : fault.what;
 }
 
 static uint64_t last_version(const struct frame *f)
@@ -139,7 +153,6 @@ static uint64_t last_version(const struct frame *f)
 
 static bool deliver(struct stage *g, struct conn *c, struct frame *f)
 {
-    struct batch_rows rows = {NULL, NULL, 0};
     Roam__V1__Push *push = (Roam__V1__Push *)f->msg;
     if (c->state != CONN_SESSION) {
         return mistake(g, "entries without a session");
@@ -152,11 +165,11 @@ static bool deliver(struct stage *g, struct conn *c, struct frame *f)
         take_entries(c, &push, 1, f);
         return true;
     }
-    const char *fault = batch_fault(c, f, &rows);
+    const char *fault = batch_fault(c, f);
     if (fault) {
         return mistake(g, fault);
     }
-    take_entries(c, rows.at, rows.count, f);
+    take_entries(c, c->subject->packed, c->subject->packed_count, f);
     return true;
 }
 
@@ -238,17 +251,20 @@ static void synced(struct conn *c, const Roam__V1__SyncOk *m)
 {
     struct sut *s = c->subject;
     uint64_t start = c->sync->cursor;
+    bool reset = m->result == ROAM__V1__SYNC_RESULT__RESET;
+    /* Within a connection a client remembers what it handed out and the
+     * program did not store; across connections it does not. */
+    bool anew = reset || !c->is_delivering;
     c->sync_open = false;
     c->is_delivering = true;
     c->active = c->sync;
     c->window = m->max_unacked ? m->max_unacked : c->sync->max_unacked;
-    if (m->result == ROAM__V1__SYNC_RESULT__RESET) { /* SYNC-9 */
+    s->by_reset = reset;
+    if (reset) { /* SYNC-9 */
         start = m->head;
         s->cursor = m->head;
     }
-    s->applied = s->applied > start && m->result != ROAM__V1__SYNC_RESULT__RESET
-                     ? s->applied
-                     : start;
+    s->applied = anew || s->applied < start ? start : s->applied;
     s->head = m->head;
     c->acked = start;
     c->last_sent = start;
@@ -303,6 +319,10 @@ static bool take(struct stage *g, struct conn *c, const struct frame *f)
         if (!sync_ok_fits(c, (const Roam__V1__SyncOk *)f->msg)) {
             return mistake(g, "SYNC_OK does not fit the SYNC");
         }
+        if (((const Roam__V1__SyncOk *)f->msg)->max_unacked >
+            c->sync->max_unacked) {
+            return mistake(g, "a window above that of SYNC: LIMIT-1");
+        }
         synced(c, (const Roam__V1__SyncOk *)f->msg);
         return true;
     case F_SEND_OK:
@@ -341,10 +361,10 @@ static bool has_later_code(const struct frame *f)
 static bool take_lie(struct conn *c, const struct frame *f, const char *lie)
 {
     bool is_batch = f->number == F_BATCH && !drops_entries(c);
-    if (is_batch && c->state == CONN_SESSION) {
-        reject_batch(c);
-    }
     must_end(c, lie);
+    if (is_batch && c->state == CONN_SESSION) {
+        reject_batch(c->subject);
+    }
     return true;
 }
 

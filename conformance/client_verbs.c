@@ -111,14 +111,17 @@ static uint64_t number_of(const json_t *answer, const char *key,
     return json_u64(answer, key, &n) ? n : otherwise;
 }
 
-/* Never, where the client has nothing to do by itself. */
+/* next_ms is 0 where the client has come back already, and 2^64-1 where it
+ * never will. */
 static void publish(struct stage *g, const struct sut *s, const json_t *state)
 {
     set_var(g, s, "cursor", number_of(state, "cursor", 0));
     set_var(g, s, "attempt", number_of(state, "attempt", 0));
     set_var(g, s, "connections", number_of(state, "connections", 0));
     set_var(g, s, "unsent", number_of(state, "unsent", 0));
-    set_var(g, s, "next_ms", number_of(state, "next_ms", UINT64_MAX));
+    bool connected = json_is_true(json_object_get(state, "connected"));
+    set_var(g, s, "next_ms",
+            number_of(state, "next_ms", connected ? 0 : UINT64_MAX));
 }
 
 /* What the client wrote before it answered has to come. */
@@ -154,7 +157,7 @@ static bool judge_state(struct stage *g, struct sut *s, const json_t *state)
 {
     uint64_t cursor = number_of(state, "cursor", s->cursor);
     if (cursor != s->cursor) {
-        return world_fail(&g->world, "CHAIN-4",
+        return world_fail(&g->world, s->by_reset ? "SYNC-9" : "CHAIN-4",
                           arena_printf("the cursor is %" PRIu64
                                        ", what was served and stored ends at "
                                        "%" PRIu64,
@@ -230,6 +233,8 @@ bool verb_advance(struct stage *g, uint64_t ms)
         }
     }
     g->now_ms += ms;
+    const struct value now = value_number(g->now_ms);
+    var_set(&g->world, "$now", &now);
     json_t *r = json_object();
     json_set_u64(r, "ms", ms);
     world_event(&g->world, NULL, "-", arena_printf("%" PRIu64 " ms pass", ms));
@@ -242,6 +247,49 @@ bool verb_advance(struct stage *g, uint64_t ms)
         }
     }
     return true;
+}
+
+static bool stays_away(struct stage *g, const char *what)
+{
+    return world_fail(&g->world, NULL, what,
+                      "it connects again by itself, in its time", NULL);
+}
+
+/* With a real clock the client takes its own time. */
+static bool wait_return(struct stage *g, const struct sut *s)
+{
+    uint64_t deadline = now_ms() + g->world.timeout_ms;
+    while (!s->conn || s->conn->is_closed || s->conn->fd < 0) {
+        if (!net_pump(g, deadline) && now_ms() >= deadline) {
+            return stays_away(g, "the client does not come back");
+        }
+        if (g->world.failure.happened) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool do_return(struct stage *g, struct sut *s)
+{
+    uint64_t before = s->connections;
+    json_t *state = settle(g, s);
+    if (!state) {
+        return false;
+    }
+    if (json_is_true(json_object_get(state, "connected"))) {
+        return true;
+    }
+    if (!g->adapter.is_virtual) {
+        return wait_return(g, s);
+    }
+    uint64_t ms = number_of(state, "next_ms", UINT64_MAX);
+    if (ms == UINT64_MAX) {
+        return stays_away(g, "the client does not mean to come back");
+    }
+    return verb_advance(g, ms) &&
+           (s->connections > before ||
+            stays_away(g, "the client did not come when it said"));
 }
 
 /* -------------------------------------------------------------------- messages
@@ -466,6 +514,8 @@ bool verb_do(struct stage *g, struct sut *s, const struct step *step)
     case ACT_CLOSE:
     case ACT_LOGOUT:
         return do_close(g, s, act == ACT_LOGOUT);
+    case ACT_RETURN:
+        return do_return(g, s);
     case ACT_RESTART:
         return do_restart(g, s);
     case ACT_START:

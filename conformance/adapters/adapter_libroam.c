@@ -46,14 +46,20 @@ static void log_in(struct handle *h, uint64_t take_over)
     roam_client_login(&h->c, ++h->store->attempt, take_over, now);
 }
 
+/* The transport is gone; told once. */
+static void lose(struct handle *h)
+{
+    close(h->fd);
+    h->fd = -1;
+    roam_client_closed(&h->c, now);
+}
+
 static bool connect_now(struct handle *h)
 {
     h->connect_at = NEVER;
     h->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (connect(h->fd, (struct sockaddr *)&h->address, sizeof h->address)) {
-        close(h->fd);
-        h->fd = -1;
-        roam_client_closed(&h->c, now);
+        lose(h);
         return false;
     }
     fcntl(h->fd, F_SETFL, O_NONBLOCK);
@@ -122,9 +128,7 @@ static void on_refused(struct handle *h, const struct roam_event *e)
 static void on_close(struct handle *h, const struct roam_event *e)
 {
     if (h->fd >= 0) {
-        close(h->fd);
-        h->fd = -1;
-        roam_client_closed(&h->c, now);
+        lose(h);
     }
     h->connect_at = e->u.close.reconnect ? e->u.close.reconnect_at_ms : NEVER;
 }
@@ -243,7 +247,7 @@ static void work(struct handle *h)
         }
         n = h->fd >= 0 ? recv(h->fd, in, sizeof in, 0) : -1;
         if (n == 0 || (n < 0 && h->fd >= 0 && errno != EAGAIN)) {
-            roam_client_closed(&h->c, now);
+            lose(h);
         } else if (n > 0) {
             h->received += (uint64_t)n;
             feed(h, in, (size_t)n);
@@ -476,7 +480,9 @@ static const char *do_ack(struct handle *h, const json_t *r, json_t *answer)
 static const char *do_drop(struct handle *h, const json_t *r, json_t *answer)
 {
     (void)r, (void)answer;
-    roam_client_closed(&h->c, now);
+    if (h->fd >= 0) {
+        lose(h);
+    }
     return NULL;
 }
 

@@ -20,6 +20,7 @@ import roam_client as roam  # noqa: E402
 import roam_pb2 as pb       # noqa: E402
 from roam_codec import ProtocolError  # noqa: E402
 
+EPOCH = 1767225600      # of the wall clock; 0 would be "never"
 TICK_MS = 1000          # as often as roam_client.py wants to be ticked
 now_ms = 0
 handles, stores = {}, {}
@@ -52,7 +53,8 @@ class Handle:
         self.client = roam.Client(
             self.store, r["user"], r["token"],
             pb.DeviceType.Value(r["device_type"]),
-            clock=lambda: now_ms / 1000, wall=lambda: now_ms / 1000, **limits)
+            clock=lambda: now_ms / 1000,
+            wall=lambda: EPOCH + now_ms / 1000, **limits)
         self.sock, self.connect_at = None, None
         self.connections = self.received = self.sent = 0
         self.detail = ""

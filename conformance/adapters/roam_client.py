@@ -237,7 +237,7 @@ class Client:
     def _on_Kick(self, m):
         check(m.reason != pb.TAKEN_OVER or m.generation and
               m.HasField("holder"), "KICK-1")
-        self.state, self.failures = "ENDED", self.failures + (m.retry == 2)
+        self.state, self.failures = "ENDED", self.failures + 1
         self.window_ms = m.retry_after_ms
         self._class(m.retry, self.person or "KICK-7")
         self.events.append(("kick", m))
