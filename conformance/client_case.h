@@ -31,9 +31,10 @@ struct client_frame {
 struct conn {
     struct sut *subject;
     int fd;
-    bool is_closed;  /* by the client: end of stream or reset */
-    bool is_left;    /* ended by this side */
-    bool is_stalled; /* not read for now */
+    uint64_t since_ms; /* virtual */
+    bool is_closed;    /* by the client: end of stream or reset */
+    bool is_left;      /* ended by this side */
+    bool is_stalled;   /* not read for now */
     bool close_expected;
     uint8_t *in;
     size_t have, cap;
@@ -108,7 +109,9 @@ struct sut {
     uint64_t applied; /* handed out; above cursor only if manual */
     struct row *told; /* entries that events must tell, in order */
     size_t told_count, told_cap, told_at;
-    size_t gaps; /* since an entry fitted */
+    bool by_reset;   /* the cursor is the head of a RESET */
+    bool overlapped; /* the last batch began below the cursor */
+    size_t gaps;     /* since an entry fitted */
     size_t bad_batches;
     uint64_t bad_cursor;
     bool owes_sync; /* a gap was served, the SYNC has not come */

@@ -165,10 +165,10 @@ static bool was_told(const struct sut *s, uint64_t version)
 static const char *not_now(const struct sut *s)
 {
     const struct conn *c = s->conn;
-    return c && c->must_end  ? c->must_end
-           : s->owes_sync    ? "CHAIN-6"
+    return c && c->must_end    ? c->must_end
+           : s->owes_sync      ? "CHAIN-6"
            : c && c->sync_open ? "SYNC-8"
-                             : "CHAIN-4";
+                               : "CHAIN-4";
 }
 
 static bool judge_entry(struct stage *g, struct sut *s,
@@ -193,7 +193,10 @@ static bool judge_entry(struct stage *g, struct sut *s,
             "every entry once", NULL);
     }
     return world_fail(
-        &g->world, not_now(s),
+        &g->world,
+        want && told->version > want->push->version
+            ? client_rule_of(s, want->push)
+            : not_now(s),
         arena_printf("version %" PRIu64 " is told, which was not to be "
                      "applied now",
                      told->version),

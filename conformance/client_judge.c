@@ -140,8 +140,8 @@ static const char *cursor_rule(const struct conn *c, uint64_t cursor)
     return "CHAIN-6";
 }
 
-static bool judge_cursor(struct stage *g, struct conn *c,
-                         const struct frame *f, uint64_t cursor)
+static bool judge_cursor(struct stage *g, struct conn *c, const struct frame *f,
+                         uint64_t cursor)
 {
     struct sut *s = c->subject;
     bool from_floor = s->cursor == 0 && cursor == s->floor; /* SYNC-11 */

@@ -36,6 +36,7 @@ static bool accept_conn(struct stage *g, struct sut *s)
     struct conn *c = arena_alloc(sizeof *c);
     c->subject = s;
     c->fd = fd;
+    c->since_ms = g->now_ms;
     c->cap = READ_BYTES;
     c->in = arena_alloc(c->cap);
     arena_grow((void **)&g->conns, g->conn_count, &g->conn_cap,

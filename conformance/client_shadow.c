@@ -95,9 +95,8 @@ static void take_entries(struct conn *c, Roam__V1__Push *const *rows,
         must_end(c, "ACK-3");
         return;
     }
-    s->overlapped =
-        rows[0]->prev_version < s->applied &&
-        rows[count - 1]->version > s->applied;
+    s->overlapped = rows[0]->prev_version < s->applied &&
+                    rows[count - 1]->version > s->applied;
     for (size_t i = 0; fits && i < count; i++) {
         fits = take_entry(c, rows[i], frame);
     }
@@ -345,17 +344,27 @@ static bool take(struct stage *g, struct conn *c, const struct frame *f)
     }
 }
 
+static uint64_t number_in(const struct frame *f, const char *field)
+{
+    struct value v = value_number(0);
+    field_get(f->msg, field, &v);
+    return v.number;
+}
+
 /* A code that this version does not have, of frames where [CODE-1] says
  * what a client makes of it. */
 static bool has_later_code(const struct frame *f)
 {
-    struct value reason = value_number(0), retry = value_number(0);
-    if (f->number != F_KICK && f->number != F_REFUSED) {
+    switch (f->number) {
+    case F_KICK:
+    case F_REFUSED:
+        return number_in(f, "reason") >= LATER_REASON ||
+               number_in(f, "retry") >= LATER_RETRY;
+    case F_ERROR:
+        return number_in(f, "code") >= LATER_REASON;
+    default:
         return false;
     }
-    field_get(f->msg, "reason", &reason);
-    field_get(f->msg, "retry", &retry);
-    return reason.number >= LATER_REASON || retry.number >= LATER_RETRY;
 }
 
 static bool take_lie(struct conn *c, const struct frame *f, const char *lie)

@@ -510,6 +510,9 @@ bool verb_do(struct stage *g, struct sut *s, const struct step *step)
     case ACT_CONVERSATIONS:
         return do_history(g, s, step, act == ACT_CONVERSATIONS);
     case ACT_DROP:
+        if (s->conn) {
+            s->conn->close_expected = true;
+        }
         return adapter_tell(g, s, "drop", json_object()) != NULL;
     case ACT_CLOSE:
     case ACT_LOGOUT:

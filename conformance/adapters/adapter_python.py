@@ -214,6 +214,8 @@ def verb_state(h, r):
 def verb_advance(h, r):
     global now_ms
     end = now_ms + int(r["ms"])
+    for handle in list(handles.values()):
+        handle.tick()
     while now_ms < end:
         due = [h.connect_at for h in handles.values()
                if h.connect_at is not None and h.connect_at > now_ms]

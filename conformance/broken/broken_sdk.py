@@ -256,21 +256,6 @@ def kick_not_told():
 
 
 @fault
-def frames_behind_kick_applied():
-    plain = Client._on_Kick
-
-    def kicked(self, m):
-        rest, self._in = self._in, b""
-        while len(rest) > 4:
-            size = int.from_bytes(rest[1:4], "big")
-            if rest[0] == 0x45:
-                self._on_Push(pb.Push.FromString(rest[4:4 + size]))
-            rest = rest[4 + size:]
-        plain(self, m)
-    Client._on_Kick = kicked
-
-
-@fault
 def send_behind_logout():
     plain = Client.flush
 
