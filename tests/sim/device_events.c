@@ -89,6 +89,8 @@ static void on_refused(struct sim_world *w, struct sim_device *d,
     case ROAM_REFUSED_STALE:
         new_id(w, d);
         return;
+    case ROAM_REFUSED_THROTTLED:
+        return; /* the engine comes back when it may */
     default:
         if (d->typo && ev->u.refused.reason == ROAM_REFUSED_CREDENTIAL) {
             ask_person(w, d, 0); /* to type it again */

@@ -116,9 +116,10 @@ struct sim_link *sim_link_open(struct sim_world *w, struct sim_device *d,
     draw_pieces(w, l);
     sim_watch_open(w, l);
     l->device = d;
-    l->session = roam_core_accept(server->core, d->name, 0, sim_server_now(w));
+    l->session =
+        roam_core_accept(server->core, d->name, 1 + d->user, sim_server_now(w));
     if (l->session == NULL) {
-        if (!sim_fault_on(w, SIM_FAULT_FEW)) {
+        if (!sim_fault_on(w, SIM_FAULT_FEW) && !sim_has_limits(w)) {
             sim_fail(w, "core", "no session for a connection");
         }
         sim_step(w, SIM_STEP_CONNECT_FAILS, d->index, 0, 0);

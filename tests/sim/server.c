@@ -44,6 +44,25 @@ size_t sim_server_output_bound(const struct sim_world *w)
 
 /* ------------------------------------------------------------- the life */
 
+/* So low that people and their devices meet them all the time. */
+static void draw_limits(struct sim_world *w, struct roam_core_config *c)
+{
+    static const struct roam_rate user_rates[ROAM_USER_RATES] = {
+        [ROAM_RATE_LOGINS] = {6, 24000},
+        [ROAM_RATE_SYNCS] = {8, 16000},
+        [ROAM_RATE_SENDS] = {8, 4000},
+        [ROAM_RATE_SEND_BYTES] = {4000, 4000},
+        [ROAM_RATE_PAGES] = {6, 3000},
+        /* Raised to the least that a heartbeat allows. */
+        [ROAM_RATE_BACKLOG_BYTES] = {1, 4000}};
+    memcpy(c->user_rates, user_rates, sizeof user_rates);
+    c->login_failures = (struct roam_rate){3, 9000};
+    c->output_total_bytes = 3 * c->output_max_bytes;
+    c->max_strangers = 4;
+    c->max_inflated = 4096;
+    sim_rng_fill(&w->rng, c->hash_key, sizeof c->hash_key);
+}
+
 static void draw_config(struct sim_world *w)
 {
     static const uint32_t outputs[] = {2048, 16384, 262144};
@@ -58,6 +77,9 @@ static void draw_config(struct sim_world *w)
     c->retry_window_ms = 5000;
     if (sim_fault_on(w, SIM_FAULT_FEW)) {
         c->max_sessions = FEW_PLACES;
+    }
+    if (sim_fault_on(w, SIM_FAULT_LIMITS)) {
+        draw_limits(w, c);
     }
 }
 

@@ -65,7 +65,8 @@
     X(CROWD, "crowd")                                                          \
     X(FEW, "few-places")                                                       \
     X(TYPO, "typo")                                                            \
-    X(FOREIGN, "foreign")
+    X(FOREIGN, "foreign")                                                      \
+    X(LIMITS, "limits")
 
 enum sim_fault {
 #define SIM_FAULT_ENUM(name, text) SIM_FAULT_##name,
@@ -210,6 +211,8 @@ uint64_t sim_wall_ms(const struct sim_world *w);
 /* A hash of some bytes, for digests. */
 uint64_t sim_hash(uint64_t hash, const void *data, size_t bytes);
 bool sim_fault_on(const struct sim_world *w, enum sim_fault fault);
+/* The server's settings stay as they are when all is calm. */
+bool sim_has_limits(const struct sim_world *w);
 /* Something here may take longer than a heartbeat without being broken. */
 bool sim_is_slow(const struct sim_world *w);
 void sim_fault_happened(struct sim_world *w, enum sim_fault fault);

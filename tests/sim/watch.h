@@ -113,6 +113,8 @@ void sim_watch_take_list(struct sim_world *w, struct sim_link *l,
 void sim_watch_page(struct sim_world *w, struct sim_link *l,
                     const struct roam_message *m);
 /* False: this ERROR is not for a page. */
+/* True for RATE_LIMITED, which must be in its place here. */
+bool sim_watch_is_limit(struct sim_world *w, const roam_v1_Error *e);
 bool sim_watch_page_error(struct sim_world *w, struct sim_link *l,
                           const roam_v1_Error *e);
 /* An answer tells of this version: no page may be older, [HIST-6]. */

@@ -71,8 +71,13 @@ bool sim_watch_page_error(struct sim_world *w, struct sim_link *l,
                           const roam_v1_Error *e)
 {
     struct sim_page_wanted p;
-    if (!answer(l, false, e->ref, &p)) {
+    bool limited = sim_watch_is_limit(w, e);
+    if (!answer(l, false, e->ref, &p) &&
+        !(limited && answer(l, true, e->ref, &p))) {
         return false;
+    }
+    if (limited) {
+        return true;
     }
     if (p.conversation != SIM_USERS ||
         e->code != roam_v1_ErrorCode_NO_SUCH_CONVERSATION) {

@@ -104,6 +104,8 @@ static roam_v1_Retry refusal_retry(roam_v1_RefusedReason reason)
         return roam_v1_Retry_NOW;
     case roam_v1_RefusedReason_CREDENTIAL:
         return roam_v1_Retry_REAUTHENTICATE;
+    case roam_v1_RefusedReason_THROTTLED:
+        return roam_v1_Retry_AFTER;
     default:
         return roam_v1_Retry_NEVER;
     }
@@ -130,8 +132,17 @@ static void refused(struct sim_world *w, struct sim_link *l,
         return;
     }
     l->watch.sync_asked = false;
+    bool throttled = r->reason == roam_v1_RefusedReason_THROTTLED;
     bool nobody = r->reason == roam_v1_RefusedReason_FREE ||
-                  r->reason == roam_v1_RefusedReason_CREDENTIAL;
+                  r->reason == roam_v1_RefusedReason_CREDENTIAL || throttled;
+    if (throttled) {
+        sim_fault_happened(w, SIM_FAULT_LIMITS);
+    }
+    if (throttled != (r->retry_after_ms != 0) ||
+        (throttled && !sim_has_limits(w))) {
+        sim_fail(w, "FLOW-5", "#%u: throttled for %" PRIu32 " ms", l->number,
+                 r->retry_after_ms);
+    }
     if (r->has_holder == nobody ||
         (!nobody && !may_hold(w, &l->watch, &r->holder))) {
         sim_fail(w, "LOGIN-14", "#%u: refused %d by holder %s", l->number,
@@ -195,7 +206,9 @@ static bool kick_is_right(const struct sim_world *w, const struct sim_link *l,
         return !t->live &&
                w->now_ms - t->opened_ms >= w->server->config.login_timeout_ms;
     case roam_v1_KickReason_OVERLOADED:
-        return !t->live && is_overloaded(w);
+        return !t->live && (is_overloaded(w) || sim_has_limits(w));
+    case roam_v1_KickReason_TOO_FAST:
+        return t->live && sim_has_limits(w);
     default: /* nobody here makes mistakes */
         return false;
     }
@@ -211,7 +224,7 @@ static void kick(struct sim_world *w, struct sim_link *l, const roam_v1_Kick *k)
         sim_fail(w, "KICK-6", "#%u: kick %d with retry %d", l->number,
                  k->reason, k->retry);
     }
-    if (k->reason == roam_v1_KickReason_OVERLOADED) {
+    if (k->reason == roam_v1_KickReason_OVERLOADED && is_overloaded(w)) {
         sim_fault_happened(w, SIM_FAULT_FEW);
     }
     bool taken = k->reason == roam_v1_KickReason_TAKEN_OVER;
@@ -266,6 +279,20 @@ static void send_ok(struct sim_world *w, struct sim_link *l,
     sim_watch_told(w, l, m->version[l->watch.user]);
 }
 
+bool sim_watch_is_limit(struct sim_world *w, const roam_v1_Error *e)
+{
+    bool limited = e->code == roam_v1_ErrorCode_RATE_LIMITED;
+    if (limited != (e->retry_after_ms != 0) ||
+        (limited && !sim_has_limits(w))) {
+        sim_fail(w, "FLOW-2", "error %d, again in %" PRIu32 " ms", e->code,
+                 e->retry_after_ms);
+    }
+    if (limited) {
+        sim_fault_happened(w, SIM_FAULT_LIMITS);
+    }
+    return limited;
+}
+
 static void error(struct sim_world *w, struct sim_link *l,
                   const roam_v1_Error *e)
 {
@@ -273,7 +300,8 @@ static void error(struct sim_world *w, struct sim_link *l,
         return;
     }
     const struct sim_message *m = sim_oracle_message(w, e->ref);
-    if (m == NULL || m->must_fail != (uint32_t)e->code) {
+    bool limited = m != NULL && sim_watch_is_limit(w, e);
+    if (m == NULL || (!limited && m->must_fail != (uint32_t)e->code)) {
         sim_fail(w, "SEND-2", "#%u: error %d for %" PRIx64, l->number, e->code,
                  e->ref);
     }

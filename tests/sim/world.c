@@ -70,6 +70,11 @@ bool sim_fault_on(const struct sim_world *w, enum sim_fault fault)
     return (w->faults >> fault & 1) != 0 && !w->calm;
 }
 
+bool sim_has_limits(const struct sim_world *w)
+{
+    return (w->faults & 1u << SIM_FAULT_LIMITS) != 0;
+}
+
 bool sim_is_slow(const struct sim_world *w)
 {
     uint32_t slow = 1u << SIM_FAULT_SLOW_STORE | 1u << SIM_FAULT_SLOW_APP |
