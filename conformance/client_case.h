@@ -68,7 +68,8 @@ struct client_send {
     uint64_t client_msg_id;
     const Roam__V1__Send *first; /* as it came first; NULL: not yet */
     struct value conversation, content_type, body;
-    uint64_t first_at_ms; /* virtual */
+    uint64_t first_at_ms;   /* virtual */
+    uint64_t not_before_ms; /* virtual: [FLOW-4] */
     bool is_done;
     const struct conn *last_conn;
 };
@@ -94,6 +95,7 @@ struct sut {
     bool by_person;         /* the last LOGIN was one's */
     bool free_repeat;       /* LOGIN-18: FREE may be repeated once */
     uint64_t generation, floor, dedup_ms;
+    uint64_t login_from_ms, sends_from_ms; /* virtual: [FLOW-6], [FLOW-4] */
 
     /* the timeline as this device is served it */
     uint64_t head, next_msg_id;

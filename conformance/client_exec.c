@@ -20,7 +20,9 @@ static struct expect_outcome mismatch(const char *why, const struct frame *got)
 
 static bool closed_for_nothing(const struct conn *c)
 {
-    return c->is_closed && !c->is_left && !c->must_end && !c->close_expected;
+    /* Refused, it may leave. */
+    return c->is_closed && !c->is_left && !c->must_end && !c->close_expected &&
+           c->state != CONN_OPEN;
 }
 
 static bool false_end(struct stage *g)

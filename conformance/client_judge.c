@@ -67,6 +67,10 @@ static bool judge_take_over(struct stage *g, struct sut *s,
                     "the client logs in again, and nobody told it to",
                     "it waits for a person", f);
     }
+    if (!s->person_waits && g->now_ms < s->login_from_ms) {
+        return fail(g, "FLOW-6", "LOGIN before retry_after_ms have passed",
+                    "it waits", f);
+    }
     s->by_person = s->person_waits;
     s->person_waits = false;
     s->free_repeat = false;
@@ -279,6 +283,10 @@ static bool judge_send(struct stage *g, struct conn *c, const struct frame *f)
     } else if (!judge_repetition(g, sent, f)) {
         return false;
     }
+    if (g->now_ms < s->sends_from_ms) {
+        return fail(g, "FLOW-4", "a SEND before retry_after_ms have passed",
+                    "it waits", f);
+    }
     if (g->now_ms - sent->first_at_ms > s->dedup_ms) {
         return fail(g, "SEND-14", "a repetition later than dedup_ms",
                     "it is given up", f);
@@ -416,6 +424,7 @@ static bool judge_outbox(struct stage *g, const struct conn *c)
         const struct client_send *sent = &s->sends[i];
         bool may = sent->first && g->now_ms - sent->first_at_ms <= s->dedup_ms;
         if (may && !sent->is_done && sent->last_conn != c &&
+            g->now_ms >= s->sends_from_ms &&
             c->command_count < c->max_commands) {
             return fail(g, "SEND-13",
                         arena_printf("message %" PRIu64

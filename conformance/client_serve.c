@@ -8,6 +8,7 @@
 #include "client_pack.h"
 #include "edit.h"
 #include "expr.h"
+#include "schema.h"
 
 #define LOGIN_MAX_FRAME 65536u
 #define LOGIN_MAX_BODY 16384u
@@ -16,10 +17,6 @@
 #define LOGIN_DEDUP_MS 604800000u
 /* 2026-01-01 in a msg_id: every message of a case is later than the last. */
 #define FIRST_MSG_ID ((uint64_t)189388800000u << 22)
-
-/* Section 12.2 and 12.3; the index is the reason. */
-static const uint8_t refused_retry[] = {0, 4, 4, 4, 1, 3, 3, 3, 4};
-static const uint8_t kick_retry[] = {0, 4, 4, 4, 2, 2, 2, 1, 2, 2};
 
 /* A field that this version of the protocol may not have. */
 static void put(ProtobufCMessage *m, const char *field, uint64_t n)
@@ -146,9 +143,8 @@ static void complete_ending(const struct sut *s, ProtobufCMessage *m,
                             bool is_kick)
 {
     uint64_t reason = get(m, "reason");
-    size_t known = is_kick ? sizeof kick_retry : sizeof refused_retry;
-    if (get(m, "retry") == 0 && reason < known) {
-        put(m, "retry", is_kick ? kick_retry[reason] : refused_retry[reason]);
+    if (get(m, "retry") == 0) {
+        put(m, "retry", schema_retry(is_kick, reason));
     }
     bool about_slot = is_kick ? reason == ROAM__V1__KICK_REASON__TAKEN_OVER
                               : reason <= ROAM__V1__REFUSED_REASON__STALE;
@@ -161,6 +157,14 @@ static void complete_ending(const struct sut *s, ProtobufCMessage *m,
     if (is_kick && reason == ROAM__V1__KICK_REASON__PROTOCOL_ERROR &&
         get(m, "error") == 0) {
         put(m, "error", ROAM__V1__ERROR_CODE__MALFORMED);
+    }
+}
+
+/* Only this one asks for a repetition: [FLOW-2]. */
+static void complete_error(ProtobufCMessage *m)
+{
+    if (get(m, "code") == ROAM__V1__ERROR_CODE__RATE_LIMITED) {
+        put(m, "retry", ROAM__V1__RETRY__AFTER);
     }
 }
 
@@ -296,6 +300,9 @@ ProtobufCMessage *serve_build(struct stage *g, struct sut *s,
     case F_REFUSED:
         complete_ending(s, m, type->number == F_KICK);
         take_holder_away(m, fields);
+        break;
+    case F_ERROR:
+        complete_error(m);
         break;
     case F_PUSH:
         complete_push(s, (Roam__V1__Push *)m, fields);

@@ -187,13 +187,14 @@ static void granted(struct conn *c, const Roam__V1__LoginOk *m)
     s->free_repeat = false;
 }
 
-static void refused(struct conn *c, const Roam__V1__Refused *m)
+static void refused(struct stage *g, struct conn *c, const Roam__V1__Refused *m)
 {
     struct sut *s = c->subject;
     c->state = CONN_OPEN;
     c->sync_open = false; /* LOGIN-6 */
     s->generation = m->generation ? m->generation : s->generation;
     s->free_repeat = false;
+    s->login_from_ms = g->now_ms + m->retry_after_ms; /* FLOW-6 */
     switch ((int)m->reason) {
     case ROAM__V1__REFUSED_REASON__STALE:
         s->must_change_id = true;
@@ -286,6 +287,21 @@ static void command_answered(struct conn *c, uint64_t id, bool is_send)
     }
 }
 
+/* [FLOW-4]: RATE_LIMITED is no answer but a delay. */
+static void refuse_command(struct stage *g, struct conn *c,
+                           const Roam__V1__Error *m)
+{
+    struct sut *s = c->subject;
+    bool later = m->code == ROAM__V1__ERROR_CODE__RATE_LIMITED;
+    command_answered(c, m->ref, !later);
+    struct client_send *sent = client_find_send(s, m->ref);
+    if (later && sent) {
+        sent->last_conn = NULL; /* it may go out again on this one */
+        sent->not_before_ms = g->now_ms + m->retry_after_ms;
+        s->sends_from_ms = sent->not_before_ms;
+    }
+}
+
 /* Whether the state allows the frame at all. */
 static bool is_expected(const struct conn *c, uint8_t number)
 {
@@ -309,7 +325,7 @@ static bool take(struct stage *g, struct conn *c, const struct frame *f)
         granted(c, (const Roam__V1__LoginOk *)f->msg);
         return true;
     case F_REFUSED:
-        refused(c, (const Roam__V1__Refused *)f->msg);
+        refused(g, c, (const Roam__V1__Refused *)f->msg);
         return true;
     case F_KICK:
         kicked(c, (const Roam__V1__Kick *)f->msg);
@@ -329,7 +345,7 @@ static bool take(struct stage *g, struct conn *c, const struct frame *f)
                          true);
         return true;
     case F_ERROR:
-        command_answered(c, ((const Roam__V1__Error *)f->msg)->ref, true);
+        refuse_command(g, c, (const Roam__V1__Error *)f->msg);
         return true;
     case F_HISTORY_PAGE:
         command_answered(c, ((const Roam__V1__HistoryPage *)f->msg)->ref,

@@ -277,7 +277,8 @@ static bool do_return(struct stage *g, struct sut *s)
     if (!state) {
         return false;
     }
-    if (json_is_true(json_object_get(state, "connected"))) {
+    bool connected = json_is_true(json_object_get(state, "connected"));
+    if (connected && !json_object_get(state, "next_ms")) {
         return true;
     }
     if (!g->adapter.is_virtual) {
@@ -288,7 +289,7 @@ static bool do_return(struct stage *g, struct sut *s)
         return stays_away(g, "the client does not mean to come back");
     }
     return verb_advance(g, ms) &&
-           (s->connections > before ||
+           (connected || s->connections > before ||
             stays_away(g, "the client did not come when it said"));
 }
 

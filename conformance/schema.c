@@ -175,6 +175,13 @@ static bool check_holder(const Roam__V1__Holder *h, struct schema_fault *fault)
 static const uint8_t refused_retry[] = {0, 4, 4, 4, 1, 3, 3, 3, 4, 3, 2};
 static const uint8_t kick_retry[] = {0, 4, 4, 4, 2, 2, 2, 1, 2, 2, 3, 3, 1, 2};
 
+unsigned schema_retry(bool is_kick, uint64_t reason)
+{
+    size_t known = is_kick ? sizeof kick_retry : sizeof refused_retry;
+    const uint8_t *retry = is_kick ? kick_retry : refused_retry;
+    return reason < known ? retry[reason] : 0;
+}
+
 static bool check_refused(const Roam__V1__Refused *r,
                           struct schema_fault *fault)
 {

@@ -18,4 +18,7 @@ bool schema_check_entry(const Roam__V1__Push *p, struct schema_fault *fault);
 /* The same for a row of a page, which is a message without versions. */
 bool schema_check_row(const Roam__V1__Push *p, struct schema_fault *fault);
 
+/* The retry class of a reason, by section 12; 0: no such reason. */
+unsigned schema_retry(bool is_kick, uint64_t reason);
+
 #endif

@@ -136,8 +136,11 @@ static void on_close(struct handle *h, const struct roam_event *e)
 static void take_event(struct handle *h, const struct roam_event *e)
 {
     static const char *const names[] = {
-        "",       "granted",  "refused", "reset",  "",       "synced", "sent",
-        "failed", "page-row", "page",    "failed", "kicked", "closed"};
+        [ROAM_EVENT_LOGGED_IN] = "granted", [ROAM_EVENT_REFUSED] = "refused",
+        [ROAM_EVENT_RESET] = "reset",       [ROAM_EVENT_SYNCED] = "synced",
+        [ROAM_EVENT_SENT] = "sent",         [ROAM_EVENT_SEND_FAILED] = "failed",
+        [ROAM_EVENT_PAGE_END] = "page",     [ROAM_EVENT_PAGE_FAILED] = "failed",
+        [ROAM_EVENT_KICKED] = "kicked",     [ROAM_EVENT_CLOSE] = "closed"};
     enum roam_status status = ROAM_STATUS_OK;
     if (e->type == ROAM_EVENT_ENTRY) {
         on_entry(h, &e->u.entry);
@@ -145,6 +148,9 @@ static void take_event(struct handle *h, const struct roam_event *e)
     }
     if (e->type == ROAM_EVENT_PAGE_ROW) {
         tell_entry(h, "page-row", &e->u.page_row.row);
+        return;
+    }
+    if (!names[e->type]) { /* no verb asks for it */
         return;
     }
     json_t *j = io_event(h->name, names[e->type]);
@@ -402,10 +408,6 @@ static const char *do_state(struct handle *h, const json_t *r, json_t *answer)
         poll(&p, 1, -1);
         work(h);
     }
-    uint64_t due = h->connect_at;
-    if (h->fd >= 0 && roam_client_deadline_ms(&h->c) < due) {
-        due = roam_client_deadline_ms(&h->c);
-    }
     for (size_t i = 0; i < ITEMS; i++) {
         unsent += h->store->items[i].client_msg_id != 0;
     }
@@ -414,8 +416,9 @@ static const char *do_state(struct handle *h, const json_t *r, json_t *answer)
     io_set(answer, "connections", h->connections);
     io_set(answer, "sent", h->sent);
     io_set(answer, "unsent", unsent);
-    if (due != NEVER) {
-        io_set(answer, "next_ms", due > now ? due - now : 0);
+    if (h->connect_at != NEVER) {
+        io_set(answer, "next_ms",
+               h->connect_at > now ? h->connect_at - now : 0);
     }
     json_object_set_new(answer, "connected", json_boolean(h->fd >= 0));
     return NULL;

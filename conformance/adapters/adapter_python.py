@@ -55,7 +55,7 @@ class Handle:
             pb.DeviceType.Value(r["device_type"]),
             clock=lambda: now_ms / 1000,
             wall=lambda: EPOCH + now_ms / 1000, **limits)
-        self.sock, self.connect_at = None, None
+        self.sock, self.connect_at, self.login_at = None, None, None
         self.connections = self.received = self.sent = 0
         self.detail = ""
 
@@ -104,8 +104,11 @@ class Handle:
                 self.event("granted", **fields(rest[0]))
             elif name == "refused":
                 self.event("refused", **fields(rest[0]))
-                if self.client.retry()[0] == "login":       # LOGIN-17
-                    self.client.login()
+                if self.client.retry()[0] == "login":
+                    if rest[0].retry == pb.NOW:             # LOGIN-17
+                        self.client.login()
+                    else:                                   # FLOW-6
+                        self.login_at = now_ms + self.client.retry()[1]
             elif name == "sync_ok" and rest[0].result == pb.RESET:
                 self.event("reset", **fields(rest[0]))
             elif name == "entry" and rest[0].kind != pb.NOOP:
@@ -156,6 +159,10 @@ class Handle:
         if self.connect_at is not None and self.connect_at <= now_ms:
             if self.connect():
                 self.client.login()
+        if self.login_at is not None and self.login_at <= now_ms:
+            self.login_at = None
+            if self.sock and self.client.state == "OPEN":
+                self.client.login()
         if self.sock:
             self.client.tick()
             self.tell()
@@ -205,8 +212,9 @@ def verb_state(h, r):
     state = dict(cursor=h.store.cursor, attempt=h.store.attempt,
                  connections=h.connections, sent=h.sent,
                  unsent=len(h.store.outbox))
-    if h.connect_at is not None:
-        state["next_ms"] = h.connect_at - now_ms
+    due = [at for at in (h.connect_at, h.login_at) if at is not None]
+    if due:
+        state["next_ms"] = max(0, min(due) - now_ms)
     return {key: str(value) for key, value in state.items()} | {
         "connected": bool(h.sock)}
 
@@ -217,9 +225,11 @@ def verb_advance(h, r):
     for handle in list(handles.values()):
         handle.tick()
     while now_ms < end:
-        due = [h.connect_at for h in handles.values()
-               if h.connect_at is not None and h.connect_at > now_ms]
-        now_ms = min([end, now_ms + TICK_MS] + due)
+        due = [at for h in handles.values()
+               for at in (h.connect_at, h.login_at,
+                          now_ms + TICK_MS if h.sock else None)
+               if at is not None and at > now_ms]
+        now_ms = min([end] + due)
         for handle in list(handles.values()):
             handle.tick()
     return {"now": str(now_ms)}

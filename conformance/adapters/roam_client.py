@@ -75,7 +75,7 @@ class Client:
         self.refusal = self.person = None   # person: rule that asks for one
         self.failures, self.window_ms, self.credential = 0, 0, False
         self.rejected, self.state = (None, 0), "CLOSED"
-        self.tried = set()
+        self.tried, self.held_until, self.quiet_until = set(), 0, 0
         self.events = collections.deque()
 
     def connected(self):
@@ -123,6 +123,7 @@ class Client:
         """Sends what waits in the outbox, once a session: SEND-12 to 14."""
         waiting = [m for m in self.store.outbox if m not in self.tried]
         while (waiting and self.state in ("SYNC", "LIVE")
+               and self.clock() >= self.quiet_until
                and self.open.total() < self.session.max_commands):
             mark, now = waiting.pop(0), int(self.wall() * 1000)
             to, ctype, body, first = self.store.outbox[mark]
@@ -165,6 +166,7 @@ class Client:
                 self.ping()
             elif now - self.spoke >= beat * 0.9:
                 self.ping()
+            self.flush()
 
     def lost(self):
         if self.state not in ("CLOSED", "ENDED"):
@@ -178,7 +180,8 @@ class Client:
         bound = min(60000, 250 << min(self.failures, 8))
         action = ("ask" if self.person else "credential" if self.credential
                   else "login" if self.state == "OPEN" else "connect")
-        return action, max(random.randint(0, bound),
+        held = int((self.held_until - self.clock()) * 1000) + 1
+        return action, max(random.randint(0, bound), held,
                            random.randint(0, self.window_ms))
 
     def take_output(self):
@@ -232,6 +235,9 @@ class Client:
             self.store.commit(device_id=secrets.token_bytes(16), attempt=0)
         self.refusal = m if held and m.reason != pb.STALE else None
         self._class(m.retry, "LOGIN-18")
+        if m.retry_after_ms:                                    # FLOW-6
+            self.failures += 1
+            self.held_until = self.clock() + m.retry_after_ms / 1000
         self.events.append(("refused", m))
 
     def _on_Kick(self, m):
@@ -320,6 +326,11 @@ class Client:
 
     def _on_Error(self, m):
         check(m.code >= 32, "SEND-2", "no error of a command")
+        if m.code == pb.RATE_LIMITED and self.open[m.ref]:      # FLOW-4
+            self.open[m.ref] -= 1
+            self.tried.discard(m.ref)
+            self.quiet_until = self.clock() + m.retry_after_ms / 1000
+            return
         self._answered(m.ref, 0, ("unsent", m.ref, m.code))
 
     def _on_Pong(self, m):
