@@ -362,6 +362,44 @@ static void test_turn_of_the_loop_packs_a_bounded_number_of_bytes(void **st)
     rig_stop(&rig);
 }
 
+/* One that has all the room there is gets no more than its share either. */
+static void test_turn_packs_a_bounded_number_of_bytes_for_one(void **state)
+{
+    (void)state;
+    const uint64_t most =
+        ROAM__READ_MAX_BYTES + BODY + 64 * (ROAM__READ_MAX_BYTES / BODY + 2);
+    struct rig rig;
+    struct peer sender, p;
+    start(&rig);
+    rig.config.output_max_bytes = 1u << 24;
+    rig_start(&rig);
+    peer_login(&rig, &sender, "bob", 1, PHONE, 1, 0);
+    send_bodies(&rig, &sender, "alice", 1, 400);
+    peer_login(&rig, &p, "alice", 1, PHONE, 1, 0);
+    peer_put(&p, say_sync(0));
+    peer_put(&p, say_history(1, "bob", 0, 0));
+    uint64_t turns = 0;
+    while (rig.core->reads > 0 || p.session->state != ROAM__DELIVERING) {
+        uint64_t before = rig.core->stats.packed_bytes;
+        assert_int_equal(roam_core_poll(rig.core, rig.now), ROAM_STORE_OK);
+        assert_true(rig.core->stats.packed_bytes - before <= most);
+        rig_flush(&rig);
+        turns++;
+    }
+    assert_true(turns > 400 * BODY / ROAM__READ_MAX_BYTES);
+    /* The page is one of the turns, and short of what it might hold. */
+    rig_take(&p, ROAM_SYNC_OK);
+    size_t come = rig_catch_up(&p, NULL, NULL);
+    const roam_v1_HistoryPage *page =
+        &rig_take(&p, ROAM_HISTORY_PAGE)->u.history_page;
+    assert_true(page->more);
+    assert_true(page->inflated_size <= most);
+    assert_int_equal(come + rig_catch_up(&p, NULL, NULL), 400);
+    peer_free(&p);
+    peer_free(&sender);
+    rig_stop(&rig);
+}
+
 /* Pages and deliveries wait in one queue; who leaves it leaves it whole. */
 static void test_readers_that_leave_the_queue_hold_up_nobody(void **state)
 {
@@ -542,6 +580,7 @@ int main(void)
         cmocka_unit_test(test_new_sync_does_not_shorten_the_pause),
         cmocka_unit_test(test_silence_ends_a_session_whose_backlog_pauses),
         cmocka_unit_test(test_turn_of_the_loop_packs_a_bounded_number_of_bytes),
+        cmocka_unit_test(test_turn_packs_a_bounded_number_of_bytes_for_one),
         cmocka_unit_test(test_readers_that_leave_the_queue_hold_up_nobody),
         cmocka_unit_test(test_output_of_all_together_is_bounded),
         cmocka_unit_test(test_biggest_output_goes_when_there_is_too_much),

@@ -454,6 +454,25 @@ static void test_login_and_good_bye_over_tls(void **state)
     assert_int_equal(roamd_wait(rig), 0);
 }
 
+/* [TIME-4]: a handshake has no more time than a login, and bytes received
+ * give it none. */
+static void test_handshake_that_does_not_end_is_ended(void **state)
+{
+    struct roamd_rig *rig = *state;
+    static const uint8_t part_of_a_record[] = {22, 3, 1, 0};
+    uint8_t byte;
+
+    start(rig, "run", "--port", "0", "--set", "handshake_timeout_ms=600000",
+          "--set", "login_timeout_ms=300");
+    int fd = roamd_connect(rig->tls_port);
+    for (size_t i = 0; i < sizeof(part_of_a_record); i++) {
+        assert_int_equal(send(fd, part_of_a_record + i, 1, MSG_NOSIGNAL), 1);
+    }
+    assert_true(recv(fd, &byte, 1, 0) <= 0);
+    close(fd);
+    assert_int_equal(roamd_stop(rig, SIGTERM), 0);
+}
+
 /* [TLS-5]: a hundred answers at once, to a client that has room for 600
  * bytes. The library gives what is in one record. */
 static void test_no_record_is_longer_than_the_clients_frames(void **state)
@@ -565,6 +584,7 @@ int main(void)
         TEST(test_store_that_fails_ends_the_server_with_3),
         TEST(test_log_has_no_token_and_no_forged_line),
         TEST(test_login_and_good_bye_over_tls),
+        TEST(test_handshake_that_does_not_end_is_ended),
         TEST(test_no_record_is_longer_than_the_clients_frames),
         TEST(test_idle_handshakes_give_way_to_a_busy_one),
         TEST(test_wrong_alpn_hears_an_alert_and_is_logged),

@@ -168,7 +168,7 @@ static void read_more(struct roam_session *s, uint32_t room)
     read->after = s->sent;
     read->upto = s->user->head;
     read->max_count = smaller(room, READ_MAX_ENTRIES);
-    read->max_bytes = s->sync.max_inflated;
+    read->max_bytes = smaller(s->sync.max_inflated, ROAM__READ_MAX_BYTES);
     read->body_limit = s->body_limit;
     s->reading = true;
     roam__request_submit(s, req);

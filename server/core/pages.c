@@ -41,6 +41,8 @@ static struct roam_store_request *make(struct roam_session *s,
     uint32_t body_limit =
         roam_body_limit(s->peer_max_frame, ask->max_inflated); /* [HIST-7] */
     size_t max_bytes = smaller(ask->max_inflated, s->core->config.max_inflated);
+    max_bytes =
+        max_bytes < ROAM__READ_MAX_BYTES ? max_bytes : ROAM__READ_MAX_BYTES;
     if (kind == ROAM_STORE_HISTORY) {
         req->u.history.user = s->identity.user;
         req->u.history.device = s->identity.device;
@@ -176,6 +178,12 @@ static struct roam_pack_limits limits_of(const struct roam_session *s,
     return limits;
 }
 
+static uint32_t inflated_of(const struct roam_message *m)
+{
+    return m->type == ROAM_HISTORY_PAGE ? m->u.history_page.inflated_size
+                                        : m->u.conversation_page.inflated_size;
+}
+
 /* From the end, fewer and fewer rows are tried until all of them fit: as
  * many as fitted from where the last try began, and half of these at most
  * from the third try on. One row always fits. */
@@ -196,6 +204,7 @@ bool roam__page_pack(struct roam_session *s, const struct roam__page *page,
         roam__session_no_memory(s);
         return false;
     }
+    s->core->stats.packed_bytes += inflated_of(m);
     *more = page->more || packed < page->count;
     return true;
 }

@@ -379,8 +379,11 @@ void roam__strangers_remove(struct roam_session *s);
 
 /* -------------------------------------------------------------- turns.c */
 
-/* Requests of readers in the store at most, in all. */
-#define ROAM__READERS_MAX 16u
+/* Requests of readers in the store at most, in all, and bytes of bodies that
+ * one may bring, but for a single body that is longer. Together they are what
+ * a turn of the loop may have to pack: some 10 ms of deflating. */
+#define ROAM__READERS_MAX 8u
+#define ROAM__READ_MAX_BYTES 65536u
 
 /* May s read now? False: its turn comes later, through the pump functions. */
 bool roam__turns_mine(struct roam_session *s);
