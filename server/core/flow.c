@@ -25,22 +25,19 @@ static const struct roam_rate tell_rate = {64, 6400};
  * brought. */
 #define READ_TINY_BYTES 256u
 
-/* As many meters of addresses as of users: an address in debt is rarer. */
-static size_t meter_count(const struct roam_core *core)
-{
-    return core->config.max_sessions;
-}
+/* Those in debt at one time, of each kind; what people do is forgotten within
+ * a second. Some 700 KB in all. */
+#define METERS 4096u
 
 bool roam__flow_open(struct roam_core *core)
 {
     const struct roam_core_config *config = &core->config;
-    size_t count = meter_count(core);
     return roam__meters_open(&core->user_meters, config->user_rates,
-                             ROAM_USER_RATES, count) &&
+                             ROAM_USER_RATES, METERS) &&
            roam__meters_open(&core->address_meters, config->address_rates,
-                             ROAM_ADDRESS_RATES, count) &&
+                             ROAM_ADDRESS_RATES, METERS) &&
            roam__meters_open(&core->failure_meters, &config->login_failures, 1,
-                             count);
+                             METERS);
 }
 
 void roam__flow_close(struct roam_core *core)
