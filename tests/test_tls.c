@@ -360,6 +360,7 @@ static void test_ticket_makes_the_second_handshake_short(void **state)
 
     mbedtls_ssl_session_init(&session);
     connect_both(p);
+    assert_false(roam_tls_is_resumed(p->server));
     size_t full = p->to_client.len;
     assert_int_equal(mbedtls_ssl_get_session(&p->client, &session), 0);
     stop_client(p);
@@ -367,6 +368,29 @@ static void test_ticket_makes_the_second_handshake_short(void **state)
     assert_int_equal(mbedtls_ssl_set_session(&p->client, &session), 0);
     connect_both(p);
     assert_true(p->to_client.len < full / 2); /* no certificate in it */
+    assert_true(roam_tls_is_resumed(p->server));
+    mbedtls_ssl_session_free(&session);
+}
+
+/* A ticket of another server, or of one that has changed its keys. */
+static void test_ticket_that_is_not_good_makes_a_full_handshake(void **state)
+{
+    struct pair *p = *state;
+    mbedtls_ssl_session session;
+    char error[200];
+
+    mbedtls_ssl_session_init(&session);
+    connect_both(p);
+    assert_int_equal(mbedtls_ssl_get_session(&p->client, &session), 0);
+    stop_client(p);
+    roam_tls_server_free(p->shared);
+    p->shared =
+        roam_tls_server_new(p->cert_path, p->key_path, error, sizeof(error));
+    assert_non_null(p->shared);
+    start_client(p);
+    assert_int_equal(mbedtls_ssl_set_session(&p->client, &session), 0);
+    connect_both(p);
+    assert_false(roam_tls_is_resumed(p->server));
     mbedtls_ssl_session_free(&session);
 }
 
@@ -562,6 +586,7 @@ int main(void)
         TEST(test_renegotiation_does_not_happen),
 #endif
         TEST(test_ticket_makes_the_second_handshake_short),
+        TEST(test_ticket_that_is_not_good_makes_a_full_handshake),
         TEST(test_unread_output_is_bounded_and_records_are_short),
         TEST(test_client_that_asks_for_short_records_gets_them),
         TEST(test_end_is_told_both_ways),

@@ -255,6 +255,25 @@ static void feed(void *ctx, const uint8_t *data, size_t len)
     }
 }
 
+/* A handshake step, if this turn of the loop has one left for it. */
+static bool may_read(struct roam_conn *c)
+{
+    if (c->tls == NULL || roam_tls_is_ready(c->tls)) {
+        return true;
+    }
+    return c->net->handshakes_now < ROAM_HANDSHAKES_PER_TURN &&
+           c->net->resumptions_now < ROAM_RESUMPTIONS_PER_TURN;
+}
+
+static void count_step(struct roam_conn *c)
+{
+    if (roam_tls_is_resumed(c->tls)) {
+        c->net->resumptions_now++;
+    } else {
+        c->net->handshakes_now++;
+    }
+}
+
 /* A failed handshake's alert, or nothing, is the last that the peer gets. */
 static void give_up(struct roam_conn *c)
 {
@@ -270,7 +289,11 @@ static void receive_tls(struct roam_conn *c, const uint8_t *data, size_t len)
     bool was_ready = roam_tls_is_ready(c->tls);
 
     c->fed = false;
-    switch (roam_tls_receive(c->tls, data, len, feed, c)) {
+    enum roam_tls_status status = roam_tls_receive(c->tls, data, len, feed, c);
+    if (!was_ready) {
+        count_step(c);
+    }
+    switch (status) {
     case ROAM_TLS_OK:
         if (!c->fed) {
             feed(c, NULL, 0); /* part of a record: it cost a read */
@@ -287,19 +310,6 @@ static void receive_tls(struct roam_conn *c, const uint8_t *data, size_t len)
         give_up(c);
         break;
     }
-}
-
-/* A handshake step, if this turn of the loop has one left for it. */
-static bool may_read(struct roam_conn *c)
-{
-    if (c->tls == NULL || roam_tls_is_ready(c->tls)) {
-        return true;
-    }
-    if (c->net->handshakes_now >= ROAM_HANDSHAKES_PER_TURN) {
-        return false;
-    }
-    c->net->handshakes_now++;
-    return true;
 }
 
 static void on_readable(struct roam_conn *c)

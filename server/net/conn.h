@@ -26,9 +26,12 @@
 #include "net.h"
 
 #define ROAM_READ_BYTES 65536
-/* A full handshake costs about 2 ms; more of them in one turn of the loop
- * would keep everybody else waiting. The others stay readable. [TLS-6] */
+/* A step of a full handshake costs about 2 ms; more of them in one turn of
+ * the loop would keep everybody else waiting. The others stay readable. Steps
+ * of those that show a ticket are cheap, and have a bound of their own, because
+ * a ticket is known only when it has been read. [TLS-6] */
 #define ROAM_HANDSHAKES_PER_TURN 4u
+#define ROAM_RESUMPTIONS_PER_TURN 128u
 
 struct roam_conn;
 
@@ -80,7 +83,8 @@ struct roam_net {
     struct roam_deadlines lingering;
     uint64_t accept_again_ms; /* 0: the listeners are polled */
     uint64_t armed_ms;        /* what the timer is set to */
-    unsigned handshakes_now;  /* handshake steps in this turn of the loop */
+    unsigned handshakes_now;  /* steps of full ones in this turn of the loop */
+    unsigned resumptions_now; /* and of those with a ticket */
     bool draining;
     bool ended;
     enum roam_net_end end;

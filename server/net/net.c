@@ -434,6 +434,7 @@ static void on_check(uv_check_t *handle)
     struct roam_net *net = handle->data;
 
     net->handshakes_now = 0;
+    net->resumptions_now = 0;
 }
 
 /* Nobody in the middle of a handshake can be told anything. */

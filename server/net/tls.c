@@ -53,16 +53,19 @@ struct roam_tls_server {
     mbedtls_pk_context key;
     mbedtls_ssl_ticket_context tickets;
     mbedtls_ssl_config config;
+    bool ticket_was_good; /* the last one that was shown */
 };
 
 struct roam_tls {
     mbedtls_ssl_context ssl;
+    struct roam_tls_server *server;
     struct roam_slice in; /* borrowed, during roam_tls_receive() */
     uint8_t *out;         /* NULL while nothing waits */
     size_t out_len;
     size_t out_at; /* sent of these */
     size_t out_cap;
     bool ready;
+    bool resumed;
     bool failed;
     char error[ERROR_MAX];
 };
@@ -146,6 +149,27 @@ static void restrict_protocol(mbedtls_ssl_config *c)
 #endif
 }
 
+/* Called in the middle of a handshake that shows a ticket. */
+static int parse_ticket(void *ctx, mbedtls_ssl_session *session,
+                        unsigned char *ticket, size_t len)
+{
+    struct roam_tls_server *s = ctx;
+    int rc = mbedtls_ssl_ticket_parse(&s->tickets, session, ticket, len);
+
+    s->ticket_was_good = rc == 0;
+    return rc;
+}
+
+static int write_ticket(void *ctx, const mbedtls_ssl_session *session,
+                        unsigned char *start, const unsigned char *end,
+                        size_t *len, uint32_t *lifetime_s)
+{
+    struct roam_tls_server *s = ctx;
+
+    return mbedtls_ssl_ticket_write(&s->tickets, session, start, end, len,
+                                    lifetime_s);
+}
+
 static bool configure(struct roam_tls_server *s, char *error, size_t cap)
 {
     mbedtls_ssl_config *c = &s->config;
@@ -168,8 +192,7 @@ static bool configure(struct roam_tls_server *s, char *error, size_t cap)
     if (rc != 0) {
         return explain(error, cap, "cannot set up TLS", rc);
     }
-    mbedtls_ssl_conf_session_tickets_cb(c, mbedtls_ssl_ticket_write,
-                                        mbedtls_ssl_ticket_parse, &s->tickets);
+    mbedtls_ssl_conf_session_tickets_cb(c, write_ticket, parse_ticket, s);
     return true;
 }
 
@@ -275,6 +298,7 @@ struct roam_tls *roam_tls_new(struct roam_tls_server *server)
     if (t == NULL) {
         return NULL;
     }
+    t->server = server;
     mbedtls_ssl_init(&t->ssl);
     if (mbedtls_ssl_setup(&t->ssl, &server->config) != 0) {
         roam_tls_free(t);
@@ -327,7 +351,9 @@ enum roam_tls_status roam_tls_receive(struct roam_tls *t, const uint8_t *data,
     }
     t->in = (struct roam_slice){data, len};
     if (!t->ready) {
+        t->server->ticket_was_good = false;
         int rc = mbedtls_ssl_handshake(&t->ssl);
+        t->resumed = t->resumed || t->server->ticket_was_good;
         if (rc == MBEDTLS_ERR_SSL_WANT_READ) {
             return ROAM_TLS_OK;
         }
@@ -342,6 +368,11 @@ enum roam_tls_status roam_tls_receive(struct roam_tls *t, const uint8_t *data,
 bool roam_tls_is_ready(const struct roam_tls *t)
 {
     return t->ready;
+}
+
+bool roam_tls_is_resumed(const struct roam_tls *t)
+{
+    return t->resumed;
 }
 
 const char *roam_tls_error(const struct roam_tls *t)
