@@ -128,6 +128,29 @@ static void test_bytes_of_bodies_up_to_the_rate(void **state)
     rig_stop(&rig);
 }
 
+/* A message to another user makes two entries, a note one. */
+static void test_entries_of_all_receivers_count(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct peer p;
+    rig_init_limited(&rig, ROAM_RATE_DELIVERIES);
+    rig_start(&rig);
+    peer_login(&rig, &p, "alice", 1, PHONE, 1, 0);
+    peer_send(&p, 1, "bob", "x");
+    peer_say(&p, say_send(1, "bob", "x")); /* a repetition makes none */
+    assert_true(rig_take(&p, ROAM_SEND_OK)->u.send_ok.duplicate);
+    peer_send(&p, 2, "bob", "x"); /* one above, which is known too late */
+    peer_say(&p, say_send(3, "bob", "x"));
+    take_limited(&p, 3, 2000);
+    rig_pass(&rig, 2000);
+    peer_send(&p, 3, "alice", "x");
+    peer_say(&p, say_send(4, "alice", "x"));
+    take_limited(&p, 4, 1000);
+    peer_free(&p);
+    rig_stop(&rig);
+}
+
 /* A short SEND must not pass a long one that waits. */
 static void test_limited_send_is_not_overtaken(void **state)
 {
@@ -632,6 +655,7 @@ int main(void)
         cmocka_unit_test(test_sends_up_to_the_rate_and_one_more),
         cmocka_unit_test(test_rate_is_the_users_on_all_devices_and_connections),
         cmocka_unit_test(test_bytes_of_bodies_up_to_the_rate),
+        cmocka_unit_test(test_entries_of_all_receivers_count),
         cmocka_unit_test(test_limited_send_is_not_overtaken),
         cmocka_unit_test(
             test_what_is_wrong_with_a_send_is_told_before_its_limit),

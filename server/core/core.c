@@ -18,6 +18,8 @@ static void default_limits(struct roam_core_config *config)
         [ROAM_RATE_SYNCS] = {2000, 200 * SECOND_MS},
         [ROAM_RATE_SENDS] = {10000, 20 * SECOND_MS},
         [ROAM_RATE_SEND_BYTES] = {64u << 20, 16 * SECOND_MS},
+        /* Twenty a second to a group of 500. */
+        [ROAM_RATE_DELIVERIES] = {1000000, 100 * SECOND_MS},
         [ROAM_RATE_PAGES] = {10000, 100 * SECOND_MS},
         [ROAM_RATE_BACKLOG_BYTES] = {256u << 20, 64 * SECOND_MS},
     };

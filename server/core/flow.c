@@ -206,6 +206,8 @@ bool roam__flow_send(struct roam_session *s, uint64_t ref, size_t body_len)
     }
     wait =
         later(wait, roam__meters_wait(m, s->user_key, ROAM_RATE_SENDS, 1, now));
+    wait = later(
+        wait, roam__meters_wait(m, s->user_key, ROAM_RATE_DELIVERIES, 1, now));
     wait = later(wait, roam__meters_wait(m, s->user_key, ROAM_RATE_SEND_BYTES,
                                          body_len, now));
     if (wait > 0 && !ROAM_FAULT("sends-unlimited")) {
@@ -216,6 +218,13 @@ bool roam__flow_send(struct roam_session *s, uint64_t ref, size_t body_len)
     roam__meters_take(m, s->user_key, ROAM_RATE_SENDS, 1, now);
     roam__meters_take(m, s->user_key, ROAM_RATE_SEND_BYTES, body_len, now);
     return true;
+}
+
+/* Known when it is stored only: what is above the rate holds up the next. */
+void roam__flow_delivered(struct roam_session *s, size_t count)
+{
+    roam__meters_take(&s->core->user_meters, s->user_key, ROAM_RATE_DELIVERIES,
+                      count, now_of(s));
 }
 
 bool roam__flow_page(struct roam_session *s, uint64_t ref)

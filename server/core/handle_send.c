@@ -104,6 +104,7 @@ void roam__send_done(struct roam_session *s, struct roam_store_request *req)
     if (!s->closed && roam__session_is_live(s)) {
         answer(s, send);
     }
+    roam__flow_delivered(s, send->delivery_count);
     roam__delivery_fan_out(s->core, send);
     if (s->user != NULL) {
         roam__session_tells(s, s->user->head);

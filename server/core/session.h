@@ -363,6 +363,8 @@ bool roam__flow_sync(struct roam_session *s);
  * when it was answered with RATE_LIMITED. ref as in ERROR. */
 bool roam__flow_send(struct roam_session *s, uint64_t ref, size_t body_len);
 bool roam__flow_page(struct roam_session *s, uint64_t ref);
+/* A SEND of s made so many entries; also of a dead session. */
+void roam__flow_delivered(struct roam_session *s, size_t count);
 /* False: the backlog of s pauses; the timer goes on with it. [FLOW-8] */
 bool roam__flow_backlog(struct roam_session *s);
 /* That many bytes were read for it. */

@@ -81,6 +81,8 @@ static const struct setting settings[] = {
     {"user_syncs", USER(ROAM_RATE_SYNCS), "deliveries started for a user"},
     {"user_sends", USER(ROAM_RATE_SENDS), "messages of a user"},
     {"user_send_bytes", USER(ROAM_RATE_SEND_BYTES), "bodies of a user, bytes"},
+    {"user_deliveries", USER(ROAM_RATE_DELIVERIES),
+     "entries that messages of a user make for all who get them"},
     {"user_pages", USER(ROAM_RATE_PAGES), "pages and other questions"},
     {"user_backlog_bytes", USER(ROAM_RATE_BACKLOG_BYTES),
      "read from the log for a user; the delivery pauses above it"},
