@@ -341,6 +341,7 @@ bool server_issue_token(struct server *s, const char *user, const char *type,
     if (expires) {
         argv[n++] = "--expires";
         argv[n++] = PAST_EXPIRY;
+        argv[n++] = "--allow-past";
     }
     return run(s, argv, token, reason);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* roamd user add, token issue, token revoke: provisioning, also while a
- * server runs on the same directory. */
+/* roamd user, token: provisioning, also while a server runs on the same
+ * directory. The parts that list are in cmd_list.c. */
 #include "commands.h"
 
 #include <getopt.h>
@@ -27,12 +27,12 @@ static struct roam_admin *open_store(const char *dir)
     return admin;
 }
 
-int roamd_user(const char *dir, int argc, char **argv)
+static int add_user(const char *dir, int argc, char **argv)
 {
     char error[ROAMD_ERROR_MAX];
-    bool marked = argc == 4 && strcmp(argv[2], "--") == 0;
+    bool marked = argc == 3 && strcmp(argv[1], "--") == 0;
 
-    if ((argc != 3 && !marked) || strcmp(argv[1], "add") != 0) {
+    if (argc != 2 && !marked) {
         return roamd_misused("it is `user add NAME`");
     }
     const char *name = argv[argc - 1];
@@ -49,6 +49,17 @@ int roamd_user(const char *dir, int argc, char **argv)
     return ok ? ROAMD_OK : roamd_failed("user add: %s", error);
 }
 
+int roamd_user(const char *dir, int argc, char **argv)
+{
+    if (argc >= 2 && strcmp(argv[1], "add") == 0) {
+        return add_user(dir, argc - 1, argv + 1);
+    }
+    if (argc == 2 && strcmp(argv[1], "list") == 0) {
+        return roamd_user_list(dir);
+    }
+    return roamd_misused("it is `user add NAME` or `user list`");
+}
+
 /* ------------------------------------------------------------ token issue */
 
 struct issue {
@@ -57,14 +68,20 @@ struct issue {
     uint64_t expires_ms;  /* 0: never */
 };
 
-/* The numbers of DeviceType. */
+/* By the numbers of DeviceType. */
+static const char *const types[] = {"any", "phone", "tablet",  "desktop",
+                                    "web", "watch", "embedded"};
+#define TYPE_COUNT (sizeof(types) / sizeof(types[0]))
+
+const char *roamd_device_type(uint32_t type)
+{
+    return type < TYPE_COUNT ? types[type] : NULL;
+}
+
 static bool parse_type(const char *text, uint32_t *type)
 {
-    static const char *const names[] = {"any", "phone", "tablet",  "desktop",
-                                        "web", "watch", "embedded"};
-
-    for (uint32_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (strcmp(text, names[i]) == 0) {
+    for (uint32_t i = 0; i < TYPE_COUNT; i++) {
+        if (strcmp(text, types[i]) == 0) {
             *type = i;
             return true;
         }
@@ -72,17 +89,32 @@ static bool parse_type(const char *text, uint32_t *type)
     return false;
 }
 
+/* A token that is over before it is used is a slip of the keyboard, unless
+ * a test wants to see it refused. */
+static int check_expiry(const struct issue *issue, bool allow_past)
+{
+    if (issue->expires_ms != 0 && issue->expires_ms <= roamd_now_ms() &&
+        !allow_past) {
+        return roamd_failed("token issue: that time is over;"
+                            " --allow-past says that you mean it");
+    }
+    return ROAMD_OK;
+}
+
 static int parse_issue(int argc, char **argv, struct issue *issue)
 {
     static const struct option options[] = {
         {"type", required_argument, NULL, 't'},
         {"expires", required_argument, NULL, 'e'},
+        {"allow-past", no_argument, NULL, 'p'},
         {NULL, 0, NULL, 0}};
+    bool allow_past = false;
     int c;
 
     optind = 0; /* glibc: start anew */
     opterr = 0;
     while ((c = getopt_long(argc, argv, ":", options, NULL)) != -1) {
+        allow_past = allow_past || c == 'p';
         if (c == 't' && !parse_type(optarg, &issue->device_type)) {
             return roamd_misused("\"%s\" is no device type", optarg);
         }
@@ -105,7 +137,7 @@ static int parse_issue(int argc, char **argv, struct issue *issue)
             "it is `token issue NAME [--type TYPE] [--expires WHEN]`");
     }
     issue->user = argv[optind];
-    return ROAMD_OK;
+    return check_expiry(issue, allow_past);
 }
 
 static int issue_token(const char *dir, int argc, char **argv)
@@ -149,27 +181,40 @@ static bool read_token(char *out, size_t cap)
     return whole && len > 0;
 }
 
-static int revoke_token(const char *dir, int argc, char **argv)
+/* The token itself, or its id. */
+static int revoke(const char *dir, const char *token, const char *id)
 {
-    char token[ROAM_TOKEN_MAX + 2];
     char error[ROAMD_ERROR_MAX];
-    const char *given = token;
-
-    if (argc != 2) {
-        return roamd_misused("it is `token revoke TOKEN`, or `-` to read it");
-    }
-    if (strcmp(argv[1], "-") != 0) {
-        given = argv[1];
-    } else if (!read_token(token, sizeof(token))) {
-        return roamd_failed("token revoke: there is no token on the input");
-    }
     struct roam_admin *admin = open_store(dir);
+
     if (admin == NULL) {
         return ROAMD_FAILED;
     }
-    bool ok = roam_admin_revoke_token(admin, given, error, sizeof(error));
+    bool ok = id != NULL
+                  ? roam_admin_revoke_token_id(admin, id, error, sizeof(error))
+                  : roam_admin_revoke_token(admin, token, error, sizeof(error));
     roam_admin_close(admin);
     return ok ? ROAMD_OK : roamd_failed("token revoke: %s", error);
+}
+
+static int revoke_token(const char *dir, int argc, char **argv)
+{
+    char token[ROAM_TOKEN_MAX + 2];
+
+    if (argc == 3 && strcmp(argv[1], "--id") == 0) {
+        return revoke(dir, NULL, argv[2]);
+    }
+    if (argc != 2 || strcmp(argv[1], "--id") == 0) {
+        return roamd_misused("it is `token revoke TOKEN`, `-` to read it, or"
+                             " `--id ID`");
+    }
+    if (strcmp(argv[1], "-") != 0) {
+        return revoke(dir, argv[1], NULL);
+    }
+    if (!read_token(token, sizeof(token))) {
+        return roamd_failed("token revoke: there is no token on the input");
+    }
+    return revoke(dir, token, NULL);
 }
 
 int roamd_token(const char *dir, int argc, char **argv)
@@ -180,5 +225,9 @@ int roamd_token(const char *dir, int argc, char **argv)
     if (argc >= 2 && strcmp(argv[1], "revoke") == 0) {
         return revoke_token(dir, argc - 1, argv + 1);
     }
-    return roamd_misused("it is `token issue` or `token revoke`");
+    if (argc >= 2 && argc <= 3 && strcmp(argv[1], "list") == 0) {
+        return roamd_token_list(dir, argc == 3 ? argv[2] : NULL);
+    }
+    return roamd_misused("it is `token issue`, `token list` or"
+                         " `token revoke`");
 }

@@ -17,13 +17,23 @@ static const char help[] =
     "\n"
     "  init                    makes DIR, with a certificate for localhost\n"
     "  user add NAME           a new user; UTF-8, 1 to 64 bytes\n"
+    "  user list               prints the names of all users\n"
     "  token issue NAME        prints a new token, the only time it is shown\n"
     "    --type TYPE           good for phone, tablet, desktop, web, watch or\n"
     "                          embedded only\n"
     "    --expires WHEN        90s, 15m, 12h, 30d, 2027-01-31T12:00:00Z or\n"
     "                          never (default)\n"
+    "    --allow-past          WHEN may be over, for tests\n"
+    "  token list [NAME]       prints id, state, type, expiry and user of all\n"
+    "                          tokens, or of those of NAME\n"
     "  token revoke TOKEN      no login with it any more; - reads it from\n"
     "                          the input, where ps does not show it\n"
+    "    --id ID               the token that `token list` shows so\n"
+    "  stats [--json]          prints how much is stored\n"
+    "  check [FILE]            is all well with the store, or with a backup?\n"
+    "  backup FILE             copies the store to FILE\n"
+    "  restore FILE            puts a backup in the store's place; the server\n"
+    "                          must be stopped\n"
     "  config [OPTIONS]        prints the settings that `run` would have\n"
     "  run [OPTIONS]           serves until SIGTERM or SIGINT\n"
     "    --port N              port for TLS (7626); 0: any free one\n"
@@ -37,7 +47,7 @@ static const char help[] =
     "                          once it is open\n"
     "    --set NAME=VALUE      any setting of DIR/roamd.conf\n"
     "\n"
-    "Users and tokens can be changed while the server runs.\n"
+    "All but restore can be done while the server runs.\n"
     "\n"
     "exit status: 0 done; 1 refused or not possible; 2 usage; 3 the store\n"
     "failed, and what was not answered may or may not be stored: start\n"
@@ -46,10 +56,10 @@ static const char help[] =
 static const struct {
     const char *name;
     int (*run)(const char *dir, int argc, char **argv);
-} commands[] = {{"init", roamd_init},
-                {"user", roamd_user},
-                {"token", roamd_token},
-                {"config", roamd_config_command},
+} commands[] = {{"init", roamd_init},       {"user", roamd_user},
+                {"token", roamd_token},     {"stats", roamd_stats},
+                {"check", roamd_check},     {"backup", roamd_backup},
+                {"restore", roamd_restore}, {"config", roamd_config_command},
                 {"run", roamd_run}};
 
 static int run_command(const char *dir, int argc, char **argv)

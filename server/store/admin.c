@@ -17,6 +17,7 @@ enum statement {
     FIND_USER,
     ADD_TOKEN,
     REVOKE,
+    REVOKE_ID,
     STATEMENT_COUNT
 };
 
@@ -26,7 +27,9 @@ static const char *const sql[STATEMENT_COUNT] = {
     [FIND_USER] = "SELECT id FROM user WHERE name = ?1",
     [ADD_TOKEN] = "INSERT INTO token(hash, user, device_type, expires_ms)"
                   " VALUES(?1, ?2, ?3, ?4) ON CONFLICT(hash) DO NOTHING",
-    [REVOKE] = "UPDATE token SET revoked = 1 WHERE hash = ?1"};
+    [REVOKE] = "UPDATE token SET revoked = 1 WHERE hash = ?1",
+    [REVOKE_ID] = "UPDATE token SET revoked = 1"
+                  " WHERE lower(substr(hex(hash), 1, 16)) = lower(?1)"};
 
 struct roam_admin {
     sqlite3 *db;
@@ -161,4 +164,13 @@ bool roam_admin_revoke_token(struct roam_admin *admin, const char *token,
 
     return bind_hash(stmt, token, error, cap) &&
            change_one(admin, stmt, "there is no such token", error, cap);
+}
+
+bool roam_admin_revoke_token_id(struct roam_admin *admin, const char *id,
+                                char *error, size_t cap)
+{
+    sqlite3_stmt *stmt = admin->stmt[REVOKE_ID];
+
+    roam_db_bind_text(stmt, 1, text_of(id));
+    return change_one(admin, stmt, "there is no token of that id", error, cap);
 }

@@ -124,37 +124,57 @@ static bool read_number(sqlite3 *db, const char *sql, int64_t *out)
     return ok;
 }
 
+struct file_marks {
+    int64_t application;
+    int64_t version;
+    int64_t objects;
+};
+
+static bool read_marks(sqlite3 *db, const char *path, struct file_marks *found,
+                       char *error, size_t cap)
+{
+    if (!read_number(db, "PRAGMA application_id", &found->application) ||
+        !read_number(db, "PRAGMA user_version", &found->version) ||
+        !read_number(db, "SELECT count(*) FROM sqlite_schema",
+                     &found->objects)) {
+        snprintf(error, cap, "%s: %s", path, sqlite3_errmsg(db));
+        return false;
+    }
+    return true;
+}
+
+static bool check_marks(const struct file_marks *found, const char *path,
+                        char *error, size_t cap)
+{
+    if (found->application != APPLICATION_ID) {
+        snprintf(error, cap, "%s: not a Roam store", path);
+        return false;
+    }
+    if (found->version != SCHEMA_VERSION) {
+        snprintf(error, cap,
+                 "%s: schema version %lld, this program knows version %d", path,
+                 (long long)found->version, SCHEMA_VERSION);
+        return false;
+    }
+    return true;
+}
+
 /* Inside a write transaction, so that of two processes which find an empty
  * file one makes the schema and the other one sees it. */
 static bool check_schema(sqlite3 *db, const char *path, char *error, size_t cap)
 {
-    int64_t application = 0;
-    int64_t version = 0;
-    int64_t objects = 0;
+    struct file_marks found = {0, 0, 0};
 
-    if (!read_number(db, "PRAGMA application_id", &application) ||
-        !read_number(db, "PRAGMA user_version", &version) ||
-        !read_number(db, "SELECT count(*) FROM sqlite_schema", &objects)) {
-        snprintf(error, cap, "%s: %s", path, sqlite3_errmsg(db));
+    if (!read_marks(db, path, &found, error, cap)) {
         return false;
     }
-    if (application == 0 && version == 0 && objects == 0) {
-        if (roam_db_exec(db, schema) != SQLITE_OK ||
-            roam_db_exec(db, marks) != SQLITE_OK) {
-            snprintf(error, cap, "%s: cannot create the schema: %s", path,
-                     sqlite3_errmsg(db));
-            return false;
-        }
-        return true;
+    if (found.application != 0 || found.version != 0 || found.objects != 0) {
+        return check_marks(&found, path, error, cap);
     }
-    if (application != APPLICATION_ID) {
-        snprintf(error, cap, "%s: not a Roam store", path);
-        return false;
-    }
-    if (version != SCHEMA_VERSION) {
-        snprintf(error, cap,
-                 "%s: schema version %lld, this program knows version %d", path,
-                 (long long)version, SCHEMA_VERSION);
+    if (roam_db_exec(db, schema) != SQLITE_OK ||
+        roam_db_exec(db, marks) != SQLITE_OK) {
+        snprintf(error, cap, "%s: cannot create the schema: %s", path,
+                 sqlite3_errmsg(db));
         return false;
     }
     return true;
@@ -218,6 +238,28 @@ sqlite3 *roam_db_open(const char *path, bool create, char *error, size_t cap)
         return NULL;
     }
     if (!prepare_file(db, path, error, cap)) {
+        roam_db_close(db);
+        return NULL;
+    }
+    return db;
+}
+
+sqlite3 *roam_db_open_read(const char *path, char *error, size_t cap)
+{
+    const int flags =
+        SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+    struct file_marks found = {0, 0, 0};
+    sqlite3 *db = NULL;
+
+    if (sqlite3_open_v2(path, &db, flags, NULL) != SQLITE_OK) {
+        snprintf(error, cap, "%s: %s", path,
+                 db == NULL ? "out of memory" : sqlite3_errmsg(db));
+        roam_db_close(db);
+        return NULL;
+    }
+    sqlite3_busy_timeout(db, ROAM_DB_BUSY_MS);
+    if (!read_marks(db, path, &found, error, cap) ||
+        !check_marks(&found, path, error, cap)) {
         roam_db_close(db);
         return NULL;
     }

@@ -26,6 +26,9 @@
  *
  * Returns NULL with one line of reason in error (cap bytes). */
 sqlite3 *roam_db_open(const char *path, bool create, char *error, size_t cap);
+/* Opens a store that is there, for reading alone; the file stays as it is.
+ * NULL with a reason in error, also when it is no store of this version. */
+sqlite3 *roam_db_open_read(const char *path, char *error, size_t cap);
 /* Finalizes all statements of the connection and closes it. NULL is fine. */
 void roam_db_close(sqlite3 *db);
 

@@ -17,26 +17,22 @@
  * finished before: the process is about to end. */
 #include "store_sqlite.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "../core/alloc.h"
 #include "db.h"
 #include "reader.h"
+#include "store_file.h"
 #include "writer.h"
 
 /* Requests that share a commit: enough that its cost vanishes, few enough
  * that the first one does not wait long for the last. */
 #define GROUP_MAX 1024
 #define REASON_MAX 256
-#define LOCK_PATH_MAX 4096
 
 struct queue {
     struct roam_store_request *first;
@@ -362,32 +358,6 @@ static const struct roam_store_ops ops = {
 
 /* ----------------------------------------------------------------- opening */
 
-static bool lock_out_others(struct sqlite_store *s, const char *path,
-                            char *error, size_t cap)
-{
-    char lock_path[LOCK_PATH_MAX];
-    int len = snprintf(lock_path, sizeof(lock_path), "%s.lock", path);
-
-    if (len < 0 || (size_t)len >= sizeof(lock_path)) {
-        snprintf(error, cap, "the path of the store is too long");
-        return false;
-    }
-    s->lock_fd = open(lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (s->lock_fd < 0) {
-        snprintf(error, cap, "%s: %s", lock_path, strerror(errno));
-        return false;
-    }
-    if (flock(s->lock_fd, LOCK_EX | LOCK_NB) != 0) {
-        if (errno == EWOULDBLOCK) {
-            snprintf(error, cap, "%s: in use by another server", path);
-        } else {
-            snprintf(error, cap, "%s: %s", lock_path, strerror(errno));
-        }
-        return false;
-    }
-    return true;
-}
-
 /* Signals are for the loop's thread alone. */
 static bool start_lane(struct lane *lane)
 {
@@ -436,7 +406,8 @@ struct roam_store *roam_store_sqlite_open(
         snprintf(error, cap, "out of memory");
         return NULL;
     }
-    if (!lock_out_others(s, config->path, error, cap) ||
+    s->lock_fd = roam_store_lock(config->path, error, cap);
+    if (s->lock_fd < 0 ||
         !roam_writer_open(&s->writer, config->path, config->random,
                           config->random_ctx, error, cap) ||
         !roam_store_reader_open(&s->reader, config->path, error, cap)) {

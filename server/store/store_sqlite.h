@@ -52,5 +52,8 @@ bool roam_admin_add_token(struct roam_admin *admin, const char *user,
                           uint64_t expires_ms, char *error, size_t cap);
 bool roam_admin_revoke_token(struct roam_admin *admin, const char *token,
                              char *error, size_t cap);
+/* The same by the id that store_file.h tells of it. */
+bool roam_admin_revoke_token_id(struct roam_admin *admin, const char *id,
+                                char *error, size_t cap);
 
 #endif

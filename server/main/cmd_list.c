@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* roamd user list, token list: one line each, columns separated by tabs, so
+ * that other programs can read them. Never a token: its id is the first
+ * half of what is stored in its place, and good for `token revoke --id`. */
+#include "commands.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "../store/store_file.h"
+#include "roam_limits.h"
+
+/* A name may hold what would break the line, or steer a terminal. */
+static void print_name(const char *name)
+{
+    for (const char *c = name; *c != '\0'; c++) {
+        unsigned char byte = (unsigned char)*c;
+        if (byte < 0x20 || byte == 0x7f || byte == '\\') {
+            printf("\\x%02x", byte);
+        } else {
+            putchar(*c);
+        }
+    }
+}
+
+static void print_user(void *ctx, const char *name)
+{
+    (void)ctx;
+    print_name(name);
+    putchar('\n');
+}
+
+static void print_time(uint64_t ms)
+{
+    char text[sizeof("YYYY-MM-DDThh:mm:ssZ") + 16];
+    time_t t = (time_t)((ms + ROAM_EPOCH_UNIX_MS) / 1000);
+    struct tm tm;
+
+    if (gmtime_r(&t, &tm) == NULL ||
+        strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm) == 0) {
+        strcpy(text, "?");
+    }
+    fputs(text, stdout);
+}
+
+static void print_token(void *ctx, const struct roam_token_row *token)
+{
+    uint64_t now_ms = *(const uint64_t *)ctx;
+    bool over = token->expires_ms != 0 && token->expires_ms <= now_ms;
+
+    printf("%s\t%s\t", token->id,
+           token->revoked ? "revoked"
+           : over         ? "expired"
+                          : "good");
+    fputs(roamd_device_type(token->device_type), stdout);
+    putchar('\t');
+    if (token->expires_ms == 0) {
+        fputs("never", stdout);
+    } else {
+        print_time(token->expires_ms);
+    }
+    putchar('\t');
+    print_name(token->user);
+    putchar('\n');
+}
+
+static bool store_path(char path[ROAMD_PATH_MAX], const char *dir)
+{
+    return roamd_is_home(dir) && roamd_path(path, dir, ROAMD_STORE_FILE);
+}
+
+int roamd_user_list(const char *dir)
+{
+    char path[ROAMD_PATH_MAX];
+    char error[ROAMD_ERROR_MAX];
+
+    if (!store_path(path, dir)) {
+        return ROAMD_FAILED;
+    }
+    return roam_store_list_users(path, print_user, NULL, error, sizeof(error))
+               ? ROAMD_OK
+               : roamd_failed("user list: %s", error);
+}
+
+int roamd_token_list(const char *dir, const char *user)
+{
+    char path[ROAMD_PATH_MAX];
+    char error[ROAMD_ERROR_MAX];
+    uint64_t now_ms = roamd_now_ms();
+
+    if (!store_path(path, dir)) {
+        return ROAMD_FAILED;
+    }
+    return roam_store_list_tokens(path, user, print_token, &now_ms, error,
+                                  sizeof(error))
+               ? ROAMD_OK
+               : roamd_failed("token list: %s", error);
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who and what was provisioned, for an operator to read. */
+#include "store_file.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "db.h"
+
+static bool complain(sqlite3 *db, const char *path, char *error, size_t cap)
+{
+    snprintf(error, cap, "%s: %s", path, sqlite3_errmsg(db));
+    return false;
+}
+
+static const char *text_column(sqlite3_stmt *stmt, int column)
+{
+    const unsigned char *text = sqlite3_column_text(stmt, column);
+
+    return text == NULL ? "" : (const char *)text;
+}
+
+static bool tell_users(sqlite3 *db, roam_user_fn fn, void *ctx)
+{
+    sqlite3_stmt *stmt = NULL;
+    int rc = sqlite3_prepare_v2(db, "SELECT name FROM user ORDER BY name", -1,
+                                &stmt, NULL);
+
+    while (rc == SQLITE_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+        fn(ctx, text_column(stmt, 0));
+        rc = SQLITE_OK;
+    }
+    sqlite3_finalize(stmt);
+    return rc == SQLITE_DONE;
+}
+
+bool roam_store_list_users(const char *path, roam_user_fn fn, void *ctx,
+                           char *error, size_t cap)
+{
+    sqlite3 *db = roam_db_open_read(path, error, cap);
+
+    if (db == NULL) {
+        return false;
+    }
+    bool ok = tell_users(db, fn, ctx) || complain(db, path, error, cap);
+    roam_db_close(db);
+    return ok;
+}
+
+/* One row with no id stands for a user without tokens. */
+static const char tokens[] =
+    "SELECT lower(substr(hex(t.hash), 1, 16)), u.name, t.device_type,"
+    " t.expires_ms, t.revoked FROM user u LEFT JOIN token t ON t.user = u.id"
+    " WHERE ?1 IS NULL OR u.name = ?1 ORDER BY u.name, t.hash";
+
+static bool tell_tokens(sqlite3_stmt *stmt, roam_token_fn fn, void *ctx,
+                        size_t *users)
+{
+    int rc;
+
+    *users = 0;
+    while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+        struct roam_token_row row = {
+            .id = text_column(stmt, 0),
+            .user = text_column(stmt, 1),
+            .device_type = (uint32_t)sqlite3_column_int64(stmt, 2),
+            .expires_ms = roam_db_u64(stmt, 3),
+            .revoked = sqlite3_column_int(stmt, 4) != 0};
+        ++*users;
+        if (row.id[0] != '\0') {
+            fn(ctx, &row);
+        }
+    }
+    return rc == SQLITE_DONE;
+}
+
+bool roam_store_list_tokens(const char *path, const char *user,
+                            roam_token_fn fn, void *ctx, char *error,
+                            size_t cap)
+{
+    sqlite3 *db = roam_db_open_read(path, error, cap);
+    sqlite3_stmt *stmt = NULL;
+    size_t users = 0;
+
+    if (db == NULL) {
+        return false;
+    }
+    bool ok = sqlite3_prepare_v2(db, tokens, -1, &stmt, NULL) == SQLITE_OK;
+    if (ok && user != NULL) {
+        roam_db_bind_text(
+            stmt, 1, (struct roam_slice){(const uint8_t *)user, strlen(user)});
+    }
+    ok = (ok && tell_tokens(stmt, fn, ctx, &users)) ||
+         complain(db, path, error, cap);
+    if (ok && user != NULL && users == 0) {
+        snprintf(error, cap, "there is no user of that name");
+        ok = false;
+    }
+    roam_db_close(db);
+    return ok;
+}
