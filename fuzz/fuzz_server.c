@@ -527,6 +527,20 @@ static void judge_memory(const struct world *w)
     }
 }
 
+static void set_limits(struct roam_core_config *config)
+{
+    for (unsigned i = 0; i < ROAM_USER_RATES; i++) {
+        config->user_rates[i] = (struct roam_rate){3, 3000};
+    }
+    config->address_rates[ROAM_RATE_ADDRESS_LOGINS] =
+        (struct roam_rate){6, 3000};
+    config->login_failures = (struct roam_rate){2, 3000};
+    config->session_cost = (struct roam_rate){60, 3000};
+    config->max_inflated = MAX_BODY + ROAM_ENTRY_OVERHEAD;
+    config->max_strangers = 2;
+    config->output_total_bytes = 2 * OUTPUT_MAX;
+}
+
 static void open_world(struct world *w, const uint8_t *data, size_t size)
 {
     memset(w, 0, sizeof *w);
@@ -547,6 +561,9 @@ static void open_world(struct world *w, const uint8_t *data, size_t size)
     w->config.output_max_bytes = OUTPUT_MAX;
     w->config.max_sessions = CONNECTIONS - 1;
     w->config.heartbeat_ms = 1000;
+    if (size % 2 != 0) { /* half of the inputs meet the limits */
+        set_limits(&w->config);
+    }
     start_core(w);
 }
 

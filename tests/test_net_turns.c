@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Turns of the real loop, counted: a crowd that comes at once for a full
  * handshake each gets a few of them in a turn, and a session that is there
- * already is served in every turn. [TLS-6] */
+ * already is served in every turn [TLS-6]. And what an address counts as. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <setjmp.h>
@@ -291,9 +291,35 @@ static void test_crowd_of_handshakes_stalls_no_session(void **state)
     close_server(&s);
 }
 
+/* -------------------------------------------------------------- addresses */
+
+static uint64_t number(const char *address)
+{
+    return roam_net_address_number(address, false);
+}
+
+static void test_limits_for_addresses_go_by_v4_and_by_v6_networks(void **st)
+{
+    (void)st;
+    assert_true(number("10.0.0.1") != number("10.0.0.2"));
+    assert_true(number("10.0.0.1") == number("::ffff:10.0.0.1"));
+    assert_true(number("2001:db8:1:2::1") == number("2001:db8:1:2:3:4:5:6"));
+    assert_true(number("2001:db8:1:2::1") != number("2001:db8:1:3::1"));
+    assert_true(number("10.0.0.1") != number("::a00:1"));
+    assert_true(number("0.0.0.0") != 0);
+    assert_true(number("::2") != 0);
+    static const char *const loopback[] = {"127.0.0.1", "127.9.9.9", "::1",
+                                           "::ffff:127.0.0.1"};
+    for (size_t i = 0; i < 4; i++) {
+        assert_true(number(loopback[i]) == 0);
+        assert_true(roam_net_address_number(loopback[i], true) != 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_limits_for_addresses_go_by_v4_and_by_v6_networks),
         cmocka_unit_test(test_crowd_of_handshakes_stalls_no_session),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -454,6 +454,21 @@ static void test_login_and_good_bye_over_tls(void **state)
     assert_int_equal(roamd_wait(rig), 0);
 }
 
+/* [FLOW-10], with the kernel's addresses. */
+static void test_connections_of_an_address_are_counted(void **state)
+{
+    struct roamd_rig *rig = *state;
+
+    start(rig, "run", "--plain-port", "0", "--set", "limit_loopback=yes",
+          "--set", "address_connections=1/600000");
+    enter(&wires[0], rig, "alice", token, 1);
+    wire_open(&wires[1], rig->plain_port);
+    assert_kicked(&wires[1], roam_v1_KickReason_OVERLOADED);
+    wire_close(&wires[1]);
+    wire_close(&wires[0]);
+    assert_int_equal(roamd_stop(rig, SIGTERM), 0);
+}
+
 /* [TIME-4]: a handshake has no more time than a login, and bytes received
  * give it none. */
 static void test_handshake_that_does_not_end_is_ended(void **state)
@@ -584,6 +599,7 @@ int main(void)
         TEST(test_store_that_fails_ends_the_server_with_3),
         TEST(test_log_has_no_token_and_no_forged_line),
         TEST(test_login_and_good_bye_over_tls),
+        TEST(test_connections_of_an_address_are_counted),
         TEST(test_handshake_that_does_not_end_is_ended),
         TEST(test_no_record_is_longer_than_the_clients_frames),
         TEST(test_idle_handshakes_give_way_to_a_busy_one),

@@ -384,21 +384,26 @@ static struct roam_conn *new_conn(struct roam_net *net, int fd, bool tls)
     return c;
 }
 
+/* The core is asked first: a connection that it does not want costs neither a
+ * handle nor what TLS needs. */
 void roam_conn_open(struct roam_net *net, int fd, bool tls, const char *peer,
                     uint64_t address)
 {
-    struct roam_conn *c = new_conn(net, fd, tls);
+    struct roam_session *s =
+        roam_core_accept(net->core, peer, address, roam_net_now());
 
-    if (c == NULL) {
+    if (s == NULL) {
         close(fd);
         return;
     }
-    c->session = roam_core_accept(net->core, peer, address, roam_net_now());
-    if (c->session == NULL) {
-        roam_conn_close(c);
+    struct roam_conn *c = new_conn(net, fd, tls);
+    if (c == NULL) {
+        roam_session_closed(s, roam_net_now());
+        close(fd);
         return;
     }
-    roam_session_set_owner(c->session, c);
+    c->session = s;
+    roam_session_set_owner(s, c);
     if (tls) {
         enqueue(c, &net->handshakes);
     }

@@ -139,10 +139,19 @@ static uint64_t number_of(const union address *a)
 }
 
 /* Behind loopback are the owner's own programs, and proxies. */
-static uint64_t limited_address(const struct roam_net *net,
-                                const union address *a)
+static uint64_t limited_number(const union address *a, bool limit_loopback)
 {
-    return is_loopback(a) && !net->config.limit_loopback ? 0 : number_of(a);
+    return is_loopback(a) && !limit_loopback ? 0 : number_of(a);
+}
+
+uint64_t roam_net_address_number(const char *address, bool limit_loopback)
+{
+    union address a;
+    socklen_t len;
+
+    return parse_address(address, 0, &a, &len)
+               ? limited_number(&a, limit_loopback)
+               : 0;
 }
 
 static void print_peer(const union address *a, char *out, size_t cap)
@@ -231,7 +240,8 @@ static bool accept_one(struct roam_listener *l)
     }
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
     print_peer(&a, peer, sizeof(peer));
-    roam_conn_open(l->net, fd, l->tls, peer, limited_address(l->net, &a));
+    roam_conn_open(l->net, fd, l->tls, peer,
+                   limited_number(&a, l->net->config.limit_loopback));
     return true;
 }
 

@@ -56,5 +56,8 @@ struct roam_now roam_net_now(void);
 bool roam_net_is_address(const char *text);
 /* True for the numeric addresses 127.0.0.0/8 and ::1. */
 bool roam_net_is_loopback(const char *address);
+/* What limits for addresses go by: see roam_core_accept(). 0 for loopback
+ * unless it is limited, too. */
+uint64_t roam_net_address_number(const char *address, bool limit_loopback);
 
 #endif
