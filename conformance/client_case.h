@@ -71,6 +71,7 @@ struct client_send {
     uint64_t first_at_ms;   /* virtual */
     uint64_t not_before_ms; /* virtual: [FLOW-4] */
     bool is_done;
+    bool by_entry; /* an own entry was its answer */
     const struct conn *last_conn;
 };
 

@@ -5,8 +5,49 @@
 #include <string.h>
 
 #include "client_case.h"
+#include "client_role.h"
 #include "client_schema.h"
 #include "wire.h"
+
+const struct judge_rule client_judge_rules[] = {
+    {"FRAME-1", "every frame is one that a client sends, and decodes"},
+    {"FRAME-8", "nothing behind LOGOUT"},
+    {"FRAME-14", "a connection with a lie on it is closed, and no other; "
+                 "nothing of the lie is told"},
+    {"FRAME-16", "the bounds of section 4, and the length that the server "
+                 "takes"},
+    {"LOGIN-1", "LOGIN is the first frame, once in a session"},
+    {"LOGIN-2", "attempts of a device_id rise"},
+    {"LOGIN-3", "take_over is what a person named, once"},
+    {"LOGIN-4", "nothing but one SYNC between a LOGIN and its answer"},
+    {"LOGIN-17", "another device_id behind STALE"},
+    {"LOGIN-18", "no LOGIN and no connection before a person asked"},
+    {"KICK-7", "no connection behind TAKEN_OVER, SUPERSEDED, LOGGED_OUT"},
+    {"KICK-11", "none behind NEVER or REAUTHENTICATE"},
+    {"SYNC-6", "one SYNC at a time"},
+    {"SYNC-8", "entries before SYNC_OK are not told"},
+    {"SYNC-9", "behind RESET the cursor is its head"},
+    {"CHAIN-4", "every entry that fits is told, once, in order, as it was "
+                "served, and the cursor is its version"},
+    {"CHAIN-5", "no entry is told twice"},
+    {"CHAIN-6", "SYNC behind a gap; nothing behind it is told"},
+    {"CHAIN-7", "on a new connection SYNC names what was stored"},
+    {"CHAIN-9", "rows of a batch that began below the cursor"},
+    {"PUSH-7", "an unknown kind is chained and told"},
+    {"ACK-1", "only what is stored is acknowledged, and not before it was "
+              "served"},
+    {"ACK-2", "half of the window waits for no ACK"},
+    {"SEND-12", "no more commands unanswered than max_commands"},
+    {"SEND-13", "what has no answer goes out again, with the same content, "
+                "and what has one does not"},
+    {"SEND-14", "nothing goes out again after dedup_ms"},
+    {"SEND-15", "nor what an own entry has answered"},
+    {"BATCH-9", "behind a bad batch SYNC offers less"},
+    {"FLOW-4", "no SEND before the time that RATE_LIMITED told"},
+    {"FLOW-6", "no LOGIN before the time that THROTTLED told"},
+};
+const size_t client_judge_rule_count =
+    sizeof client_judge_rules / sizeof client_judge_rules[0];
 
 /* [FRAME-3]: before a session. */
 #define PRE_LOGIN_FRAME_MAX 4096u
@@ -260,7 +301,8 @@ static bool judge_repetition(struct stage *g, struct client_send *sent,
                     "a repetition is the same message", f);
     }
     if (sent->is_done) {
-        return fail(g, "SEND-13", "a message that was answered comes again",
+        return fail(g, sent->by_entry ? "SEND-15" : "SEND-13",
+                    "a message that was answered comes again",
                     "nothing more of it", f);
     }
     return true;

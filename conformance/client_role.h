@@ -5,6 +5,7 @@
 #define CONFORM_CLIENT_ROLE_H
 
 #include "adapter.h"
+#include "judge.h"
 #include "runner.h"
 
 /* One case in this process, with an adapter of its own. */
@@ -20,5 +21,9 @@ bool client_self_check(const struct run_options *o, const struct rules *rules,
  * end. null_adapter() is one of them; false: no such mode. */
 extern const char *const null_adapter_modes[];
 bool null_adapter(const char *mode);
+
+/* The client role's list, as judge_rules is the server's. */
+extern const struct judge_rule client_judge_rules[];
+extern const size_t client_judge_rule_count;
 
 #endif

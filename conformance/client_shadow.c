@@ -45,6 +45,7 @@ static void answered_by_entry(struct sut *s, uint64_t client_msg_id)
     struct client_send *sent = client_find_send(s, client_msg_id);
     if (client_msg_id && sent) {
         sent->is_done = true;
+        sent->by_entry = true;
     }
 }
 

@@ -494,6 +494,17 @@ static bool scenario_names(const struct scenario *s, const char *id)
     return false;
 }
 
+static void explain_judges(const struct judge_rule *list, size_t count,
+                           const char *role, const char *id)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(list[i].rule, id) == 0) {
+            printf("\njudged in every case of the role %s:\n  %s\n", role,
+                   list[i].what);
+        }
+    }
+}
+
 static int command_explain(struct options *o, const char *id)
 {
     struct rules rules = {0};
@@ -506,11 +517,8 @@ static int command_explain(struct options *o, const char *id)
         return fail_usage("no such rule");
     }
     printf("%s\n\n%s\n", r->id, r->text);
-    for (size_t i = 0; i < judge_rule_count; i++) {
-        if (strcmp(judge_rules[i].rule, id) == 0) {
-            printf("\njudged in every case:\n  %s\n", judge_rules[i].what);
-        }
-    }
+    explain_judges(judge_rules, judge_rule_count, "server", id);
+    explain_judges(client_judge_rules, client_judge_rule_count, "client", id);
     const char *heading = "\nscenarios:\n";
     for (size_t i = 0; i < all.count; i++) {
         if (scenario_names(all.at[i], id)) {

@@ -1,0 +1,60 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Adapters with one mistake each, for the tests of the self-check.
+
+    bad_adapter.py MODE BUILD
+
+Everything else is adapter_python.py's."""
+import json
+import os
+import pathlib
+import sys
+
+MODE = sys.argv.pop(1)
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]
+                       / "adapters"))
+import adapter_python as adapter  # noqa: E402
+
+plain = adapter.say
+
+
+def say(**line):
+    if MODE == "no-flush":
+        print(json.dumps(line))
+        return
+    if MODE == "old-version" and "hello" in line:
+        line["adapter"] = 0
+    if MODE == "other-protocol" and "hello" in line:
+        line["protocols"] = [7]
+    if MODE == "no-clock" and "hello" in line:
+        del line["clock"]
+    if MODE == "two-hellos" and line.get("answer"):
+        plain(hello="again")
+    if MODE == "all-ok" and line.get("answer") == "unsupported":
+        line["answer"] = "ok"
+    if MODE == "vague-error" and line.get("answer") == "error":
+        del line["definite"]
+    if MODE == "wrong-answer" and line.get("answer") == "unsupported":
+        line["answer"] = "maybe"
+    if MODE == "mixes-handles" and "handle" in line:
+        line["handle"] = line["handle"].replace("x-", "y-")
+    if MODE == "hides-lies" and line.get("event") == "closed":
+        line["detail"] = ""
+    if MODE == "clock-too-fast" and "now" in line:
+        line["now"] = str(2 * int(line["now"]))
+    if MODE == "unknown-event" and line.get("event") == "granted":
+        line["event"] = "welcome"
+    if MODE == "number-as-number" and line.get("event") == "message":
+        line["version"] = int(line["version"])
+    if MODE == "not-json" and line.get("answer"):
+        os.write(1, b"debug: got a request\n")
+    plain(**line)
+
+
+adapter.say = say
+if MODE == "dies":
+    adapter.VERBS["open"] = lambda h, r: sys.exit("Traceback: no such thing")
+if MODE == "bad-status":
+    status = adapter.main()
+    sys.exit(7)
+adapter.main()

@@ -1,0 +1,80 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Golden tests of what the client role says: every kind of failure, and every
+mistake of an adapter, to the letter.
+
+    check.py ROAM_CONFORM BUILD [--update]
+
+Each line of `cases` is a name, the adapter with its arguments (`sdk:FAULT` or
+`bad:MODE`), a case of `scenarios` here or there, and is held against
+NAME.expected. Random numbers are replaced by a word; events, and
+the spec's own words, are left out."""
+import difflib
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[2]
+CHANGES = (
+    (r"(?m)^( *)rules: (.*)\n(?:\1  .*\n)+", r"\1rules: \2\n"),
+    (r"(?m)^( *)last events:\n(?:\1  .*\n)+", ""),
+    (r"device_id=0x[0-9a-f]+", "device_id=(id)"),
+    (r"(client_msg_id=|message |must be \$m\w*|is )\d{9,}", r"\1(number)"),
+    (r"-[0-9a-f]{8}[0-9a-f]{10,}-\d+", "-(nonce)"),
+    (r"(user|token|conversation|sender)=\"[^\"]*\"", r"\1=(name)"),
+    (r"(?m)^( +@)\d+ +", r"\1 "),
+    (r"\(0x\w\w\), \d+ bytes", "(bytes)"),
+    (r"--seed 1 -- .*", "--seed 1 -- (adapter)"),
+    (r"0x[0-9a-f]{7,}", "(address)"),
+)
+
+
+def run(conform, build, adapter, case):
+    kind, name = adapter.split(":")
+    words = [str(ROOT / "conformance/broken/broken_sdk.py"), build]
+    if kind == "bad":
+        words = [str(HERE / "bad_adapter.py"), name, build]
+    env = dict(os.environ, ROAM_FAULT=name if kind == "sdk" else "",
+               PYTHONDONTWRITEBYTECODE="1")
+    env.pop("PYTHONUNBUFFERED", None)       # it would flush for no-flush
+    done = subprocess.run(
+        [conform, "client", "--seed", "1", "--timeout", "1500", "--scenarios",
+         str(HERE / "scenarios" if case.startswith("9") else
+             ROOT / "conformance/scenarios"), "--case", case, "--"] + words,
+        capture_output=True, text=True, env=env)
+    text = done.stdout + done.stderr + "exit status %d\n" % done.returncode
+    text = text.replace(str(ROOT) + "/", "")
+    for pattern, by in CHANGES:
+        text = re.sub(pattern, by, text)
+    return text
+
+
+def main():
+    conform, build, *update = sys.argv[1:]
+    good = bad = 0
+    for line in (HERE / "cases").read_text().splitlines():
+        if not line or line.startswith("#"):
+            continue
+        name, adapter, case = line.split()
+        got = run(conform, build, adapter, case)
+        path = HERE / (name + ".expected")
+        if update:
+            path.write_text(got)
+        want = path.read_text() if path.exists() else ""
+        if got == want:
+            good += 1
+            print("ok   " + name)
+        else:
+            bad += 1
+            print("FAIL " + name)
+            sys.stdout.writelines(difflib.unified_diff(
+                want.splitlines(True), got.splitlines(True)))
+    print("%d passed, %d failed" % (good, bad))
+    sys.exit(bad > 0)
+
+
+if __name__ == "__main__":
+    main()
