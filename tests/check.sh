@@ -319,7 +319,7 @@ main()
             /usr/bin/python3 conformance/adapters/check_adapter.py \
             $gcc_dir/roamd $top
         counted 'conformance: what is said of clients' timeout 300 \
-            /usr/bin/python3 conformance/golden/client/check.py \
+            /usr/bin/python3 conformance/golden-client/check.py \
             $gcc_dir/roam-conform build
         counted 'conformance: libroam, ASan+UBSan' conform_client
         counted 'conformance: the client in Python' conform_python

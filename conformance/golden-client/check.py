@@ -17,7 +17,7 @@ import subprocess
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
-ROOT = HERE.parents[2]
+ROOT = HERE.parents[1]
 CHANGES = (
     (r"(?m)^( *)rules: (.*)\n(?:\1  .*\n)+", r"\1rules: \2\n"),
     (r"(?m)^( *)last events:\n(?:\1  .*\n)+", ""),

@@ -11,7 +11,7 @@ import pathlib
 import sys
 
 MODE = sys.argv.pop(1)
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]
                        / "adapters"))
 import adapter_python as adapter  # noqa: E402
 
