@@ -112,7 +112,8 @@ struct sut {
     uint64_t applied; /* handed out; above cursor only if manual */
     struct row *told; /* entries that events must tell, in order */
     size_t told_count, told_cap, told_at;
-    bool by_reset;   /* the cursor is the head of a RESET */
+    bool by_reset; /* the cursor is the head of a RESET */
+    bool pages_served;
     bool overlapped; /* the last batch began below the cursor */
     size_t gaps;     /* since an entry fitted */
     size_t bad_batches;

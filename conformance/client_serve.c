@@ -98,9 +98,12 @@ static uint64_t first_command(const struct sut *s)
 
 static void default_holder(ProtobufCMessage *m)
 {
-    put(m, "holder.device_type", ROAM__V1__DEVICE_TYPE__PHONE);
-    put_text(m, "holder.device_name", "another");
-    put(m, "holder.since", 189388800000u);
+    if (get(m, "holder.device_type") == 0) {
+        put(m, "holder.device_type", ROAM__V1__DEVICE_TYPE__PHONE);
+    }
+    if (get(m, "holder.since") == 0) {
+        put(m, "holder.since", 189388800000u);
+    }
 }
 
 static void set_defaults(struct stage *g, struct sut *s, uint8_t number,

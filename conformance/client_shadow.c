@@ -349,6 +349,7 @@ static bool take(struct stage *g, struct conn *c, const struct frame *f)
         refuse_command(g, c, (const Roam__V1__Error *)f->msg);
         return true;
     case F_HISTORY_PAGE:
+        c->subject->pages_served = true;
         command_answered(c, ((const Roam__V1__HistoryPage *)f->msg)->ref,
                          false);
         return true;

@@ -153,11 +153,21 @@ static bool catch_up(struct stage *g, struct sut *s, const json_t *state)
     }
 }
 
+/* The rule that a cursor breaks which is not the shadow's. */
+static const char *cursor_rule(const struct sut *s, uint64_t cursor)
+{
+    bool ahead = cursor > s->cursor;
+    return s->by_reset                ? "SYNC-9"
+           : ahead && s->pages_served ? "HIST-11"
+           : ahead && s->manual       ? "ACK-1"
+                                      : "CHAIN-4";
+}
+
 static bool judge_state(struct stage *g, struct sut *s, const json_t *state)
 {
     uint64_t cursor = number_of(state, "cursor", s->cursor);
     if (cursor != s->cursor) {
-        return world_fail(&g->world, s->by_reset ? "SYNC-9" : "CHAIN-4",
+        return world_fail(&g->world, cursor_rule(s, cursor),
                           arena_printf("the cursor is %" PRIu64
                                        ", what was served and stored ends at "
                                        "%" PRIu64,

@@ -324,6 +324,7 @@ main()
         counted 'conformance: libroam, ASan+UBSan' conform_client
         counted 'conformance: the client in Python' conform_python
         counted 'conformance: broken clients are caught' timeout 600 \
+            env ROAM_ADAPTER=$gcc_dir/adapter-libroam \
             $gcc_dir/roam-conform broken --client -- \
             conformance/broken/broken_sdk.py build
         counted 'conformance: broken servers are caught' timeout 600 \

@@ -254,6 +254,19 @@ static void tell_state(const struct kit_handle *k, json_t *answer)
 
 /* ----------------------------------------------------------------- verbs */
 
+/* libroam keeps what it is given until it says so; here all of it stays. */
+static void *keep(void *memory)
+{
+    static struct kept {
+        struct kept *before;
+        void *memory;
+    } * last;
+    struct kept *k = malloc(sizeof *k);
+    *k = (struct kept){last, memory};
+    last = k;
+    return memory;
+}
+
 static struct store *find_store(const char *name)
 {
     struct store *s = stores;
@@ -298,8 +311,8 @@ static struct kit_handle *do_open(const json_t *r)
 {
     struct handle *h = calloc(1, sizeof *h);
     struct roam_client_config config = {
-        .user = strdup(kit_text(r, "user")),
-        .token = strdup(kit_text(r, "token")),
+        .user = keep(strdup(kit_text(r, "user"))),
+        .token = keep(strdup(kit_text(r, "token"))),
         .device_type = type_of(kit_text(r, "device_type")),
         .device_name = "libroam",
         .max_entries = (uint32_t)kit_number(r, "max_entries", 10000),
@@ -342,7 +355,7 @@ static const char *do_login(struct kit_handle *k, const json_t *r, json_t *a)
 
 static struct roam_bytes copy(const json_t *r, const char *key)
 {
-    const char *s = strdup(kit_text(r, key));
+    const char *s = keep(strdup(kit_text(r, key)));
     return (struct roam_bytes){(const uint8_t *)s, strlen(s)};
 }
 
@@ -354,7 +367,7 @@ static const char *do_send(struct kit_handle *k, const json_t *r, json_t *a)
     }
     i->conversation = copy(r, "conversation");
     i->content_type = copy(r, "content_type");
-    i->body.data = kit_bytes(r, "body", &i->body.len);
+    i->body.data = keep(kit_bytes(r, "body", &i->body.len));
     i->first_sent_ms = 0;
     (void)!getrandom(&i->client_msg_id, 8, 0);
     kit_set(a, "client_msg_id", i->client_msg_id);

@@ -84,6 +84,7 @@ class Handle:
     def ended(self):
         """What comes next is what the client says: TIME-6, KICK-7..11."""
         action, ms = self.client.retry()
+        self.login_at = None
         self.connect_at = now_ms + ms if action == "connect" else None
         self.event("closed", retry="AFTER" if action == "connect" else "NEVER",
                    detail=self.detail)

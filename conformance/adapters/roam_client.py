@@ -309,7 +309,8 @@ class Client:
         check(row.kind or len(row.body) <= room < (row.cut_size or room + 1),
               "BATCH-4", "%d, cut %d" % (len(row.body), row.cut_size))
         own = row.sender == self.who["user"]
-        check(row.kind or own or row.sender == row.conversation, "PUSH-6")
+        check(row.kind or own or row.conversation in (
+            row.sender, "#" + row.conversation[1:]), "PUSH-6")
         check(own or not row.client_msg_id, "PUSH-4")
         check(row.client_msg_id not in self.fresh, "PUSH-2")
 

@@ -6,13 +6,14 @@ the suite by: adapter_python.py, bent in one named place.
     ROAM_FAULT=NAME broken_sdk.py BUILD
 
 Without ROAM_FAULT it is an honest client. conformance/broken/client-faults
-says which rule each fault breaks and which cases show it."""
+says which rule each fault breaks and which cases show it. Faults of pages and
+of the verb `ack` are broken_relay.py's, with libroam behind it."""
 import os
 import pathlib
 import sys
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]
-                       / "adapters"))
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "adapters"))
 import adapter_python as adapter  # noqa: E402
 import roam_client as roam  # noqa: E402
 import roam_pb2 as pb  # noqa: E402
@@ -178,6 +179,29 @@ def bad_credential_reconnects():
 def protocol_version_reconnects():
     returns(lambda self: self.refusal is None and self.person == "LOGIN-18"
             and self.state == "CLOSED")
+
+
+@fault
+def throttled_logs_in_again():
+    """Does not wait as long as THROTTLED says."""
+    behind(Client, "_on_Refused", lambda self, m: setattr(
+        self, "held_until", 0))
+
+
+@fault
+def unknown_refusal_is_never():
+    """A reason of a later version keeps it away, whatever its class."""
+    def note(self, m):
+        if m.reason >= 64:
+            self.person = "LOGIN-18"
+    behind(Client, "_on_Refused", note)
+
+
+@fault
+def second_login_in_a_session():
+    """Logs in again as soon as it is in."""
+    behind(Client, "_on_LoginOk", lambda self, m: self._frame(pb.Login(
+        device_id=self.store.device_id, attempt=99, **self.who)))
 
 
 # ------------------------------------------------------------------- endings
@@ -570,6 +594,28 @@ def error_ends_the_session():
         self, "state", "ENDED"))
 
 
+@fault
+def sends_faster_than_allowed():
+    """Tries again at once when it is told RATE_LIMITED."""
+    behind(Client, "_on_Error", lambda self, m: setattr(
+        self, "quiet_until", 0) or self.flush())
+
+
+@fault
+def rate_limited_is_a_failure():
+    def error(self, m):
+        self._answered(m.ref, 0, ("unsent", m.ref, m.code))
+    Client._on_Error = error
+
+
+@fault
+def cut_bodies_told_whole():
+    """Forgets that a body was left out."""
+    plain = Handle.event
+    Handle.event = lambda self, name, **v: plain(
+        self, name, **(v | {"cut_size": 0} if name == "message" else v))
+
+
 # ---------------------------------------------------------------------- SYNC
 
 @fault
@@ -866,6 +912,10 @@ def closes_for_nothing():
 
 if __name__ == "__main__":
     name = os.environ.get("ROAM_FAULT")
+    if name and name not in FAULTS:     # of what libroam has and this has not
+        os.execv(HERE / "broken_relay.py", [
+            "broken_relay.py", os.environ.get(
+                "ROAM_ADAPTER", sys.argv[1] + "/adapter-libroam")])
     if name:
         FAULTS[name]()
     adapter.main()

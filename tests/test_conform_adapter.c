@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The harness's end of an adapter: lines, split and broken, answers in any
+ * order, values. The adapters here are shell commands that say a few lines. */
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "adapter.h"
+
+#define HELLO                                                                  \
+    "{\"hello\":\"sh\",\"adapter\":1,\"protocols\":[1],"                       \
+    "\"capabilities\":[\"drop\"],\"clock\":\"virtual\"}"
+
+static char *argv[] = {"/bin/sh", "-c", NULL, NULL};
+static const struct adapter_target target = {.argv = argv};
+
+static void start(struct adapter *a, const char *script)
+{
+    const char *reason = "";
+    argv[2] = arena_string(script);
+    assert_true(adapter_open(a, &target, &reason));
+}
+
+/* Reads until the adapter has ended or did something wrong. */
+static void read_all(struct adapter *a)
+{
+    while (!a->ended && !a->fault) {
+        struct pollfd p = {.fd = a->out, .events = POLLIN};
+        poll(&p, 1, -1);
+        adapter_read(a);
+    }
+}
+
+static const char *fault_of(const char *script)
+{
+    struct adapter a;
+    start(&a, script);
+    read_all(&a);
+    const char *fault = a.fault;
+    adapter_close(&a, 1000);
+    return fault;
+}
+
+static void test_a_hello_is_taken(void **state)
+{
+    (void)state;
+    struct adapter a;
+    start(&a, "echo '" HELLO "'");
+    read_all(&a);
+    assert_true(adapter_greeted(&a));
+    assert_true(a.is_virtual);
+    assert_true(adapter_can(&a, "drop"));
+    assert_false(adapter_can(&a, "dro"));
+    assert_false(adapter_can(&a, "history"));
+    assert_int_equal(adapter_close(&a, 1000), 0);
+}
+
+static void test_a_line_may_come_in_pieces(void **state)
+{
+    (void)state;
+    struct adapter a;
+    start(&a, "printf '{\"hello\":\"x\",'; sleep 0.01; "
+              "printf '\"adapter\":1}\\n{\"event\":\"e\",\"handle\":\"h\"}\\n'"
+              "'{\"id\":1,\"answer\":\"ok\"}'; sleep 0.01; echo");
+    read_all(&a);
+    assert_int_equal(a.event_count, 1);
+    assert_int_equal(a.answer_count, 1);
+    adapter_close(&a, 1000);
+}
+
+static void test_what_is_no_line_of_the_protocol_is_a_fault(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *script, *fault;
+    } cases[] = {
+        {"echo hello", "a line that is no JSON object: hello"},
+        {"echo '[1]'", "a line that is no JSON object: [1]"},
+        {"echo '{\"answer\":\"ok\"}'", "the first line is no hello: "
+                                       "{\"answer\":\"ok\"}"},
+        {"echo '" HELLO "'; echo '" HELLO "'", "a second hello"},
+        {"echo '" HELLO "'; echo '{}'",
+         "a line without hello, answer or event: {}"},
+        {"echo '" HELLO "'; echo '{\"event\":\"x\"}'",
+         "an event without a handle: {\"event\":\"x\"}"},
+        {"true", "the adapter ended"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        assert_string_equal(fault_of(cases[i].script), cases[i].fault);
+    }
+}
+
+static void test_a_line_of_one_mebibyte_is_the_longest(void **state)
+{
+    (void)state;
+    /* Without its newline the buffer holds the line alone. */
+    assert_string_equal(fault_of("head -c 1048576 /dev/zero | tr '\\0' 'x'"),
+                        "the adapter ended");
+    assert_string_equal(
+        fault_of("head -c 1048577 /dev/zero | tr '\\0' 'x'; sleep 5"),
+        "a line of more than 1 MiB");
+}
+
+static void test_a_hello_that_promises_too_little_is_refused(void **state)
+{
+    (void)state;
+    static const char *const hellos[][2] = {
+        {"{\"hello\":\"x\",\"protocols\":[1],\"capabilities\":[],"
+         "\"clock\":\"real\"}",
+         "hello: \"adapter\" must be 1"},
+        {"{\"hello\":\"x\",\"adapter\":1,\"protocols\":[2],"
+         "\"capabilities\":[],\"clock\":\"real\"}",
+         "hello: \"protocols\" must contain 1"},
+        {"{\"hello\":\"x\",\"adapter\":1,\"protocols\":[2,1],"
+         "\"clock\":\"real\"}",
+         "hello: \"capabilities\" must be an array"},
+        {"{\"hello\":\"x\",\"adapter\":1,\"protocols\":[1],"
+         "\"capabilities\":[],\"clock\":\"sundial\"}",
+         "hello: \"clock\" must be virtual or real"},
+    };
+    for (size_t i = 0; i < sizeof hellos / sizeof hellos[0]; i++) {
+        struct adapter a;
+        start(&a, arena_printf("echo '%s'; sleep 5", hellos[i][0]));
+        while (!a.hello) {
+            adapter_read(&a);
+        }
+        assert_false(adapter_greeted(&a));
+        assert_string_equal(a.fault, hellos[i][1]);
+        adapter_close(&a, 0);
+    }
+}
+
+static void test_answers_are_found_by_their_id_and_once(void **state)
+{
+    (void)state;
+    struct adapter a;
+    start(&a, "echo '" HELLO "'; read x; read y;"
+              "echo '{\"id\":2,\"answer\":\"unsupported\"}';"
+              "echo '{\"id\":1,\"answer\":\"error\",\"code\":\"NO\"}'");
+    assert_int_equal(adapter_request(&a, "open", json_object()), 1);
+    assert_int_equal(adapter_request(&a, "login", json_object()), 2);
+    read_all(&a);
+    assert_string_equal(adapter_result(adapter_answer(&a, 1)), "error");
+    assert_string_equal(adapter_result(adapter_answer(&a, 2)), "unsupported");
+    assert_null(adapter_answer(&a, 1));
+    assert_null(adapter_answer(&a, 3));
+    adapter_close(&a, 1000);
+}
+
+static void test_an_end_behind_quit_is_no_fault(void **state)
+{
+    (void)state;
+    struct adapter a;
+    start(&a, "echo '" HELLO "'; read x; echo '{\"id\":1,\"answer\":\"ok\"}'");
+    adapter_request(&a, "quit", json_object());
+    while (!a.ended) {
+        adapter_read(&a);
+    }
+    assert_null(a.fault);
+    assert_non_null(adapter_answer(&a, 1));
+    assert_int_equal(adapter_close(&a, 1000), 0);
+}
+
+static void test_the_last_lines_of_standard_error_are_kept(void **state)
+{
+    (void)state;
+    struct adapter a;
+    start(&a, "seq 1 100 >&2");
+    read_all(&a);
+    assert_string_equal(adapter_errors(&a) + strlen("69\n"),
+                        strstr(adapter_errors(&a), "70\n"));
+    adapter_close(&a, 1000);
+}
+
+static void test_numbers_are_decimal_text(void **state)
+{
+    (void)state;
+    uint64_t n;
+    json_t *j =
+        json_pack("{s:s,s:s,s:s,s:s,s:s,s:i}", "most", "18446744073709551615",
+                  "over", "18446744073709551616", "minus", "-1", "word", "x",
+                  "tail", "7x", "number", 7);
+    assert_true(json_u64(j, "most", &n));
+    assert_true(n == UINT64_MAX);
+    const char *const bad[] = {"over", "minus",  "word",
+                               "tail", "number", "absent"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_false(json_u64(j, bad[i], &n));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_hello_is_taken),
+        cmocka_unit_test(test_a_line_may_come_in_pieces),
+        cmocka_unit_test(test_what_is_no_line_of_the_protocol_is_a_fault),
+        cmocka_unit_test(test_a_line_of_one_mebibyte_is_the_longest),
+        cmocka_unit_test(test_a_hello_that_promises_too_little_is_refused),
+        cmocka_unit_test(test_answers_are_found_by_their_id_and_once),
+        cmocka_unit_test(test_an_end_behind_quit_is_no_fault),
+        cmocka_unit_test(test_the_last_lines_of_standard_error_are_kept),
+        cmocka_unit_test(test_numbers_are_decimal_text),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
