@@ -66,8 +66,10 @@ void rig_teardown(struct sqlite_rig *rig)
 
 void rig_open(struct sqlite_rig *rig)
 {
-    struct roam_store_sqlite_config config = {
-        .path = rig->path, .random = count_up, .wake = on_wake};
+    struct roam_store_sqlite_config config = {.path = rig->path,
+                                              .random = count_up,
+                                              .settings = rig->settings,
+                                              .wake = on_wake};
     char error[256] = "";
 
     rig->store = roam_store_sqlite_open(&config, error, sizeof(error));

@@ -17,7 +17,8 @@
 struct sqlite_rig {
     char dir[RIG_PATH_MAX];
     char path[RIG_PATH_MAX + 16];
-    struct roam_store *store; /* NULL: closed */
+    struct roam_store_settings settings; /* of the next rig_open() */
+    struct roam_store *store;            /* NULL: closed */
 };
 
 /* Makes the directory, without a store. */

@@ -120,6 +120,91 @@ struct roam_store_request *probe_make_send_of(const struct roam_identity *who,
     return req;
 }
 
+/* Has the request answered; frees it. */
+static struct probe_sent send_made(struct roam_store_request *req)
+{
+    probe_answer(req);
+    const struct roam_store_send *send = &req->u.send;
+    struct probe_sent sent = {send->result, send->error, send->msg_id,
+                              send->delivery_count};
+    roam_store_request_free(req);
+    return sent;
+}
+
+struct roam_store_request *probe_make_operation(const struct roam_identity *who,
+                                                uint64_t id, const char *to,
+                                                const struct roam_operation *op)
+{
+    uint8_t body[ROAM_OPERATION_BYTES_MAX];
+    size_t len = roam_operation_encode(op, NULL, 0, body, sizeof body);
+    assert_true(len > 0);
+    struct roam_store_request *req =
+        probe_make_send_of(who, id, to, (struct roam_slice){NULL, 0},
+                           (struct roam_slice){body, len});
+    struct roam_store_send *send = &req->u.send;
+    send->kind = op->kind;
+    assert_true(roam_operation_decode(op->kind, send->body, &send->operation));
+    return req;
+}
+
+struct probe_sent probe_operate_at(const struct roam_identity *who, uint64_t id,
+                                   const char *to,
+                                   const struct roam_operation *op,
+                                   uint64_t now_ms)
+{
+    struct roam_store_request *req = probe_make_operation(who, id, to, op);
+    req->u.send.now_ms = now_ms;
+    return send_made(req);
+}
+
+struct probe_sent probe_aim(const struct roam_identity *who, uint64_t id,
+                            const char *to, uint32_t kind, uint64_t target)
+{
+    const struct roam_operation op = {.kind = kind, .msg_id = target};
+    return probe_operate_at(who, id, to, &op, NOW_MS);
+}
+
+uint64_t probe_must_aim(const struct roam_identity *who, uint64_t id,
+                        const char *to, uint32_t kind, uint64_t target)
+{
+    struct probe_sent sent = probe_aim(who, id, to, kind, target);
+    assert_int_equal(sent.error, 0);
+    assert_int_equal(sent.result, ROAM_SEND_STORED);
+    return sent.msg_id;
+}
+
+struct roam_store_request *probe_history(const struct roam_identity *who,
+                                         const char *conversation,
+                                         bool operations_only)
+{
+    size_t len = strlen(conversation);
+    struct roam_store_request *req = probe_make(ROAM_STORE_HISTORY, len);
+    struct roam_store_history *h = &req->u.history;
+    memcpy(req->memory, conversation, len);
+    h->user = who->user;
+    h->device = who->device;
+    h->conversation = (struct roam_slice){req->memory, len};
+    h->operations_only = operations_only;
+    h->max_count = ROAM_PAGE_ROWS_MAX;
+    h->max_bytes = 1u << 20;
+    h->body_limit = UINT32_MAX;
+    probe_answer(req);
+    return req;
+}
+
+struct roam_store_request *probe_conversations(const struct roam_identity *who)
+{
+    struct roam_store_request *req = probe_make(ROAM_STORE_CONVERSATIONS, 0);
+    struct roam_store_conversations *c = &req->u.conversations;
+    c->user = who->user;
+    c->device = who->device;
+    c->max_count = ROAM_PAGE_ROWS_MAX;
+    c->max_bytes = 1u << 20;
+    c->body_limit = UINT32_MAX;
+    probe_answer(req);
+    return req;
+}
+
 struct roam_slice probe_text(const char *s)
 {
     return (struct roam_slice){(const uint8_t *)s, strlen(s)};
@@ -139,11 +224,7 @@ struct probe_sent probe_send_at(const struct roam_identity *who, uint64_t id,
 {
     struct roam_store_request *req = probe_make_send(who, id, to, body);
     req->u.send.now_ms = now_ms;
-    probe_answer(req);
-    const struct roam_store_send *send = &req->u.send;
-    struct probe_sent sent = {send->result, send->msg_id, send->delivery_count};
-    roam_store_request_free(req);
-    return sent;
+    return send_made(req);
 }
 
 struct probe_sent probe_send(const struct roam_identity *who, uint64_t id,
@@ -219,6 +300,7 @@ void probe_assert_slice(struct roam_slice got, const char *want)
 int probe_fresh(void **state)
 {
     (void)state;
+    probe_suite->settings = (struct roam_store_settings){0};
     probe_suite->open(probe_suite);
     static const char *const users[] = {"alice", "bob"};
     for (size_t i = 0; i < 2; i++) {

@@ -30,6 +30,8 @@ int store_suite_login(void);
 int store_suite_send(void);
 int store_suite_read(void);
 int store_suite_pages(void);
+int store_suite_operations(void);
+int store_suite_names(void);
 
 /* ---------------------------------------------------------------- requests */
 
@@ -72,6 +74,7 @@ struct roam_store_request *probe_make_send(const struct roam_identity *who,
                                            const char *body);
 struct probe_sent {
     enum roam_send_result result;
+    uint32_t error; /* with REFUSED */
     uint64_t msg_id;
     size_t count; /* of deliveries */
 };
@@ -83,6 +86,27 @@ struct probe_sent probe_send(const struct roam_identity *who, uint64_t id,
 /* Sends what must be stored; returns its msg_id. */
 uint64_t probe_must_send(const struct roam_identity *who, uint64_t id,
                          const char *to, const char *body);
+
+/* An operation with that body. */
+struct roam_store_request *probe_make_operation(
+    const struct roam_identity *who, uint64_t id, const char *to,
+    const struct roam_operation *op);
+struct probe_sent probe_operate_at(const struct roam_identity *who, uint64_t id,
+                                   const char *to,
+                                   const struct roam_operation *op,
+                                   uint64_t now_ms);
+/* RECALL, DELETE or READ of a target. */
+struct probe_sent probe_aim(const struct roam_identity *who, uint64_t id,
+                            const char *to, uint32_t kind, uint64_t target);
+/* The same where it must be stored; returns its msg_id. */
+uint64_t probe_must_aim(const struct roam_identity *who, uint64_t id,
+                        const char *to, uint32_t kind, uint64_t target);
+
+/* The whole history, or the whole list, answered. */
+struct roam_store_request *probe_history(const struct roam_identity *who,
+                                         const char *conversation,
+                                         bool operations_only);
+struct roam_store_request *probe_conversations(const struct roam_identity *who);
 
 struct roam_store_sync probe_sync(const struct roam_identity *who,
                                   uint64_t cursor, uint64_t head,

@@ -8,11 +8,12 @@
 
 /* How a store is made; the functions fail the test when they cannot. */
 struct store_suite {
-    struct roam_store *store; /* while it is open */
+    struct roam_store *store;            /* while it is open */
+    struct roam_store_settings settings; /* all zero unless a claim sets them */
     /* An empty store that skips versions after a start. */
     void (*open)(struct store_suite *suite);
-    /* As a process that ends and starts again: everything committed is
-     * there, no request is left. */
+    /* As a process that ends and starts again, with `settings`: everything
+     * committed is there, no request is left. */
     void (*reopen)(struct store_suite *suite);
     void (*close)(struct store_suite *suite);
     void (*add_user)(struct store_suite *suite, const char *user);
@@ -20,6 +21,11 @@ struct store_suite {
                       const char *token, uint32_t device_type,
                       uint64_t expires_ms);
     void (*revoke_token)(struct store_suite *suite, const char *token);
+    /* What people read instead of the user's id. */
+    void (*name_user)(struct store_suite *suite, const char *user,
+                      const char *name);
+    void (*block_user)(struct store_suite *suite, const char *user,
+                       const char *other, bool blocked);
     /* Until poll() may have more to do; NULL: it always has. */
     void (*wait)(struct store_suite *suite);
 };

@@ -116,7 +116,8 @@ static void test_send_to_nobody_writes_nothing(void **state)
     static const char *const nobody[] = {"nobody", "Bob", "bo", "bobb"};
     for (size_t i = 0; i < 4; i++) {
         struct probe_sent sent = probe_send(&a, 1, nobody[i], "x");
-        assert_int_equal(sent.result, ROAM_SEND_NO_CONVERSATION);
+        assert_int_equal(sent.result, ROAM_SEND_REFUSED);
+        assert_int_equal(sent.error, roam_v1_ErrorCode_NO_SUCH_CONVERSATION);
         assert_int_equal(sent.count, 0);
     }
     assert_int_equal(probe_head(&a), 0);
@@ -174,16 +175,18 @@ static void test_same_id_with_other_content_is_refused(void **state)
     static const struct {
         const char *to, *type, *body;
     } others[] = {
-        {"alice", "text/plain", "once"}, {"bob", "text/plai", "nonce"},
-        {"bob", "text/plain", "oncf"},   {"bob", "text/plain", ""},
-        {"bob", "text/html", "once"},    {"bob", "", "once"},
+        {"alice", "text/plain", "once"},  {"bob", "text/plai", "nonce"},
+        {"bob", "text/plain", "oncf"},    {"bob", "text/plain", ""},
+        {"bob", "text/html", "once"},     {"bob", "", "once"},
+        {"nobody", "text/plain", "once"},
     };
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
         struct roam_store_request *req =
             probe_make_send_of(&a, 9, others[i].to, probe_text(others[i].type),
                                probe_text(others[i].body));
         probe_answer(req);
-        assert_int_equal(req->u.send.result, ROAM_SEND_ID_REUSED);
+        assert_int_equal(req->u.send.result, ROAM_SEND_REFUSED);
+        assert_int_equal(req->u.send.error, roam_v1_ErrorCode_ID_REUSED);
         assert_int_equal(req->u.send.delivery_count, 0);
         roam_store_request_free(req);
     }

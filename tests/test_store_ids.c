@@ -84,7 +84,7 @@ static void put_message(int64_t row, int64_t sender, int64_t receiver,
 {
     char *sql = sqlite3_mprintf(
         "INSERT INTO message VALUES(%lld, %lld, %lld, %lld, 1, 1, 1, %lld,"
-        " 0, '', ''); INSERT INTO timeline VALUES(%lld, %lld, 1, %lld);",
+        " 0, '', '', 0, 0); INSERT INTO timeline VALUES(%lld, %lld, 1, %lld);",
         (long long)row, (long long)msg_id, (long long)sender,
         (long long)receiver, (long long)row, (long long)sender, (long long)row,
         (long long)row);

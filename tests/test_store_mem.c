@@ -35,6 +35,7 @@ static void suite_open(struct store_suite *s)
 static void suite_reopen(struct store_suite *s)
 {
     roam_store_mem_restart(s->store, false);
+    roam_store_mem_set_settings(s->store, &s->settings);
 }
 
 static void suite_close(struct store_suite *s)
@@ -61,6 +62,18 @@ static void suite_revoke_token(struct store_suite *s, const char *token)
     assert_true(roam_store_mem_revoke_token(s->store, token));
 }
 
+static void suite_name_user(struct store_suite *s, const char *user,
+                            const char *name)
+{
+    assert_true(roam_store_mem_name_user(s->store, user, name));
+}
+
+static void suite_block_user(struct store_suite *s, const char *user,
+                             const char *other, bool blocked)
+{
+    assert_true(roam_store_mem_block_user(s->store, user, other, blocked));
+}
+
 /* ------------------------------------------------------- what is its own */
 
 static void test_provisioning_refuses_what_makes_no_sense(void **state)
@@ -75,6 +88,16 @@ static void test_provisioning_refuses_what_makes_no_sense(void **state)
     assert_true(roam_store_mem_add_user(store, name));
     assert_false(roam_store_mem_add_user(store, name)); /* exists */
     assert_false(roam_store_mem_add_user(store, ""));
+    assert_false(roam_store_mem_add_user(store, "#group"));
+    char title[ROAM_NAME_MAX + 2];
+    memset(title, 't', sizeof title);
+    title[ROAM_NAME_MAX + 1] = '\0';
+    assert_false(roam_store_mem_name_user(store, name, title));
+    title[ROAM_NAME_MAX] = '\0';
+    assert_true(roam_store_mem_name_user(store, name, title));
+    assert_false(roam_store_mem_name_user(store, "nobody", "n"));
+    assert_false(roam_store_mem_block_user(store, "nobody", name, true));
+    assert_false(roam_store_mem_block_user(store, name, "nobody", true));
     char token[ROAM_TOKEN_MAX + 2];
     memset(token, 't', sizeof token);
     token[ROAM_TOKEN_MAX + 1] = '\0';
@@ -217,6 +240,8 @@ int main(void)
         .add_user = suite_add_user,
         .add_token = suite_add_token,
         .revoke_token = suite_revoke_token,
+        .name_user = suite_name_user,
+        .block_user = suite_block_user,
     };
     int failed = store_suite_run(&suite);
     return failed + cmocka_run_group_tests(tests, NULL, NULL);

@@ -37,7 +37,8 @@ static int teardown(void **state)
     return 0;
 }
 
-/* A store in which the user has so many messages with each of the others. */
+/* A store in which the user has so many messages with each of the others, all
+ * read but the last 8, and an operation behind them. */
 static void fill(unsigned messages)
 {
     char error[256] = "";
@@ -49,18 +50,21 @@ static void fill(unsigned messages)
     char *sql = sqlite3_mprintf(
         "BEGIN; DELETE FROM message; DELETE FROM conversation;"
         "DELETE FROM timeline;"
-        "INSERT OR IGNORE INTO user VALUES(%d, 'me');"
+        "INSERT OR IGNORE INTO user(id, name) VALUES(%d, 'me');"
         "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n"
-        " WHERE i < %d) INSERT OR IGNORE INTO user"
-        " SELECT %d + i, 'peer ' || i FROM n;"
-        "INSERT INTO conversation SELECT %d, id FROM user WHERE id >= %d;"
+        " WHERE i < %d) INSERT OR IGNORE INTO"
+        " user(id, name) SELECT %d + i, 'peer ' || i FROM n;"
+        "INSERT INTO conversation(user, peer, read_mark)"
+        " SELECT %d, id, %u - 8 FROM user WHERE id >= %d;"
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"
         " WHERE i < %u) INSERT INTO message SELECT i * 1000 + u.id, i, u.id,"
-        " %d, 1, 1, 1, i, 0, '', 'x' FROM n, user u WHERE u.id >= %d;"
+        " %d, 1, 1, 1, i, 0, '', 'x', 0, 0 FROM n, user u WHERE u.id >= %d;"
+        "INSERT INTO message SELECT 1000000 + id, 1000, id, %d, 1, 1, 1, 1000,"
+        " 5, '', 'x', 1, 0 FROM user WHERE id >= %d;"
         "INSERT INTO timeline SELECT %d, row_number() OVER (ORDER BY id), 1,"
         " id FROM message; COMMIT",
-        USER, CONVERSATIONS - 1, FIRST_PEER, USER, FIRST_PEER, messages, USER,
-        FIRST_PEER, USER);
+        USER, CONVERSATIONS - 1, FIRST_PEER, USER, messages, FIRST_PEER,
+        messages, USER, FIRST_PEER, USER, FIRST_PEER, USER);
     if (roam_db_exec(db, sql) != SQLITE_OK) {
         fail_msg("%s", sqlite3_errmsg(db));
     }
@@ -132,6 +136,22 @@ static int cost_of_history(uint64_t before, uint64_t after)
     return cost_of(req, 5, true);
 }
 
+static int cost_of_operations(void)
+{
+    struct roam_store_request *req =
+        roam_store_request_new(ROAM_STORE_HISTORY, 6);
+
+    assert_non_null(req);
+    memcpy(req->memory, "peer 7", 6);
+    req->u.history.user = USER;
+    req->u.history.conversation = (struct roam_slice){req->memory, 6};
+    req->u.history.operations_only = true;
+    req->u.history.max_count = 5;
+    req->u.history.max_bytes = 100000;
+    req->u.history.body_limit = 1000;
+    return cost_of(req, 1, false);
+}
+
 static void test_a_page_costs_what_is_in_it(void **state)
 {
     (void)state;
@@ -139,13 +159,15 @@ static void test_a_page_costs_what_is_in_it(void **state)
     int list = cost_of_list();
     int newest = cost_of_history(0, 0);
     int oldest = cost_of_history(0, 1);
+    int operations = cost_of_operations();
     assert_true(list > 0 && newest > 0 && oldest > 0);
     fill(200); /* 40,000 messages */
     assert_int_equal(cost_of_list(), list);
     assert_int_equal(cost_of_history(0, 0), newest);
     assert_int_equal(cost_of_history(0, 1), oldest);
     assert_int_equal(cost_of_history(0, 100), oldest);
-    assert_int_equal(cost_of_history(150, 0), newest);
+    assert_int_equal(cost_of_history(1001, 0), newest);
+    assert_int_equal(cost_of_operations(), operations);
 }
 
 int main(void)

@@ -100,9 +100,9 @@ static void test_other_schema_version_is_refused(void **state)
 {
     struct sqlite_rig *rig = *state;
 
-    run_sql(rig->path, "PRAGMA user_version = 1");
-    assert_non_null(strstr(refusal(rig->path), "schema version 1"));
     run_sql(rig->path, "PRAGMA user_version = 2");
+    assert_non_null(strstr(refusal(rig->path), "schema version 2"));
+    run_sql(rig->path, "PRAGMA user_version = 3");
     rig_open(rig);
 }
 
@@ -258,10 +258,10 @@ static void test_client_msg_id_is_known_after_reopen(void **state)
     assert_true(first == again);
     assert_int_equal(
         rig_send(rig, &alice, "bob", id, "twice", RIG_NOW_MS, &again),
-        ROAM_SEND_ID_REUSED);
+        ROAM_SEND_REFUSED);
     assert_int_equal(
         rig_send(rig, &alice, "alice", id, "once", RIG_NOW_MS, &again),
-        ROAM_SEND_ID_REUSED);
+        ROAM_SEND_REFUSED);
 }
 
 /* The clock of one life is ahead; that of the next one is right. */
@@ -576,12 +576,14 @@ static struct sqlite_rig suite_rig;
 static void suite_open(struct store_suite *suite)
 {
     rig_setup(&suite_rig);
+    suite_rig.settings = suite->settings;
     rig_open(&suite_rig);
     suite->store = suite_rig.store;
 }
 
 static void suite_reopen(struct store_suite *suite)
 {
+    suite_rig.settings = suite->settings;
     reopen(&suite_rig);
     suite->store = suite_rig.store;
 }
@@ -625,6 +627,29 @@ static void suite_revoke_token(struct store_suite *suite, const char *token)
     roam_admin_close(admin);
 }
 
+static void suite_name_user(struct store_suite *suite, const char *user,
+                            const char *name)
+{
+    struct roam_admin *admin = admin_of(&suite_rig);
+    char error[256];
+
+    (void)suite;
+    assert_true(roam_admin_name_user(admin, user, name, error, sizeof(error)));
+    roam_admin_close(admin);
+}
+
+static void suite_block_user(struct store_suite *suite, const char *user,
+                             const char *other, bool blocked)
+{
+    struct roam_admin *admin = admin_of(&suite_rig);
+    char error[256];
+
+    (void)suite;
+    assert_true(roam_admin_block_user(admin, user, other, blocked, error,
+                                      sizeof(error)));
+    roam_admin_close(admin);
+}
+
 static void suite_wait(struct store_suite *suite)
 {
     (void)suite;
@@ -639,6 +664,8 @@ int main(void)
                                 .add_user = suite_add_user,
                                 .add_token = suite_add_token,
                                 .revoke_token = suite_revoke_token,
+                                .name_user = suite_name_user,
+                                .block_user = suite_block_user,
                                 .wait = suite_wait};
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 #define BARE(name) cmocka_unit_test_setup_teardown(name, setup_empty, teardown)

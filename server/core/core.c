@@ -57,6 +57,8 @@ void roam_core_config_default(struct roam_core_config *config)
     config->output_max_bytes = 524288;
     config->max_sessions = 20000; /* below usual limits on open files */
     config->dedup_ms = 7ull * 86400 * SECOND_MS; /* a week offline */
+    /* What was said yesterday has been read. */
+    config->store_settings.recall_ms = 86400ull * SECOND_MS;
     default_limits(config);
 }
 

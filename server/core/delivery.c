@@ -334,7 +334,9 @@ void roam__delivery_fan_out(struct roam_core *core,
         plain.msg_id = send->msg_id;
         plain.kind = send->kind;
         plain.conversation = d->conversation;
+        plain.conversation_name = d->conversation_name;
         plain.sender = send->sender;
+        plain.sender_name = send->sender_name;
         plain.content_type = send->content_type;
         plain.body = send->body;
         user->head = d->version;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SEND: what can be refused here is; the rest is the store's, in one
- * transaction. SEND_OK goes out before the message goes to anybody.
+ * transaction. SEND_OK goes out before the entry goes to anybody.
  * Spec: section 7. */
 #include "session.h"
 
@@ -28,20 +28,45 @@ static void fill(struct roam_store_request *req, const struct roam_message *m,
     send->kind = (uint32_t)m->u.send.kind;
 }
 
+/* What a client may send. [SEND-9] */
+static bool is_sendable(uint32_t kind)
+{
+    return kind == roam_v1_Kind_MESSAGE ||
+           (roam_kind_is_operation(kind) && kind != roam_v1_Kind_DEVICE);
+}
+
+/* [SEND-20] */
+static bool body_is_good(const struct roam_message *m)
+{
+    uint32_t kind = (uint32_t)m->u.send.kind;
+    struct roam_operation op;
+    return kind == roam_v1_Kind_MESSAGE || ROAM_FAULT("body-unchecked") ||
+           roam_operation_decode(kind, m->body, &op);
+}
+
+/* The first fault of the SEND that shows without the store; 0: none. */
+static roam_v1_ErrorCode fault_of(const struct roam_session *s,
+                                  const struct roam_message *m)
+{
+    if (!is_sendable((uint32_t)m->u.send.kind)) {
+        return roam_v1_ErrorCode_KIND_UNKNOWN;
+    }
+    if (m->body.len > s->core->config.max_body) { /* [SEND-8] */
+        return roam_v1_ErrorCode_BODY_TOO_LONG;
+    }
+    return body_is_good(m) ? roam_v1_ErrorCode_ERROR_UNSPECIFIED
+                           : roam_v1_ErrorCode_BODY_INVALID;
+}
+
 void roam__handle_send(struct roam_session *s, const struct roam_message *m)
 {
     const roam_v1_Send *send = &m->u.send;
     if (!roam__session_count_command(s)) {
         return;
     }
-    if (send->kind != roam_v1_Kind_MESSAGE) { /* [SEND-9] */
-        roam__session_answer_error(s, send->client_msg_id,
-                                   roam_v1_ErrorCode_KIND_UNKNOWN);
-        return;
-    }
-    if (m->body.len > s->core->config.max_body) { /* [SEND-8] */
-        roam__session_answer_error(s, send->client_msg_id,
-                                   roam_v1_ErrorCode_BODY_TOO_LONG);
+    roam_v1_ErrorCode fault = fault_of(s, m); /* [SEND-19] */
+    if (fault != roam_v1_ErrorCode_ERROR_UNSPECIFIED) {
+        roam__session_answer_error(s, send->client_msg_id, fault);
         return;
     }
     if (!roam__flow_send(s, send->client_msg_id, m->body.len)) {
@@ -55,6 +80,10 @@ void roam__handle_send(struct roam_session *s, const struct roam_message *m)
         return;
     }
     fill(req, m, conversation_len, content_type_len);
+    if (req->u.send.kind != roam_v1_Kind_MESSAGE) {
+        (void)roam_operation_decode(req->u.send.kind, req->u.send.body,
+                                    &req->u.send.operation);
+    }
     req->u.send.identity = s->identity;
     req->u.send.now_ms = roam__stored_now(s->core);
     roam__request_submit(s, req);
@@ -70,6 +99,9 @@ static void answer_ok(struct roam_session *s,
     m.u.send_ok.client_msg_id = send->client_msg_id;
     m.u.send_ok.msg_id = send->msg_id;
     m.u.send_ok.duplicate = send->result == ROAM_SEND_DUPLICATE;
+    if (send->made.len > 0 && send->made.len <= ROAM_CONVERSATION_MAX) {
+        memcpy(m.u.send_ok.conversation, send->made.data, send->made.len);
+    }
     roam__session_queue(s, &m);
 }
 
@@ -80,13 +112,9 @@ static void answer(struct roam_session *s, const struct roam_store_send *send)
     case ROAM_SEND_DUPLICATE:
         answer_ok(s, send);
         break;
-    case ROAM_SEND_NO_CONVERSATION:
+    case ROAM_SEND_REFUSED:
         roam__session_answer_error(s, send->client_msg_id,
-                                   roam_v1_ErrorCode_NO_SUCH_CONVERSATION);
-        break;
-    case ROAM_SEND_ID_REUSED:
-        roam__session_answer_error(s, send->client_msg_id,
-                                   roam_v1_ErrorCode_ID_REUSED);
+                                   (roam_v1_ErrorCode)send->error);
         break;
     case ROAM_SEND_FENCED: /* [KICK-5]; by somebody that this core did not
                               see log in, so the winner has no name here */

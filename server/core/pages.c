@@ -119,6 +119,7 @@ static void read_again(struct roam_session *s,
         again->u.history.before = req->u.history.before;
         again->u.history.after = req->u.history.after;
         again->u.history.max_count = req->u.history.max_count;
+        again->u.history.operations_only = req->u.history.operations_only;
     } else {
         again->u.conversations.before = req->u.conversations.before;
         again->u.conversations.max_count = req->u.conversations.max_count;

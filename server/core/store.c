@@ -3,6 +3,7 @@
 #include "store.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "alloc.h"
 
@@ -41,4 +42,31 @@ void roam_store_request_free(struct roam_store_request *req)
     free(req->results);
     free(req->memory);
     free(req);
+}
+
+bool roam_store_send_reserve(struct roam_store_send *send, size_t count)
+{
+    size_t need = send->delivery_count + count;
+    if (need <= send->delivery_room) {
+        return true;
+    }
+    struct roam_delivery *deliveries =
+        roam__resize(send->deliveries, need * sizeof *deliveries);
+    if (deliveries == NULL) {
+        return false;
+    }
+    send->deliveries = deliveries;
+    send->delivery_room = need;
+    return true;
+}
+
+struct roam_delivery *roam_store_send_deliver(struct roam_store_send *send)
+{
+    if (send->delivery_count == send->delivery_room &&
+        !roam_store_send_reserve(send, 1)) {
+        return NULL;
+    }
+    struct roam_delivery *d = &send->deliveries[send->delivery_count++];
+    memset(d, 0, sizeof *d);
+    return d;
 }

@@ -27,6 +27,7 @@
 #include <stdint.h>
 
 #include "batch.h"
+#include "operation.h"
 #include "roam_limits.h"
 #include "slice.h"
 
@@ -77,39 +78,54 @@ struct roam_store_logout {
     uint64_t generation;           /* out */
 };
 
+/* What the stores judge a SEND by, besides what they hold. */
+struct roam_store_settings {
+    uint64_t recall_ms; /* a message can be recalled this long; 0: always */
+    bool strangers_ask; /* strangers may send APP alone; see policy.h */
+};
+
 /* One entry that a SEND put on a user's timeline. */
 struct roam_delivery {
     int64_t user;
     uint64_t version;
     uint64_t prev_version;
-    struct roam_slice conversation; /* as that user sees it; lives as long as
-                                       the request */
+    struct roam_slice conversation; /* as that user sees it; this one and the
+                                       next live as long as the request */
+    struct roam_slice conversation_name; /* what people read; may be empty */
 };
 
 enum roam_send_result {
     ROAM_SEND_STORED,
-    ROAM_SEND_DUPLICATE, /* msg_id is the first one's, nothing was written */
+    ROAM_SEND_DUPLICATE, /* msg_id is the first one's, or that of the operation
+                            that stands; nothing was written */
     ROAM_SEND_FENCED,    /* the identity no longer holds its slot */
-    ROAM_SEND_NO_CONVERSATION,
-    ROAM_SEND_ID_REUSED
+    ROAM_SEND_REFUSED    /* for the reason in `error`; nothing was written */
 };
 
 struct roam_store_send {
     /* in; the slices point into memory that the request owns */
     struct roam_identity identity;
     uint64_t client_msg_id;
-    uint32_t kind;
+    uint32_t kind; /* roam_v1_Kind */
     struct roam_slice conversation;
     struct roam_slice content_type;
     struct roam_slice body;
-    uint64_t now_ms; /* wall clock, since 2020-01-01 UTC */
+    struct roam_operation operation; /* the body, decoded; all zero when kind
+                                        is MESSAGE */
+    uint64_t now_ms;                 /* wall clock, since 2020-01-01 UTC */
     /* out */
     enum roam_send_result result;
+    uint32_t error; /* roam_v1_ErrorCode, with REFUSED */
     uint64_t msg_id;
-    struct roam_slice sender;         /* the sender's user id */
-    struct roam_delivery *deliveries; /* a malloc() of its own, freed
-                                         with the request */
+    struct roam_slice made;   /* a group's id, when one was made by this SEND
+                                 or the one that it repeats */
+    struct roam_slice sender; /* the sender's user id */
+    struct roam_slice sender_name;
+    struct roam_delivery *deliveries; /* whose timelines have the entry; a
+                                         malloc() of its own, freed with the
+                                         request */
     size_t delivery_count;            /* 0 unless STORED */
+    size_t delivery_room;
 };
 
 /* Is this cursor a link, and how much lies behind it? */
@@ -145,7 +161,7 @@ struct roam_store_read {
                                    had no memory */
 };
 
-/* Messages of one conversation; spec, section 8.3. */
+/* Rows of one conversation's history; spec, section 8.3. */
 struct roam_store_history {
     /* in; conversation points into memory that the request owns */
     int64_t user;
@@ -153,6 +169,7 @@ struct roam_store_history {
     struct roam_slice conversation;
     uint64_t before;
     uint64_t after;
+    bool operations_only; /* no MESSAGE */
     uint32_t max_count;
     size_t max_bytes;    /* of bodies; the first row comes in any case */
     uint32_t body_limit; /* longer bodies are cut (cut_size set) */
@@ -167,7 +184,8 @@ struct roam_store_history {
     size_t count;
 };
 
-/* The user's conversations by their newest message, newest first. */
+/* The user's conversations by the newest row of each, newest first, with
+ * read_mark, unread and role. */
 struct roam_store_conversations {
     /* in; conversation points into memory that the request owns */
     int64_t user;
@@ -213,6 +231,13 @@ struct roam_store_request {
 struct roam_store_request *roam_store_request_new(enum roam_store_kind kind,
                                                   size_t extra);
 void roam_store_request_free(struct roam_store_request *req);
+
+/* For stores: one more delivery of this SEND, all zero; valid until the next
+ * call. NULL without memory. */
+struct roam_delivery *roam_store_send_deliver(struct roam_store_send *send);
+/* For stores: that many deliveries more will find room. False without
+ * memory. */
+bool roam_store_send_reserve(struct roam_store_send *send, size_t count);
 
 enum roam_store_status {
     ROAM_STORE_OK = 0,

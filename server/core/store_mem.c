@@ -113,6 +113,25 @@ static enum roam_store_status mem_poll(struct roam_store *self)
 
 /* ------------------------------------------------------------------ close */
 
+static void free_state(struct roam__mem_user *user)
+{
+    while (user->marks != NULL) {
+        struct roam__mem_mark *mark = user->marks;
+        user->marks = mark->next;
+        free(mark);
+    }
+    while (user->deletions != NULL) {
+        struct roam__mem_deletion *deletion = user->deletions;
+        user->deletions = deletion->next;
+        free(deletion);
+    }
+    while (user->blocks != NULL) {
+        struct roam__mem_block *block = user->blocks;
+        user->blocks = block->next;
+        free(block);
+    }
+}
+
 static void free_user(struct roam__mem_user *user)
 {
     while (user->devices != NULL) {
@@ -130,6 +149,7 @@ static void free_user(struct roam__mem_user *user)
         user->pairs = pair->next;
         free(pair);
     }
+    free_state(user);
     free(user->entries);
     free(user);
 }
@@ -146,7 +166,7 @@ static void mem_close(struct roam_store *self)
     while (mem->messages != NULL) {
         struct roam__mem_message *message = mem->messages;
         mem->messages = message->next;
-        free(message);
+        roam__mem_message_free(message);
     }
     free(mem);
 }
@@ -169,6 +189,12 @@ struct roam_store *roam_store_mem_new(roam_random_fn random, void *ctx)
 void roam_store_mem_set_dedup(struct roam_store *store, uint64_t dedup_ms)
 {
     mem_of(store)->dedup_ms = dedup_ms;
+}
+
+void roam_store_mem_set_settings(struct roam_store *store,
+                                 const struct roam_store_settings *settings)
+{
+    mem_of(store)->settings = *settings;
 }
 
 /* ----------------------------------------------------------------- faults */
@@ -224,7 +250,7 @@ bool roam_store_mem_add_user(struct roam_store *store, const char *name)
 {
     struct roam__mem *mem = mem_of(store);
     size_t len = strlen(name);
-    if (len == 0 || len > ROAM_USER_MAX ||
+    if (len == 0 || len > ROAM_USER_MAX || name[0] == '#' ||
         roam__mem_user(mem, name, len) != NULL) {
         return false;
     }
@@ -236,6 +262,45 @@ bool roam_store_mem_add_user(struct roam_store *store, const char *name)
     memcpy(user->name, name, len);
     user->next = mem->users;
     mem->users = user;
+    return true;
+}
+
+bool roam_store_mem_name_user(struct roam_store *store, const char *user,
+                              const char *name)
+{
+    struct roam__mem_user *u =
+        roam__mem_user(mem_of(store), user, strlen(user));
+    size_t len = strlen(name);
+    if (u == NULL || len > ROAM_NAME_MAX) {
+        return false;
+    }
+    memcpy(u->title, name, len + 1);
+    return true;
+}
+
+bool roam_store_mem_block_user(struct roam_store *store, const char *user,
+                               const char *other, bool blocked)
+{
+    struct roam__mem *mem = mem_of(store);
+    struct roam__mem_user *u = roam__mem_user(mem, user, strlen(user));
+    const struct roam__mem_user *o = roam__mem_user(mem, other, strlen(other));
+    if (u == NULL || o == NULL) {
+        return false;
+    }
+    struct roam__mem_block *block = u->blocks;
+    while (block != NULL && block->other != o) {
+        block = block->next;
+    }
+    if (block == NULL) {
+        block = roam__alloc(sizeof *block);
+        if (block == NULL) {
+            return false;
+        }
+        block->other = o;
+        block->next = u->blocks;
+        u->blocks = block;
+    }
+    block->lifted = !blocked;
     return true;
 }
 

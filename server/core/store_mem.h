@@ -13,6 +13,10 @@ struct roam_store *roam_store_mem_new(roam_random_fn random, void *ctx);
 /* How long a client_msg_id is remembered; seven days until this is called. */
 void roam_store_mem_set_dedup(struct roam_store *store, uint64_t dedup_ms);
 
+/* What SENDs are judged by; all zero until this is called. */
+void roam_store_mem_set_settings(struct roam_store *store,
+                                 const struct roam_store_settings *settings);
+
 /* Provisioning; false without memory or when the user exists / is unknown.
  * device_type 0: any. expires_ms: since 2020-01-01 UTC, 0: never. */
 bool roam_store_mem_add_user(struct roam_store *store, const char *user);
@@ -20,6 +24,10 @@ bool roam_store_mem_add_token(struct roam_store *store, const char *user,
                               const char *token, uint32_t device_type,
                               uint64_t expires_ms);
 bool roam_store_mem_revoke_token(struct roam_store *store, const char *token);
+bool roam_store_mem_name_user(struct roam_store *store, const char *user,
+                              const char *name);
+bool roam_store_mem_block_user(struct roam_store *store, const char *user,
+                               const char *other, bool blocked);
 
 /* A server restart: requests in the queue are dropped as a crash would drop
  * them (commit_first: after committing them, before answering), caches are

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "alloc.h"
+#include "roam.pb.h"
 #include "store_mem_tables.h"
 
 /* A page being gathered. */
@@ -16,15 +17,6 @@ struct gathering {
     struct roam_entry *rows;
     size_t count;
 };
-
-/* The other party of a message of this user; NULL: it is not theirs. */
-static const struct roam__mem_user *peer_of(const struct roam__mem_message *m,
-                                            const struct roam__mem_user *user)
-{
-    return m->sender == user     ? m->receiver
-           : m->receiver == user ? m->sender
-                                 : NULL;
-}
 
 static void add(struct gathering *g, const struct roam__mem_message *m)
 {
@@ -54,8 +46,16 @@ static size_t within(const struct gathering *g, bool from_end,
 static bool in_range(const struct roam__mem_message *m,
                      const struct roam_store_history *history)
 {
-    return m->msg_id > history->after &&
+    bool wanted = !history->operations_only || m->kind != roam_v1_Kind_MESSAGE;
+    return wanted && m->msg_id > history->after &&
            (history->before == 0 || m->msg_id < history->before);
+}
+
+/* A row of this user's history with that peer. */
+static bool is_row(const struct gathering *g, const struct roam__mem_message *m,
+                   const struct roam__mem_user *peer)
+{
+    return roam__mem_peer(m, g->user) == peer && roam__mem_sees(g->user, m);
 }
 
 /* All of the range, by rising msg_id: a conversation's ids rise, and the
@@ -67,7 +67,7 @@ static bool gather_range(struct gathering *g, const struct roam__mem *mem,
     size_t count = 0;
     for (const struct roam__mem_message *m = mem->messages; m != NULL;
          m = m->next) {
-        count += peer_of(m, g->user) == peer && in_range(m, history) ? 1 : 0;
+        count += is_row(g, m, peer) && in_range(m, history) ? 1 : 0;
     }
     if (count == 0) {
         return true;
@@ -78,7 +78,7 @@ static bool gather_range(struct gathering *g, const struct roam__mem *mem,
     }
     for (const struct roam__mem_message *m = mem->messages; m != NULL;
          m = m->next) {
-        if (peer_of(m, g->user) == peer && in_range(m, history)) {
+        if (is_row(g, m, peer) && in_range(m, history)) {
             add(g, m);
         }
     }
@@ -147,7 +147,30 @@ static bool is_known(const struct gathering *g,
     return false;
 }
 
-/* The newest message with each other user, newest first. */
+/* [HIST-15] */
+static bool is_unread(const struct roam__mem_message *m,
+                      const struct roam__mem_user *user,
+                      const struct roam__mem_user *peer, uint64_t mark)
+{
+    uint64_t deletion;
+    return m->kind == roam_v1_Kind_MESSAGE && m->msg_id > mark &&
+           m->sender != user && roam__mem_peer(m, user) == peer &&
+           m->undone_by == 0 && !roam__mem_has_deleted(user, m, &deletion);
+}
+
+static void tell_marks(struct roam_entry *row, const struct roam__mem *mem,
+                       const struct roam__mem_user *user,
+                       const struct roam__mem_user *peer)
+{
+    const struct roam__mem_mark *mark = roam__mem_mark(user, peer);
+    row->read_mark = mark == NULL ? 0 : mark->msg_id;
+    for (const struct roam__mem_message *m = mem->messages;
+         m != NULL && row->unread < ROAM_UNREAD_MAX; m = m->next) {
+        row->unread += is_unread(m, user, peer, row->read_mark) ? 1 : 0;
+    }
+}
+
+/* The newest row with each other user, newest first. */
 static bool gather_newest(struct gathering *g, const struct roam__mem *mem)
 {
     g->rows = roam__alloc((size_t)mem->last_user * sizeof *g->rows);
@@ -156,9 +179,10 @@ static bool gather_newest(struct gathering *g, const struct roam__mem *mem)
     }
     for (const struct roam__mem_message *m = mem->messages; m != NULL;
          m = m->next) {
-        const struct roam__mem_user *peer = peer_of(m, g->user);
-        if (peer != NULL && !is_known(g, peer)) {
+        const struct roam__mem_user *peer = roam__mem_peer(m, g->user);
+        if (peer != NULL && !is_known(g, peer) && roam__mem_sees(g->user, m)) {
             add(g, m);
+            tell_marks(&g->rows[g->count - 1], mem, g->user, peer);
         }
     }
     qsort(g->rows, g->count, sizeof *g->rows, by_newest);

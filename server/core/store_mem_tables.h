@@ -36,8 +36,18 @@ struct roam__mem_pair {
     struct roam__mem_pair *next;
 };
 
+/* One of those who see a private row. */
+struct roam__mem_viewer {
+    struct roam__mem_user *user;
+    struct roam__mem_viewer *next;
+};
+
 struct roam__mem_message {
     struct roam__mem_user *sender, *receiver;
+    bool is_private;                  /* a row of history for viewers alone */
+    struct roam__mem_viewer *viewers; /* none: of nobody's history */
+    uint64_t undone_by; /* msg_id of what recalled it, or of the READ that
+                           took its place */
     int64_t device;
     uint64_t generation;
     uint64_t attempt;
@@ -45,7 +55,8 @@ struct roam__mem_message {
     uint64_t msg_id;
     uint64_t stored_ms;
     uint32_t kind;
-    struct roam_slice content_type, body; /* in data */
+    struct roam_slice content_type, body; /* in data; kept when recalled, to
+                                             know a repetition by */
     struct roam__mem_message *next_same;  /* bucket of client_msg_ids */
     struct roam__mem_message *next;       /* all, the newest first */
     uint8_t data[];
@@ -56,9 +67,30 @@ struct roam__mem_entry {
     struct roam__mem_message *message;
 };
 
+/* Up to where a user has read in the conversation with another. */
+struct roam__mem_mark {
+    struct roam__mem_user *peer;
+    uint64_t msg_id;
+    struct roam__mem_message *read; /* the READ that says so */
+    struct roam__mem_mark *next;
+};
+
+struct roam__mem_deletion {
+    const struct roam__mem_message *target;
+    uint64_t msg_id; /* of the DELETE */
+    struct roam__mem_deletion *next;
+};
+
+struct roam__mem_block {
+    const struct roam__mem_user *other;
+    bool lifted;
+    struct roam__mem_block *next;
+};
+
 struct roam__mem_user {
     int64_t id;
     char name[ROAM_USER_MAX + 1];
+    char title[ROAM_NAME_MAX + 1];   /* what people read */
     struct roam__mem_entry *entries; /* retained, in order */
     size_t count, room;
     uint64_t head, floor;
@@ -67,6 +99,9 @@ struct roam__mem_user {
     struct roam__mem_device *devices;
     struct roam__mem_token *tokens;
     struct roam__mem_pair *pairs; /* with users of the same or a higher id */
+    struct roam__mem_mark *marks;
+    struct roam__mem_deletion *deletions;
+    struct roam__mem_block *blocks;
     struct roam__mem_user *next;
 };
 
@@ -75,6 +110,7 @@ struct roam__mem {
     roam_random_fn random;
     void *random_ctx;
     uint64_t dedup_ms;
+    struct roam_store_settings settings;
     int64_t last_user, last_device;
     uint64_t last_held;
     struct roam__mem_user *users;
@@ -99,14 +135,68 @@ bool roam__mem_history(struct roam__mem *mem, struct roam_store_request *req);
 bool roam__mem_conversations(struct roam__mem *mem,
                              struct roam_store_request *req);
 
+/* ------------------------------------------------------------------- post */
+
+/* A SEND on its way into the tables. All memory is there before anything is
+ * changed: first roam__mem_post_new(), one roam__mem_post_reserve() for each
+ * timeline, roam__mem_post_show() for each who sees a private row; then
+ * roam__mem_post_store() and one roam__mem_post_deliver() for each timeline. */
+struct roam__mem_post {
+    struct roam__mem *mem;
+    struct roam_store_send *send;
+    struct roam__mem_user *sender, *receiver;
+    uint64_t *last_msg_id; /* of the conversation; store() moves it on */
+    struct roam__mem_message *message;
+};
+
+/* Each false without memory. */
+bool roam__mem_post_new(struct roam__mem_post *post);
+bool roam__mem_post_reserve(struct roam__mem_post *post,
+                            struct roam__mem_user *user);
+bool roam__mem_post_show(struct roam__mem_post *post,
+                         struct roam__mem_user *user);
+void roam__mem_post_store(struct roam__mem_post *post);
+void roam__mem_post_deliver(struct roam__mem_post *post,
+                            struct roam__mem_user *user,
+                            struct roam_slice conversation,
+                            struct roam_slice conversation_name);
+/* The memory of a post that is not stored. */
+void roam__mem_post_drop(struct roam__mem_post *post);
+/* The answer is an ERROR, or names the operation that stands. Always true. */
+bool roam__mem_post_refuse(struct roam__mem_post *post, uint32_t error);
+bool roam__mem_post_stands(struct roam__mem_post *post, uint64_t msg_id);
+
+/* RECALL, DELETE and READ between two users, where no fault was found yet. */
+bool roam__mem_operation(struct roam__mem_post *post);
+/* To the sender's own timeline, and to the receiver's. */
+bool roam__mem_post_own(struct roam__mem_post *post);
+bool roam__mem_post_both(struct roam__mem_post *post);
+
+/* ----------------------------------------------------------------- looking */
+
 struct roam_slice roam__mem_name(const struct roam__mem_user *user);
+struct roam_slice roam__mem_title(const struct roam__mem_user *user);
+/* The other party of a message of this user; NULL: it is not theirs. */
+const struct roam__mem_user *roam__mem_peer(const struct roam__mem_message *m,
+                                            const struct roam__mem_user *user);
+/* Is it a row of this user's history? */
+bool roam__mem_sees(const struct roam__mem_user *user,
+                    const struct roam__mem_message *m);
+bool roam__mem_has_deleted(const struct roam__mem_user *user,
+                           const struct roam__mem_message *m, uint64_t *msg_id);
+/* NULL: nothing was read there. */
+struct roam__mem_mark *roam__mem_mark(const struct roam__mem_user *user,
+                                      const struct roam__mem_user *peer);
 /* A message as one device of one of its two users sees it; version 0. */
 void roam__mem_show(struct roam_entry *out, const struct roam__mem_message *m,
                     const struct roam__mem_user *user, int64_t device,
                     uint32_t body_limit);
 
 /* Removes the newest message and its entries, as if its commit had not
- * happened. */
+ * happened; nothing when it is an operation. */
 void roam__mem_forget_newest(struct roam__mem *mem);
+void roam__mem_message_free(struct roam__mem_message *m);
+/* The bucket that has the messages of this client_msg_id. */
+struct roam__mem_message **roam__mem_bucket(struct roam__mem *mem, uint64_t id);
 
 #endif

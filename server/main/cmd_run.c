@@ -235,6 +235,8 @@ static bool open_store(struct run *r, char *error, size_t cap)
     char path[ROAMD_PATH_MAX];
     struct roam_store_sqlite_config config = {.path = path,
                                               .random = roamd_random,
+                                              .settings =
+                                                  r->config.core.store_settings,
                                               .wake = roam_net_wake,
                                               .wake_ctx = r->net};
 

@@ -20,6 +20,7 @@ enum kind {
     RATE,
     PORT,
     YES_NO,
+    STRANGERS,
     LEVEL,
     TEXT,
     ADDRESS
@@ -118,6 +119,10 @@ static const struct setting settings[] = {
      "clients that were sent away come back spread over this time"},
     {"dedup_ms", U64, CORE(dedup_ms), 1, 100 * YEAR_MS,
      "clients may repeat a message this long; it is kept longer"},
+    {"recall_ms", U64, CORE(store_settings.recall_ms), 0, 100 * YEAR_MS,
+     "a message can be recalled this long; 0: for ever"},
+    {"strangers", STRANGERS, CORE(store_settings.strangers_ask), 0, 0,
+     "allow, or requests: who was never written to gets no messages"},
 };
 #define SETTING_COUNT (sizeof(settings) / sizeof(settings[0]))
 
@@ -225,6 +230,18 @@ static bool set_rate(const struct setting *s, struct roam_rate *rate,
     return true;
 }
 
+static bool set_strangers(const struct setting *s, bool *ask, const char *value,
+                          char *error, size_t cap)
+{
+    *ask = strcmp(value, "requests") == 0;
+    if (!*ask && strcmp(value, "allow") != 0) {
+        snprintf(error, cap, "%s: \"%s\" is neither allow nor requests",
+                 s->name, value);
+        return false;
+    }
+    return true;
+}
+
 static bool set_yes_no(const struct setting *s, bool *field, const char *value,
                        char *error, size_t cap)
 {
@@ -283,6 +300,8 @@ static bool set_value(const struct setting *s, struct roamd_config *config,
         return set_rate(s, field, value, error, cap);
     case YES_NO:
         return set_yes_no(s, field, value, error, cap);
+    case STRANGERS:
+        return set_strangers(s, field, value, error, cap);
     case LEVEL:
         return set_level(s, field, value, error, cap);
     case TEXT:
@@ -480,6 +499,9 @@ static void print_value(const struct setting *s, const void *field, FILE *out)
         break;
     case YES_NO:
         fputs(*(const bool *)field ? "yes" : "no", out);
+        break;
+    case STRANGERS:
+        fputs(*(const bool *)field ? "requests" : "allow", out);
         break;
     case LEVEL:
         fputs(levels[*(const int *)field], out);

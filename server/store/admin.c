@@ -18,6 +18,11 @@ enum statement {
     ADD_TOKEN,
     REVOKE,
     REVOKE_ID,
+    NAME_USER,
+    BLOCK,
+    UNBLOCK,
+    COUNT_BLOCKS,
+    NOTE_CHANGE,
     STATEMENT_COUNT
 };
 
@@ -29,7 +34,14 @@ static const char *const sql[STATEMENT_COUNT] = {
                   " VALUES(?1, ?2, ?3, ?4) ON CONFLICT(hash) DO NOTHING",
     [REVOKE] = "UPDATE token SET revoked = 1 WHERE hash = ?1",
     [REVOKE_ID] = "UPDATE token SET revoked = 1"
-                  " WHERE lower(substr(hex(hash), 1, 16)) = lower(?1)"};
+                  " WHERE lower(substr(hex(hash), 1, 16)) = lower(?1)",
+    [NAME_USER] = "UPDATE user SET title = ?2 WHERE id = ?1",
+    [BLOCK] = "INSERT INTO block(user, other) VALUES(?1, ?2)"
+              " ON CONFLICT DO NOTHING",
+    [UNBLOCK] = "DELETE FROM block WHERE user = ?1 AND other = ?2",
+    [COUNT_BLOCKS] = "UPDATE user SET blocks = (SELECT count(*) FROM block"
+                     " WHERE user = ?1) WHERE id = ?1",
+    [NOTE_CHANGE] = "UPDATE provision SET changes = changes + 1"};
 
 struct roam_admin {
     sqlite3 *db;
@@ -92,6 +104,10 @@ bool roam_admin_add_user(struct roam_admin *admin, const char *user,
                  ROAM_USER_MAX);
         return false;
     }
+    if (user[0] == '#') {
+        snprintf(error, cap, "a user name does not begin with #: groups do");
+        return false;
+    }
     roam_db_bind_text(admin->stmt[ADD_USER], 1, text_of(user));
     return change_one(admin, admin->stmt[ADD_USER],
                       "there is a user of that name already", error, cap);
@@ -113,6 +129,67 @@ static bool find_user(struct roam_admin *admin, const char *user,
     }
     sqlite3_reset(stmt);
     return rc == SQLITE_ROW;
+}
+
+/* Runs the statements in one transaction, with what makes a server look
+ * again. */
+static bool change_user(struct roam_admin *admin, sqlite3_stmt *first,
+                        sqlite3_stmt *second, char *error, size_t cap)
+{
+    bool ok = roam_db_exec(admin->db, "BEGIN IMMEDIATE") == SQLITE_OK &&
+              roam_db_run(first) == SQLITE_OK &&
+              (second == NULL || roam_db_run(second) == SQLITE_OK) &&
+              roam_db_run(admin->stmt[NOTE_CHANGE]) == SQLITE_OK &&
+              roam_db_exec(admin->db, "COMMIT") == SQLITE_OK;
+
+    if (!ok) {
+        snprintf(error, cap, "%s", sqlite3_errmsg(admin->db));
+        roam_db_exec(admin->db, "ROLLBACK");
+    }
+    return ok;
+}
+
+bool roam_admin_name_user(struct roam_admin *admin, const char *user,
+                          const char *name, char *error, size_t cap)
+{
+    sqlite3_stmt *stmt = admin->stmt[NAME_USER];
+    size_t len = strlen(name);
+    int64_t number;
+
+    if (len > ROAM_NAME_MAX || !roam_utf8_valid(name, len)) {
+        snprintf(error, cap, "what people read is UTF-8 text of up to %u bytes",
+                 ROAM_NAME_MAX);
+        return false;
+    }
+    if (!find_user(admin, user, &number, error, cap)) {
+        return false;
+    }
+    sqlite3_bind_int64(stmt, 1, number);
+    roam_db_bind_text(stmt, 2, text_of(name));
+    return change_user(admin, stmt, NULL, error, cap);
+}
+
+bool roam_admin_block_user(struct roam_admin *admin, const char *user,
+                           const char *other, bool blocked, char *error,
+                           size_t cap)
+{
+    sqlite3_stmt *stmt = admin->stmt[blocked ? BLOCK : UNBLOCK];
+    sqlite3_stmt *count = admin->stmt[COUNT_BLOCKS];
+    int64_t number;
+    int64_t other_number;
+
+    if (!find_user(admin, user, &number, error, cap) ||
+        !find_user(admin, other, &other_number, error, cap)) {
+        return false;
+    }
+    if (number == other_number) {
+        snprintf(error, cap, "nobody can be blocked by themselves");
+        return false;
+    }
+    sqlite3_bind_int64(stmt, 1, number);
+    sqlite3_bind_int64(stmt, 2, other_number);
+    sqlite3_bind_int64(count, 1, number);
+    return change_user(admin, stmt, count, error, cap);
 }
 
 /* Binds the token's hash; bad tokens have none. */

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The store's file. Its tables:
  *
- *   user      who there is
+ *   user      who there is; `title` is what people read, `blocks` how many
+ *             they have blocked
+ *   block     of them, whom
+ *   provision  one row; `changes` rises with each change of a user by
+ *             another process, so that what was remembered is read again
  *   token     SHA-256 of a bearer token, and what it is good for
  *   device    installations that were ever granted a slot; `held` while the
  *             device has not logged out since, for KICKED. Rows stay for
@@ -9,10 +13,17 @@
  *   slot      who holds (user, device type); see arbitration.h
  *   message   what was sent, once, in the order of commits. `id` is the
  *             place in that order and never leaves the store, so that new
- *             rows go to the end of the table, whoever sends to whom
+ *             rows go to the end of the table, whoever sends to whom. A
+ *             receiver below 0 is a group. `part` is below; `undone_by` the
+ *             msg_id of the operation that recalled a message, whose body is
+ *             then the SHA-256 of what it was, or that took a READ's place
  *   timeline  the logs of all users. `gap` is version minus prev_version,
  *             almost always 1, which SQLite stores in no bytes
- *   conversation  of each user, with whom there is a message
+ *   conversation  of each user, with whom there is a message; and up to
+ *             where the user has read (read_id, read_row: the READ that says
+ *             so)
+ *   private   rows of history that only some parties see, for each of them
+ *   deletion  messages that a user deleted, by which DELETE (its msg_id)
  *
  * The index message_client is the memory of client_msg_ids: a repetition
  * conflicts with it. It is kept as long as the message, so dedup_ms is a
@@ -20,8 +31,13 @@
  *
  * The index message_pair is the conversations: both parties' messages by
  * msg_id, under the lower and the higher user number, so that one entry
- * serves both. The newest of each conversation is its last entry, which is
- * why `conversation` is written once and not with every message. */
+ * serves both; those of a group under its number and 0. Each conversation has
+ * three parts there: messages, operations that all parties see, and what not
+ * all see, of which `private` has the histories. So operations are found
+ * without reading messages, and a history is the merge of two parts and of
+ * what is private. The newest row of a conversation is the last entry of one
+ * of them, which is why `conversation` is written once and not with every
+ * message. */
 #include "db.h"
 
 #include <stdio.h>
@@ -33,10 +49,15 @@
 
 /* "Roam" */
 #define APPLICATION_ID 1383031149
-#define SCHEMA_VERSION 2
+#define SCHEMA_VERSION 3
 
 static const char schema[] =
-    "CREATE TABLE user(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);"
+    "CREATE TABLE user(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
+    " title TEXT NOT NULL DEFAULT '', blocks INTEGER NOT NULL DEFAULT 0);"
+    "CREATE TABLE block(user INTEGER NOT NULL, other INTEGER NOT NULL,"
+    " PRIMARY KEY(user, other)) WITHOUT ROWID;"
+    "CREATE TABLE provision(id INTEGER PRIMARY KEY, changes INTEGER NOT NULL);"
+    "INSERT INTO provision VALUES(1, 0);"
     "CREATE TABLE token(hash BLOB PRIMARY KEY, user INTEGER NOT NULL,"
     " device_type INTEGER NOT NULL, expires_ms INTEGER NOT NULL,"
     " revoked INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;"
@@ -52,12 +73,22 @@ static const char schema[] =
     " device INTEGER NOT NULL, generation INTEGER NOT NULL,"
     " attempt INTEGER NOT NULL,"
     " client_msg_id INTEGER NOT NULL, kind INTEGER NOT NULL,"
-    " content_type TEXT NOT NULL, body BLOB NOT NULL);"
+    " content_type TEXT NOT NULL, body BLOB NOT NULL,"
+    " part INTEGER NOT NULL, undone_by INTEGER NOT NULL DEFAULT 0);"
     "CREATE UNIQUE INDEX message_client ON message(sender, client_msg_id);"
     "CREATE UNIQUE INDEX message_pair ON message(min(sender, receiver),"
-    " max(sender, receiver), msg_id);"
+    " max(sender, receiver) * (receiver > 0), part, msg_id);"
     "CREATE TABLE conversation(user INTEGER NOT NULL, peer INTEGER NOT NULL,"
+    " read_mark INTEGER NOT NULL DEFAULT 0,"
+    " read_id INTEGER NOT NULL DEFAULT 0,"
+    " read_row INTEGER NOT NULL DEFAULT 0,"
     " PRIMARY KEY(user, peer)) WITHOUT ROWID;"
+    "CREATE TABLE private(user INTEGER NOT NULL, peer INTEGER NOT NULL,"
+    " msg_id INTEGER NOT NULL, message INTEGER NOT NULL,"
+    " PRIMARY KEY(user, peer, msg_id)) WITHOUT ROWID;"
+    "CREATE INDEX private_message ON private(message);"
+    "CREATE TABLE deletion(target INTEGER NOT NULL, user INTEGER NOT NULL,"
+    " msg_id INTEGER NOT NULL, PRIMARY KEY(target, user)) WITHOUT ROWID;"
     "CREATE TABLE timeline(user INTEGER NOT NULL, version INTEGER NOT NULL,"
     " gap INTEGER NOT NULL, message INTEGER NOT NULL,"
     " PRIMARY KEY(user, version)) WITHOUT ROWID;";

@@ -17,6 +17,28 @@
 
 #include "slice.h"
 
+/* The pair of numbers under which a conversation is found: the two users, or
+ * a group, which is a number below 0, and 0. In SQL, as in the index
+ * message_pair, min(sender, receiver) and
+ * max(sender, receiver) * (receiver > 0). */
+static inline int64_t roam_db_low(int64_t user, int64_t peer)
+{
+    return user < peer ? user : peer;
+}
+
+static inline int64_t roam_db_high(int64_t user, int64_t peer)
+{
+    return peer < 0 ? 0 : user < peer ? peer : user;
+}
+
+/* The parts of a conversation, see db.c. In SQL they are written as numbers,
+ * so that the index serves them. */
+enum roam_db_part {
+    ROAM_PART_MESSAGES = 0,
+    ROAM_PART_OPERATIONS = 1,
+    ROAM_PART_PRIVATE = 2
+};
+
 /* How long a statement waits for another process (a provisioning command)
  * to leave the file, in milliseconds. */
 #define ROAM_DB_BUSY_MS 10000

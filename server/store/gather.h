@@ -16,11 +16,13 @@
 
 /* The columns that a message row is read from, in this order; length() of a
  * blob is known without reading it, so a body that is cut costs nothing.
+ * id: whatever has the msg_id, so that an index can order by it.
  * limit: the parameter with the length up to which a body is wanted. */
-#define ROAM_GATHER_COLUMNS(limit)                                             \
-    "m.msg_id, m.sender, m.receiver, m.device, m.generation, m.attempt,"       \
-    " m.client_msg_id, m.kind, m.content_type, length(m.body),"                \
-    " CASE WHEN length(m.body) <= " limit " THEN m.body END"
+#define ROAM_GATHER_COLUMNS(id, limit)                                         \
+    id ", m.sender, m.receiver, m.device, m.generation, m.attempt,"            \
+       " m.client_msg_id, m.kind, m.undone_by, m.content_type,"                \
+       " length(m.body), CASE WHEN length(m.body) <= " limit                   \
+       " THEN m.body END"
 
 enum roam_gather_column {
     ROAM_GATHER_MSG_ID,
@@ -31,6 +33,7 @@ enum roam_gather_column {
     ROAM_GATHER_ATTEMPT,
     ROAM_GATHER_CLIENT_MSG_ID,
     ROAM_GATHER_KIND,
+    ROAM_GATHER_UNDONE_BY,
     ROAM_GATHER_CONTENT_TYPE,
     ROAM_GATHER_BODY_LENGTH,
     ROAM_GATHER_BODY
@@ -54,6 +57,8 @@ struct roam_gathering {
     size_t body_bytes;
 };
 
+/* Is it a READ whose place a newer one has taken? Then its entry is a NOOP. */
+bool roam_gather_is_void(const struct roam_gathering *g, sqlite3_stmt *row);
 /* Would this row, not the first, bring the bodies above max_bytes? */
 bool roam_gather_is_too_much(const struct roam_gathering *g, sqlite3_stmt *row);
 /* A new row, all zero; NULL without memory. */

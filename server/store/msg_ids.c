@@ -7,9 +7,15 @@
 
 #define TIME_MAX (ROAM_VERSION_MAX >> ROAM_MSG_ID_TIME_SHIFT)
 
+/* The last id of one part. */
+#define LAST(part)                                                             \
+    "coalesce((SELECT max(msg_id) FROM message"                                \
+    " WHERE min(sender, receiver) = ?1"                                        \
+    " AND max(sender, receiver) * (receiver > 0) = ?2"                         \
+    " AND part = " part "), 0)"
+
 static const char *const sql[] = {
-    "SELECT msg_id FROM message WHERE min(sender, receiver) = ?1"
-    " AND max(sender, receiver) = ?2 ORDER BY msg_id DESC LIMIT 1"};
+    "SELECT max(" LAST("0") ", " LAST("1") ", " LAST("2") ")"};
 
 bool roam_msg_ids_open(struct roam_msg_ids *ids, sqlite3 *db, char *error,
                        size_t cap)
@@ -46,8 +52,8 @@ bool roam_msg_ids_next(struct roam_msg_ids *ids, int64_t user, int64_t peer,
 {
     uint64_t time = now_ms < TIME_MAX ? now_ms : TIME_MAX;
     uint64_t clock = time << ROAM_MSG_ID_TIME_SHIFT;
-    int64_t low = user < peer ? user : peer;
-    int64_t high = user < peer ? peer : user;
+    int64_t low = roam_db_low(user, peer);
+    int64_t high = roam_db_high(user, peer);
     uint64_t last;
 
     if (!find_last(ids, low, high, &last) || last >= ROAM_VERSION_MAX) {
@@ -61,8 +67,8 @@ bool roam_msg_ids_next(struct roam_msg_ids *ids, int64_t user, int64_t peer,
 bool roam_msg_ids_used(struct roam_msg_ids *ids, int64_t user, int64_t peer,
                        uint64_t msg_id)
 {
-    int64_t low = user < peer ? user : peer;
-    int64_t high = user < peer ? peer : user;
+    int64_t low = roam_db_low(user, peer);
+    int64_t high = roam_db_high(user, peer);
 
     if (ids->last.count >= ROAM_MSG_IDS_REMEMBERED_MAX) {
         roam_pair_map_clear(&ids->last);

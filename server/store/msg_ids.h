@@ -3,8 +3,9 @@
  * conversation plus 1, whichever is higher. [SEND-6]
  *
  * A conversation's last msg_id is the last of its entries in the index
- * message_pair; once read or written, it is remembered here, so that a lively
- * conversation costs no look into the index. Inside server/store/ only. */
+ * message_pair, of whatever part; once read or written, it is remembered here,
+ * so that a lively conversation costs no look into the index. Inside
+ * server/store/ only. */
 #ifndef ROAM_MSG_IDS_H
 #define ROAM_MSG_IDS_H
 
@@ -21,7 +22,7 @@
 
 struct roam_msg_ids {
     sqlite3_stmt *find_last;
-    struct roam_pair_map last; /* by (lower, higher) user number */
+    struct roam_pair_map last; /* by roam_db_low(), roam_db_high() */
 };
 
 /* db is kept. False with a reason in error; close in any case. */
@@ -30,7 +31,8 @@ bool roam_msg_ids_open(struct roam_msg_ids *ids, sqlite3 *db, char *error,
 /* The statement belongs to the connection and goes with it. */
 void roam_msg_ids_close(struct roam_msg_ids *ids);
 
-/* The id that a message between two users gets now. now_ms is the wall
+/* The id that a message between two users, or of a group (peer below 0), gets
+ * now. now_ms is the wall
  * clock since 2020-01-01 UTC. *first: the two have no message yet. False on
  * an SQLite error, or past the last possible id. */
 bool roam_msg_ids_next(struct roam_msg_ids *ids, int64_t user, int64_t peer,

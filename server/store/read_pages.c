@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* HISTORY and CONVERSATIONS. Both go down the index message_pair: of a
- * conversation's messages only those of the page are touched, and of the
- * conversations of a user only the newest message of each. [HIST-1] to
- * [HIST-9] */
+ * conversation's rows only those of the page are touched, and of the
+ * conversations of a user only the newest row of each and what is unread.
+ * [HIST-1] to [HIST-9], [HIST-14], [HIST-15] */
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,13 +56,23 @@ static bool gather_range(struct roam_gathering *g, sqlite3_stmt *row,
     return rc == SQLITE_DONE || *more;
 }
 
+static sqlite3_stmt *statement_for(struct roam_store_reader *r,
+                                   const struct roam_store_history *h,
+                                   bool newest)
+{
+    if (h->operations_only) { /* [HIST-14] */
+        return r->stmt[newest ? ROAM_READER_NEWEST_OPERATIONS
+                              : ROAM_READER_OLDEST_OPERATIONS];
+    }
+    return r->stmt[newest ? ROAM_READER_NEWEST : ROAM_READER_OLDEST];
+}
+
 bool roam_read_history(struct roam_store_reader *r,
                        struct roam_store_request *req)
 {
     struct roam_store_history *h = &req->u.history;
     bool newest = h->before != 0 || h->after == 0; /* [HIST-1] */
-    sqlite3_stmt *row =
-        r->stmt[newest ? ROAM_READER_NEWEST : ROAM_READER_OLDEST];
+    sqlite3_stmt *row = statement_for(r, h, newest);
     struct roam_gathering g = {.req = req,
                                .names = r->names,
                                .user = h->user,
@@ -79,8 +89,10 @@ bool roam_read_history(struct roam_store_reader *r,
     if (!h->found) {
         return true;
     }
-    sqlite3_bind_int64(row, 1, h->user);
-    sqlite3_bind_int64(row, 2, peer);
+    sqlite3_bind_int64(row, 1, roam_db_low(h->user, peer));
+    sqlite3_bind_int64(row, 2, roam_db_high(h->user, peer));
+    sqlite3_bind_int64(row, 6, h->user);
+    sqlite3_bind_int64(row, 7, peer);
     roam_db_bind_u64(row, 3, h->after);
     roam_db_bind_u64(row, 4, h->before == 0 ? ROAM_VERSION_MAX : h->before - 1);
     sqlite3_bind_int64(row, 5, h->body_limit);
@@ -112,6 +124,46 @@ static bool gather_message(struct roam_store_reader *r,
     return ok;
 }
 
+/* Columns of a row of CONVERSATIONS. */
+enum conversation_column {
+    COLUMN_NEWEST,
+    COLUMN_PEER,
+    COLUMN_READ_MARK
+};
+
+/* What the user has not read there, at most ROAM_UNREAD_MAX. [HIST-15] */
+static bool count_unread(struct roam_store_reader *r, int64_t user,
+                         int64_t peer, struct roam_entry *e)
+{
+    sqlite3_stmt *stmt = r->stmt[ROAM_READER_UNREAD];
+
+    sqlite3_bind_int64(stmt, 1, roam_db_low(user, peer));
+    sqlite3_bind_int64(stmt, 2, roam_db_high(user, peer));
+    roam_db_bind_u64(stmt, 3, e->read_mark);
+    sqlite3_bind_int64(stmt, 4, user);
+    sqlite3_bind_int64(stmt, 5, ROAM_UNREAD_MAX);
+    bool found = sqlite3_step(stmt) == SQLITE_ROW;
+    e->unread = found ? (uint32_t)sqlite3_column_int64(stmt, 0) : 0;
+    sqlite3_reset(stmt);
+    return found;
+}
+
+/* One conversation; *full: it does not go into the page any more. */
+static bool gather_conversation(struct roam_store_reader *r,
+                                struct roam_gathering *g, sqlite3_stmt *row,
+                                bool *full)
+{
+    if (!gather_message(r, g, sqlite3_column_int64(row, COLUMN_NEWEST), full)) {
+        return false;
+    }
+    if (*full) {
+        return true;
+    }
+    struct roam_entry *e = &g->entries[g->count - 1];
+    e->read_mark = roam_db_u64(row, COLUMN_READ_MARK);
+    return count_unread(r, g->user, sqlite3_column_int64(row, COLUMN_PEER), e);
+}
+
 static bool gather_newest(struct roam_store_reader *r, struct roam_gathering *g,
                           sqlite3_stmt *row, uint32_t max_count, bool *more)
 {
@@ -120,9 +172,7 @@ static bool gather_newest(struct roam_store_reader *r, struct roam_gathering *g,
     *more = false;
     while ((rc = sqlite3_step(row)) == SQLITE_ROW) {
         *more = g->count == max_count;
-        if (*more ||
-            !gather_message(r, g, sqlite3_column_int64(row, 0), more) ||
-            *more) {
+        if (*more || !gather_conversation(r, g, row, more) || *more) {
             break;
         }
     }

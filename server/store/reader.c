@@ -15,11 +15,40 @@ enum entry_column {
     COLUMN_MESSAGE
 };
 
-/* The messages of the conversation of two users, by msg_id. */
-#define IN_CONVERSATION                                                        \
-    " FROM message m WHERE min(m.sender, m.receiver) = min(?1, ?2)"            \
-    " AND max(m.sender, m.receiver) = max(?1, ?2)"                             \
-    " AND m.msg_id > ?3 AND m.msg_id <= ?4 ORDER BY m.msg_id"
+/* A conversation, ?1 and ?2 as roam_db_low() and roam_db_high(). */
+#define IN_PAIR                                                                \
+    " min(m.sender, m.receiver) = ?1"                                          \
+    " AND max(m.sender, m.receiver) * (m.receiver > 0) = ?2"
+/* The rows of one part of it in a range of msg_ids, and those of the private
+ * ones that ?6 sees. */
+#define PART(part)                                                             \
+    "SELECT " ROAM_GATHER_COLUMNS(                                             \
+        "m.msg_id", "?5") " FROM message m WHERE" IN_PAIR                      \
+                          " AND m.part = " part                                \
+                          " AND m.msg_id > ?3 AND m.msg_id <= ?4"
+#define PRIVATE                                                                \
+    "SELECT " ROAM_GATHER_COLUMNS(                                             \
+        "p.msg_id",                                                            \
+        "?5") " FROM private p CROSS JOIN message m ON m.id = p.message"       \
+              " WHERE p.user = ?6 AND p.peer = ?7"                             \
+              " AND p.msg_id > ?3 AND p.msg_id <= ?4"
+/* Merged in order, each from its own index. */
+#define OPERATIONS PART("1") " UNION ALL " PRIVATE " ORDER BY 1"
+#define ALL PART("0") " UNION ALL " OPERATIONS
+
+/* The newest row of each part of a conversation c that c.user sees. */
+#define NEWEST_OF(part)                                                        \
+    "SELECT * FROM (SELECT n.id, n.msg_id FROM message n"                      \
+    " WHERE min(n.sender, n.receiver) = min(c.user, c.peer)"                   \
+    " AND max(n.sender, n.receiver) * (n.receiver > 0)"                        \
+    " = max(c.user, c.peer) * (c.peer > 0)"                                    \
+    " AND n.part = " part " ORDER BY n.msg_id DESC LIMIT 1)"
+#define NEWEST_ROWS                                                                \
+    NEWEST_OF("0")                                                                 \
+    " UNION ALL " NEWEST_OF(                                                       \
+        "1") " UNION ALL SELECT * FROM (SELECT p.message, p.msg_id FROM private p" \
+             " WHERE p.user = c.user AND p.peer = c.peer"                          \
+             " ORDER BY p.msg_id DESC LIMIT 1)"
 
 static const char *const sql[ROAM_READER_STATEMENTS] = {
     [ROAM_READER_BEGIN] = "BEGIN",
@@ -32,27 +61,34 @@ static const char *const sql[ROAM_READER_STATEMENTS] = {
                         " AND version > ?2 AND version <= ?3"
                         " ORDER BY version LIMIT 1 OFFSET ?4",
     [ROAM_READER_ENTRIES] = "SELECT t.version, t.gap, " ROAM_GATHER_COLUMNS(
+        "m.msg_id",
         "?5") " FROM timeline t CROSS JOIN message m ON m.id = t.message"
               " WHERE t.user = ?1 AND t.version > ?2 AND t.version <= ?3"
               " ORDER BY t.version LIMIT ?4",
     [ROAM_READER_HEAD] = "SELECT version FROM timeline WHERE user = ?1"
                          " ORDER BY version DESC LIMIT 1",
-    [ROAM_READER_NEWEST] =
-        "SELECT " ROAM_GATHER_COLUMNS("?5") IN_CONVERSATION " DESC",
-    [ROAM_READER_OLDEST] = "SELECT " ROAM_GATHER_COLUMNS("?5") IN_CONVERSATION,
-    /* One step into the index for each conversation, whatever is in it;
+    [ROAM_READER_NEWEST] = ALL " DESC",
+    [ROAM_READER_OLDEST] = ALL,
+    [ROAM_READER_NEWEST_OPERATIONS] = OPERATIONS " DESC",
+    [ROAM_READER_OLDEST_OPERATIONS] = OPERATIONS,
+    /* Three steps into indexes for each conversation, whatever is in it;
      * only ids are sorted, never bodies. */
     [ROAM_READER_CONVERSATIONS] =
-        "SELECT m.id FROM conversation c CROSS JOIN user u ON u.id = c.peer"
-        " CROSS JOIN message m ON m.id = (SELECT n.id FROM message n"
-        " WHERE min(n.sender, n.receiver) = min(c.user, c.peer)"
-        " AND max(n.sender, n.receiver) = max(c.user, c.peer)"
-        " ORDER BY n.msg_id DESC LIMIT 1)"
+        "SELECT m.id, c.peer, c.read_mark"
+        " FROM conversation c CROSS JOIN user u ON u.id = c.peer"
+        " CROSS JOIN message m ON m.id = (SELECT id FROM (" NEWEST_ROWS
+        ") ORDER BY msg_id DESC LIMIT 1)"
         " WHERE c.user = ?1 AND (?2 = 0 OR m.msg_id < ?2"
         " OR m.msg_id = ?2 AND u.name < ?3)"
         " ORDER BY m.msg_id DESC, u.name DESC",
-    [ROAM_READER_MESSAGE] =
-        "SELECT " ROAM_GATHER_COLUMNS("?2") " FROM message m WHERE m.id = ?1",
+    [ROAM_READER_MESSAGE] = "SELECT " ROAM_GATHER_COLUMNS(
+        "m.msg_id", "?2") " FROM message m WHERE m.id = ?1",
+    [ROAM_READER_UNREAD] =
+        "SELECT count(*) FROM (SELECT 1 FROM message m WHERE" IN_PAIR
+        " AND m.part = 0 AND m.msg_id > ?3"
+        " AND m.sender <> ?4 AND m.undone_by = 0 AND NOT EXISTS"
+        " (SELECT 1 FROM deletion d WHERE d.target = m.id AND d.user = ?4)"
+        " LIMIT ?5)",
     [ROAM_READER_USER] = ROAM_CREDENTIAL_USER,
     [ROAM_READER_TOKEN] = ROAM_CREDENTIAL_TOKEN};
 
@@ -79,7 +115,8 @@ void roam_store_reader_close(struct roam_store_reader *r)
 
 bool roam_store_reader_begin(struct roam_store_reader *r)
 {
-    return roam_db_run(r->stmt[ROAM_READER_BEGIN]) == SQLITE_OK;
+    return roam_db_run(r->stmt[ROAM_READER_BEGIN]) == SQLITE_OK &&
+           roam_user_names_refresh(r->names);
 }
 
 bool roam_store_reader_end(struct roam_store_reader *r)
@@ -163,7 +200,7 @@ static bool is_own(const struct roam_store_read *read, sqlite3_stmt *row)
            roam_db_u64(row, at + ROAM_GATHER_ATTEMPT) == read->attempt;
 }
 
-static bool add_entry(struct roam_gathering *g, sqlite3_stmt *row, bool own)
+static bool add_entry(struct roam_gathering *g, sqlite3_stmt *row, bool noop)
 {
     struct roam_entry *e = roam_gather_add(g);
 
@@ -172,7 +209,7 @@ static bool add_entry(struct roam_gathering *g, sqlite3_stmt *row, bool own)
     }
     e->version = roam_db_u64(row, COLUMN_VERSION);
     e->prev_version = e->version - roam_db_u64(row, COLUMN_GAP);
-    if (own) {
+    if (noop) {
         e->kind = roam_v1_Kind_NOOP;
         return true;
     }
@@ -191,12 +228,12 @@ static bool gather(struct roam_store_reader *r, struct roam_gathering *g,
     sqlite3_bind_int64(row, 4, read->max_count);
     sqlite3_bind_int64(row, 5, read->body_limit);
     while ((rc = sqlite3_step(row)) == SQLITE_ROW) {
-        bool own = is_own(read, row);
-        if (!own && roam_gather_is_too_much(g, row)) {
+        bool noop = is_own(read, row) || roam_gather_is_void(g, row);
+        if (!noop && roam_gather_is_too_much(g, row)) {
             rc = SQLITE_DONE;
             break;
         }
-        if (!add_entry(g, row, own)) {
+        if (!add_entry(g, row, noop)) {
             break;
         }
     }

@@ -383,6 +383,7 @@ static struct sqlite_store *new_store(
     s->wake = config->wake;
     s->wake_ctx = config->wake_ctx;
     s->lock_fd = -1;
+    s->writer.settings = config->settings;
     s->write_lane.store = s;
     s->write_lane.run = write_group;
     s->read_lane.store = s;

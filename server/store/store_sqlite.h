@@ -19,6 +19,7 @@ struct roam_store_sqlite_config {
     roam_random_fn random; /* called on the writer thread; NULL: versions
                               are never skipped */
     void *random_ctx;
+    struct roam_store_settings settings;
     roam_store_wake_fn wake; /* may be NULL (tests that spin on poll) */
     void *wake_ctx;
 };
@@ -45,6 +46,15 @@ struct roam_admin *roam_admin_open(const char *path, bool create, char *error,
 void roam_admin_close(struct roam_admin *admin);
 bool roam_admin_add_user(struct roam_admin *admin, const char *user,
                          char *error, size_t cap);
+/* What people read instead of the user's id: up to ROAM_NAME_MAX bytes, empty
+ * for none. */
+bool roam_admin_name_user(struct roam_admin *admin, const char *user,
+                          const char *name, char *error, size_t cap);
+/* From now on `other` cannot write to `user`, or can again. Nothing changes
+ * when it was so before. */
+bool roam_admin_block_user(struct roam_admin *admin, const char *user,
+                           const char *other, bool blocked, char *error,
+                           size_t cap);
 /* token: the secret, which the caller drew at random; its SHA-256 is kept.
  * device_type 0: any. expires_ms since 2020-01-01 UTC, 0: never. */
 bool roam_admin_add_token(struct roam_admin *admin, const char *user,

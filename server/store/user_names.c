@@ -8,21 +8,24 @@
 
 #include "db.h"
 
-/* 2 x 72 bytes each: 590 KB, and every user of a small server is in it. */
+/* 2 x 128 bytes each: 1 MB, and every user of a small server is in it. */
 #define CACHE_SIZE 4096u
 
 enum statement {
     BY_NAME,
     BY_NUMBER,
+    CHANGES,
     STATEMENT_COUNT
 };
 
 static const char *const sql[STATEMENT_COUNT] = {
     [BY_NAME] = "SELECT id FROM user WHERE name = ?1",
-    [BY_NUMBER] = "SELECT name FROM user WHERE id = ?1"};
+    [BY_NUMBER] = "SELECT name, title, blocks FROM user WHERE id = ?1",
+    [CHANGES] = "SELECT changes FROM provision WHERE id = 1"};
 
 struct roam_user_names {
     sqlite3_stmt *stmt[STATEMENT_COUNT];
+    int64_t changes; /* up to which by_number is true */
     struct roam_user_name by_name[CACHE_SIZE];
     struct roam_user_name by_number[CACHE_SIZE];
 };
@@ -98,29 +101,64 @@ bool roam_user_names_find(struct roam_user_names *names, struct roam_slice name,
     return rc == SQLITE_ROW || rc == SQLITE_DONE;
 }
 
-struct roam_slice roam_user_names_get(struct roam_user_names *names,
-                                      int64_t user)
+/* Reads the user's row into its place. */
+static bool read_entry(sqlite3_stmt *row, int64_t user,
+                       struct roam_user_name *place)
+{
+    struct roam_slice name = roam_db_column(row, 0);
+    struct roam_slice title = roam_db_column(row, 1);
+
+    if (name.len == 0 || name.len > ROAM_USER_MAX ||
+        title.len > ROAM_NAME_MAX) {
+        return false;
+    }
+    remember(place, user, name);
+    place->title_len = (uint8_t)title.len;
+    if (title.len > 0) {
+        memcpy(place->title, title.data, title.len);
+    }
+    place->blocks = sqlite3_column_int64(row, 2) > 0;
+    return true;
+}
+
+const struct roam_user_name *roam_user_names_entry(
+    struct roam_user_names *names, int64_t user)
 {
     struct roam_user_name *place =
         &names->by_number[(uint64_t)user % CACHE_SIZE];
     sqlite3_stmt *stmt = names->stmt[BY_NUMBER];
+
+    if (place->user == user) {
+        return place;
+    }
+    sqlite3_bind_int64(stmt, 1, user);
+    bool found =
+        sqlite3_step(stmt) == SQLITE_ROW && read_entry(stmt, user, place);
+    sqlite3_reset(stmt);
+    return found ? place : NULL;
+}
+
+struct roam_slice roam_user_names_get(struct roam_user_names *names,
+                                      int64_t user)
+{
+    const struct roam_user_name *entry = roam_user_names_entry(names, user);
     struct roam_slice none = {NULL, 0};
 
-    if (place->user != user) {
-        sqlite3_bind_int64(stmt, 1, user);
-        bool found = sqlite3_step(stmt) == SQLITE_ROW;
-        struct roam_slice name = none;
-        if (found) {
-            name = roam_db_column(stmt, 0);
-            found = name.len > 0 && name.len <= ROAM_USER_MAX;
-        }
-        if (found) {
-            remember(place, user, name);
-        }
-        sqlite3_reset(stmt);
-        if (!found) {
-            return none;
-        }
+    return entry == NULL
+               ? none
+               : (struct roam_slice){(const uint8_t *)entry->text, entry->len};
+}
+
+bool roam_user_names_refresh(struct roam_user_names *names)
+{
+    sqlite3_stmt *stmt = names->stmt[CHANGES];
+    bool found = sqlite3_step(stmt) == SQLITE_ROW;
+    int64_t changes = found ? sqlite3_column_int64(stmt, 0) : 0;
+
+    sqlite3_reset(stmt);
+    if (found && changes != names->changes) {
+        memset(names->by_number, 0, sizeof(names->by_number));
+        names->changes = changes;
     }
-    return (struct roam_slice){(const uint8_t *)place->text, place->len};
+    return found;
 }

@@ -18,6 +18,11 @@
  * closing, nor a long backup every commit from its answer. */
 #define WRITER_BUSY_MS 250
 
+/* The rows of one conversation. */
+#define IN_PAIR                                                                \
+    " WHERE min(sender, receiver) = ?1"                                        \
+    " AND max(sender, receiver) * (receiver > 0) = ?2"
+
 static const char *const sql[ROAM_WRITER_STATEMENTS] = {
     [ROAM_WRITER_BEGIN] = "BEGIN IMMEDIATE",
     [ROAM_WRITER_COMMIT] = "COMMIT",
@@ -40,15 +45,52 @@ static const char *const sql[ROAM_WRITER_STATEMENTS] = {
         " SET device = ?3, generation = ?4, attempt = ?5, since_ms = ?6",
     [ROAM_WRITER_MESSAGE_ADD] =
         "INSERT INTO message(msg_id, sender, receiver, device, generation,"
-        " attempt, client_msg_id, kind, content_type, body)"
-        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
+        " attempt, client_msg_id, kind, content_type, body, part)"
+        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
         " ON CONFLICT(sender, client_msg_id) DO NOTHING",
     [ROAM_WRITER_CONVERSATION_ADD] =
         "INSERT INTO conversation(user, peer) VALUES(?1, ?2)"
         " ON CONFLICT DO NOTHING",
     [ROAM_WRITER_MESSAGE_FIRST] =
-        "SELECT id, msg_id, receiver, kind, content_type, body FROM message"
-        " WHERE sender = ?1 AND client_msg_id = ?2"};
+        "SELECT id, msg_id, receiver, kind, content_type, body, undone_by"
+        " FROM message WHERE sender = ?1 AND client_msg_id = ?2",
+    [ROAM_WRITER_MESSAGE_AT] =
+        "SELECT id, sender, kind, undone_by FROM message" IN_PAIR
+        " AND part = 0 AND msg_id = ?3",
+    [ROAM_WRITER_ROW_AT] =
+        "SELECT id FROM message" IN_PAIR " AND part = 0 AND msg_id = ?3"
+        " UNION ALL"
+        " SELECT id FROM message" IN_PAIR " AND part = 1 AND msg_id = ?3"
+        " UNION ALL"
+        " SELECT message FROM private WHERE user = ?4 AND peer = ?5"
+        " AND msg_id = ?3",
+    [ROAM_WRITER_NEWEST] =
+        "SELECT max(coalesce((SELECT max(msg_id) FROM message" IN_PAIR
+        " AND part = 0), 0),"
+        " coalesce((SELECT max(msg_id) FROM message" IN_PAIR
+        " AND part = 1), 0),"
+        " coalesce((SELECT max(msg_id) FROM private"
+        " WHERE user = ?3 AND peer = ?4), 0))",
+    [ROAM_WRITER_ERASE] = "UPDATE message SET content_type = '', body = ?2,"
+                          " undone_by = ?3 WHERE id = ?1",
+    [ROAM_WRITER_UNDO] = "UPDATE message SET undone_by = ?2 WHERE id = ?1",
+    [ROAM_WRITER_CONTENT] =
+        "SELECT content_type, body FROM message WHERE id = ?1",
+    [ROAM_WRITER_PRIVATE_ADD] =
+        "INSERT INTO private(user, peer, msg_id, message)"
+        " VALUES(?1, ?2, ?3, ?4)",
+    [ROAM_WRITER_DELETION] =
+        "SELECT msg_id FROM deletion WHERE target = ?1 AND user = ?2",
+    [ROAM_WRITER_DELETION_ADD] =
+        "INSERT INTO deletion(target, user, msg_id) VALUES(?1, ?2, ?3)",
+    [ROAM_WRITER_MARK] = "SELECT read_mark, read_id, read_row"
+                         " FROM conversation WHERE user = ?1 AND peer = ?2",
+    [ROAM_WRITER_MARK_SET] =
+        "UPDATE conversation SET read_mark = ?3, read_id = ?4, read_row = ?5"
+        " WHERE user = ?1 AND peer = ?2",
+    [ROAM_WRITER_BLOCK] = "SELECT 1 FROM block WHERE user = ?1 AND other = ?2",
+    [ROAM_WRITER_SPOKE] = "SELECT 1 FROM message" IN_PAIR
+                          " AND part IN (0, 1) AND sender = ?3 LIMIT 1"};
 
 static int note_log_pages(void *self, sqlite3 *db, const char *schema,
                           int pages)
@@ -100,7 +142,7 @@ bool roam_writer_begin(struct roam_writer *w, bool *busy)
     }
     int rc = roam_db_run(w->stmt[ROAM_WRITER_BEGIN]);
     *busy = (rc & 0xff) == SQLITE_BUSY;
-    return rc == SQLITE_OK || *busy;
+    return *busy || (rc == SQLITE_OK && roam_user_names_refresh(w->names));
 }
 
 bool roam_writer_commit(struct roam_writer *w)

@@ -35,6 +35,19 @@ enum roam_writer_statement {
     ROAM_WRITER_MESSAGE_ADD,
     ROAM_WRITER_CONVERSATION_ADD,
     ROAM_WRITER_MESSAGE_FIRST,
+    ROAM_WRITER_MESSAGE_AT,
+    ROAM_WRITER_ROW_AT,
+    ROAM_WRITER_NEWEST,
+    ROAM_WRITER_ERASE,
+    ROAM_WRITER_UNDO,
+    ROAM_WRITER_CONTENT,
+    ROAM_WRITER_PRIVATE_ADD,
+    ROAM_WRITER_DELETION,
+    ROAM_WRITER_DELETION_ADD,
+    ROAM_WRITER_MARK,
+    ROAM_WRITER_MARK_SET,
+    ROAM_WRITER_BLOCK,
+    ROAM_WRITER_SPOKE,
     ROAM_WRITER_STATEMENTS
 };
 
@@ -44,6 +57,7 @@ struct roam_writer {
     struct roam_user_names *names;
     struct roam_timelines timelines;
     struct roam_msg_ids msg_ids;
+    struct roam_store_settings settings;
     int log_pages;    /* of the write-ahead log, after the last commit */
     int insist_pages; /* from here on readers of the log are waited for */
 };

@@ -365,23 +365,28 @@ static void due_on(struct sim_world *w, uint32_t user, struct sim_message *m)
     t->due[t->due_count++] = m;
 }
 
+/* In the order of [SEND-19]. *error is the code with REFUSED. */
 static enum roam_send_result decide_send(const struct sim_message *m,
-                                         const struct roam_store_send *in)
+                                         const struct roam_store_send *in,
+                                         uint32_t *error)
 {
     struct roam_bytes name = {in->conversation.data, in->conversation.len};
-    if (sim_oracle_user(name) == SIM_USERS) {
-        return ROAM_SEND_NO_CONVERSATION;
-    }
     bool same =
         sim_same_bytes(in->conversation.data, in->conversation.len,
                        m->conversation.data, m->conversation.len) &&
         sim_same_bytes(in->content_type.data, in->content_type.len,
                        m->content_type.data, m->content_type.len) &&
         sim_same_bytes(in->body.data, in->body.len, m->body.data, m->body.len);
-    if (!same) {
-        return ROAM_SEND_ID_REUSED;
+    *error = 0;
+    if (m->stored) {
+        *error = same ? 0 : (uint32_t)roam_v1_ErrorCode_ID_REUSED;
+        return same ? ROAM_SEND_DUPLICATE : ROAM_SEND_REFUSED;
     }
-    return m->stored ? ROAM_SEND_DUPLICATE : ROAM_SEND_STORED;
+    if (sim_oracle_user(name) == SIM_USERS) {
+        *error = roam_v1_ErrorCode_NO_SUCH_CONVERSATION;
+        return ROAM_SEND_REFUSED;
+    }
+    return ROAM_SEND_STORED;
 }
 
 static void store_message(struct sim_world *w, struct sim_message *m,
@@ -428,15 +433,16 @@ void sim_oracle_send(struct sim_world *w, const struct roam_store_send *in,
                  in->client_msg_id);
         return;
     }
+    uint32_t error = 0;
     enum roam_send_result result =
-        holds ? decide_send(m, in) : ROAM_SEND_FENCED;
-    if (told && result != in->result) {
+        holds ? decide_send(m, in, &error) : ROAM_SEND_FENCED;
+    if (told && (result != in->result || error != in->error)) {
         sim_fail(w, result == ROAM_SEND_FENCED ? "KICK-5" : "SEND-4",
-                 "send %" PRIx64 ": result %d, must be %d", in->client_msg_id,
-                 in->result, result);
+                 "send %" PRIx64 ": result %d/%" PRIu32 ", must be %d/%" PRIu32,
+                 in->client_msg_id, in->result, in->error, result, error);
         return;
     }
-    if (result == ROAM_SEND_ID_REUSED) {
+    if (error == roam_v1_ErrorCode_ID_REUSED) {
         sim_fail(w, "SEND-1", "%" PRIx64 " was sent with other content",
                  in->client_msg_id);
     }
