@@ -401,8 +401,9 @@ uint64_t rig_send(struct posix_rig *r, const char *body)
     const struct roam_bytes type = {NULL, 0};
     struct roam_bytes bytes = {(const uint8_t *)body, strlen(body)};
     uint64_t id = 0;
-    assert_int_equal(roam_posix_send(r->posix, to, type, bytes, &id),
-                     ROAM_POSIX_STATUS_OK);
+    assert_int_equal(
+        roam_posix_send(r->posix, ROAM_KIND_MESSAGE, to, type, bytes, &id),
+        ROAM_POSIX_STATUS_OK);
     assert_true(id != 0);
     return id;
 }

@@ -340,23 +340,30 @@ static void test_what_cannot_be_a_message_is_not_taken(void **state)
     struct roam_bytes broken = {(const uint8_t *)"\xff", 1};
     uint64_t id;
     rig_start(r);
-    assert_int_equal(roam_posix_send(r->posix, to, none, body, &id),
-                     ROAM_POSIX_STATUS_BAD_ARGUMENT);
-    assert_int_equal(roam_posix_send(r->posix, none, none, body, &id),
-                     ROAM_POSIX_STATUS_BAD_ARGUMENT);
-    assert_int_equal(roam_posix_send(r->posix, broken, none, body, &id),
-                     ROAM_POSIX_STATUS_BAD_ARGUMENT);
-    assert_int_equal(roam_posix_send(r->posix, body, to, body, &id),
-                     ROAM_POSIX_STATUS_BAD_ARGUMENT);
+    assert_int_equal(
+        roam_posix_send(r->posix, ROAM_KIND_MESSAGE, to, none, body, &id),
+        ROAM_POSIX_STATUS_BAD_ARGUMENT);
+    assert_int_equal(
+        roam_posix_send(r->posix, ROAM_KIND_MESSAGE, none, none, body, &id),
+        ROAM_POSIX_STATUS_BAD_ARGUMENT);
+    assert_int_equal(
+        roam_posix_send(r->posix, ROAM_KIND_MESSAGE, broken, none, body, &id),
+        ROAM_POSIX_STATUS_BAD_ARGUMENT);
+    assert_int_equal(
+        roam_posix_send(r->posix, ROAM_KIND_MESSAGE, body, to, body, &id),
+        ROAM_POSIX_STATUS_BAD_ARGUMENT);
     to.len = 64;
-    assert_int_equal(roam_posix_send(r->posix, to, broken, body, &id),
-                     ROAM_POSIX_STATUS_BAD_ARGUMENT);
+    assert_int_equal(
+        roam_posix_send(r->posix, ROAM_KIND_MESSAGE, to, broken, body, &id),
+        ROAM_POSIX_STATUS_BAD_ARGUMENT);
     body.len = ROAM_POSIX_BODY_MAX + 1;
-    assert_int_equal(roam_posix_send(r->posix, to, none, body, &id),
-                     ROAM_POSIX_STATUS_BAD_ARGUMENT);
+    assert_int_equal(
+        roam_posix_send(r->posix, ROAM_KIND_MESSAGE, to, none, body, &id),
+        ROAM_POSIX_STATUS_BAD_ARGUMENT);
     assert_int_equal(rig_counts(r).outbox, 0);
     body.len = ROAM_POSIX_BODY_MAX;
-    assert_int_equal(roam_posix_send(r->posix, to, to, body, &id), OK);
+    assert_int_equal(
+        roam_posix_send(r->posix, ROAM_KIND_MESSAGE, to, to, body, &id), OK);
     rig_log_in(r, 0, &m);
     rig_frame(r, ROAM_SEND, &m);
     assert_true(m.u.send.client_msg_id == id);

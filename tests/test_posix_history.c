@@ -115,9 +115,17 @@ static void post(struct roam_local *l, const char *conversation,
     assert_int_equal(roam_local_outbox_add(l, &m), OK);
 }
 
+static void sent_as(struct roam_local *l, uint64_t client_msg_id,
+                    uint64_t msg_id)
+{
+    const struct roam_local_sent s = {.client_msg_id = client_msg_id,
+                                      .msg_id = msg_id};
+    assert_int_equal(roam_local_outbox_sent(l, &s), OK);
+}
+
 static void sent(struct roam_local *l, uint64_t msg_id)
 {
-    assert_int_equal(roam_local_outbox_sent(l, msg_id, msg_id), OK);
+    sent_as(l, msg_id, msg_id);
 }
 
 static void reset(struct roam_local *l, uint64_t head)
@@ -134,7 +142,7 @@ static void survey_row(struct roam_local *l, const char *conversation,
 
 static void end_survey(struct roam_local *l)
 {
-    assert_int_equal(roam_local_survey_page(l, NULL), OK);
+    assert_int_equal(roam_local_survey_page(l, NULL, 0), OK);
 }
 
 /* Where the survey goes on, as whoever asks for its next page learns it;
@@ -150,7 +158,7 @@ static uint64_t ask_survey(struct roam_local *l)
 static void survey_page(struct roam_local *l, uint64_t before)
 {
     struct roam_local_survey next = {before, "zoe"};
-    assert_int_equal(roam_local_survey_page(l, &next), OK);
+    assert_int_equal(roam_local_survey_page(l, &next, 0), OK);
 }
 
 /* All holes, as "bob 3..9", 0 for an open end. */
@@ -353,7 +361,7 @@ static void test_a_survey_goes_on_where_it_was(void **state)
     assert_true(due && s.before == 0 && s.conversation[0] == '\0');
     struct roam_local_survey next = {50, "dave"};
     survey_row(l, "dave", 50);
-    assert_int_equal(roam_local_survey_page(l, &next), OK);
+    assert_int_equal(roam_local_survey_page(l, &next, 0), OK);
     assert_int_equal(roam_local_commit(l), OK);
     roam_local_close(l);
     l = open_store();
@@ -649,7 +657,7 @@ static void test_a_page_makes_a_sent_message_ground(void **state)
                                     .body = b("bob30"),
                                     .queued_ms = 1};
     assert_int_equal(roam_local_outbox_add(l, &m), OK);
-    assert_int_equal(roam_local_outbox_sent(l, 4, 30), OK);
+    sent_as(l, 4, 30);
     struct roam_entry_event e = message("bob", 30);
     e.client_msg_id = 4;
     assert_int_equal(roam_local_add_history(l, &e), OK);
@@ -821,7 +829,7 @@ static void test_a_hole_that_ended_meanwhile_is_not_widened(void **state)
                                     .body = b("mine"),
                                     .queued_ms = 1};
     assert_int_equal(roam_local_outbox_add(l, &m), OK);
-    assert_int_equal(roam_local_outbox_sent(l, 4, 3), OK);
+    sent_as(l, 4, 3);
     reset(l, 100);
     assert_int_equal(roam_local_hole(l, "bob", &h, &found), OK);
     assert_true(found && h.above == 0 && h.below == 0);
@@ -896,6 +904,12 @@ static void test_a_store_of_format_1_keeps_its_holes(void **state)
         sqlite3_exec(
             db,
             "DROP TABLE hole; DROP TABLE survey; DROP TABLE last_reset;"
+            "DROP INDEX message_target; DROP TABLE conversation;"
+            "DROP TABLE name; ALTER TABLE message DROP COLUMN kind;"
+            "ALTER TABLE message DROP COLUMN target;"
+            "ALTER TABLE message DROP COLUMN recalled;"
+            "ALTER TABLE message DROP COLUMN deleted;"
+            "ALTER TABLE outbox DROP COLUMN kind;"
             "CREATE TABLE hole(id INTEGER PRIMARY KEY,"
             " after_msg_id INTEGER NOT NULL, cursor INTEGER NOT NULL,"
             " head INTEGER NOT NULL, reason INTEGER NOT NULL,"

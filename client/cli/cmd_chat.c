@@ -60,8 +60,8 @@ static void send_line(struct chat *c, struct roam_bytes body)
         complain("to whom? say /to NAME");
         return;
     }
-    enum roam_posix_status status =
-        roam_posix_send(c->session.posix, peer, no_type, body, &id);
+    enum roam_posix_status status = roam_posix_send(
+        c->session.posix, ROAM_KIND_MESSAGE, peer, no_type, body, &id);
     if (status == ROAM_POSIX_STATUS_OK) {
         c->unanswered++;
         return;

@@ -36,8 +36,9 @@ static void send_and_wait(struct roam_online *s, struct roam_bytes body)
     static const struct roam_bytes no_type;
     struct roam_posix_event e;
     uint64_t id = 0;
-    enum roam_posix_status status = roam_posix_send(
-        s->posix, bytes_of(s->options->arguments[0]), no_type, body, &id);
+    enum roam_posix_status status =
+        roam_posix_send(s->posix, ROAM_KIND_MESSAGE,
+                        bytes_of(s->options->arguments[0]), no_type, body, &id);
     if (status != ROAM_POSIX_STATUS_OK) {
         fprintf(stderr, "roam: not sent: %s\n",
                 status == ROAM_POSIX_STATUS_BAD_ARGUMENT

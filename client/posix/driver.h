@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The inside of struct roam_posix, shared by the files of the driver:
  * posix.c (new, free, loop), posix_round.c (what the engine says),
- * posix_outbox.c (messages under way), and posix_history.c (what is missing).
+ * posix_outbox.c (messages under way), posix_history.c (what is missing) and
+ * posix_question.c (what the program asks).
  *
  * One run() is one round: read what is there, let the engine speak, gather
  * what it says in one transaction, commit, tell the engine that it is
@@ -50,6 +51,7 @@ enum roam__phase {
 /* A message of the outbox that the engine holds. */
 struct roam__slot {
     uint64_t client_msg_id; /* 0: free */
+    enum roam_kind kind;
     struct roam_bytes conversation, content_type, body;
     void *bytes; /* what they point into */
     bool marked; /* the store knows that it was sent */
@@ -70,6 +72,20 @@ struct roam__pages {
     bool synced;  /* in this session */
     bool fetch;   /* asked for by roam_posix_fetch() */
     char fetch_conversation[65]; /* empty: all */
+};
+
+/* What the program asked, and has no answer to yet. */
+struct roam__question {
+    enum {
+        ASK_NOTHING,
+        ASK_MEMBERS,
+        ASK_SESSIONS,
+        ASK_END_SESSION
+    } what;
+    bool under_way;
+    char conversation[65], after[65];  /* of ASK_MEMBERS */
+    enum roam_device_type device_type; /* ASK_SESSIONS: the last one told */
+    uint64_t generation;
 };
 
 struct roam_posix {
@@ -101,6 +117,7 @@ struct roam_posix {
     char failure_detail[ROAM_POSIX_DETAIL_MAX];
 
     struct roam__pages pages;
+    struct roam__question question;
     struct roam__slot slots[SLOT_COUNT];
     struct roam_outbox_item items[SLOT_COUNT];
     uint64_t outbox_order; /* of the last message handed to the engine */
@@ -126,6 +143,7 @@ bool roam__posix_stored(struct roam_posix *p, enum roam_posix_status status);
 /* Queues an event. bytes: see roam_events_add(). */
 void roam__posix_tell(struct roam_posix *p,
                       const struct roam_posix_event *event, void *bytes);
+void roam__posix_tell_engine(struct roam_posix *p, const struct roam_event *e);
 void roam__posix_tell_simple(struct roam_posix *p,
                              enum roam_posix_event_type type);
 
@@ -154,6 +172,12 @@ void roam__posix_pages_begin(struct roam_posix *p);
 void roam__posix_ask(struct roam_posix *p);
 /* PAGE_ROW, PAGE_END, PAGE_FAILED: gathered, and told. */
 void roam__posix_page(struct roam_posix *p, const struct roam_event *e);
+
+/* Asks what the program wants to know, if that is due; true: it is under
+ * way. */
+bool roam__posix_ask_question(struct roam_posix *p);
+/* MEMBER, SESSION, PAGE_END, PAGE_FAILED. False: of a page of history. */
+bool roam__posix_answer(struct roam_posix *p, const struct roam_event *e);
 
 /* ----------------------------------------------------------------- outbox */
 

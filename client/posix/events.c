@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define FIRST_CAP 64u
-#define SLICES_MAX 4u
+#define SLICES_MAX 6u
 
 void roam_events_init(struct roam_events *q)
 {
@@ -45,18 +45,44 @@ static bool make_room(struct roam_events *q)
     return true;
 }
 
+/* 0: it has none of its own. */
+static size_t engine_slices(struct roam_event *e,
+                            struct roam_bytes *out[SLICES_MAX])
+{
+    switch (e->type) {
+    case ROAM_EVENT_ENTRY:
+        out[0] = &e->u.entry.conversation;
+        out[1] = &e->u.entry.sender;
+        out[2] = &e->u.entry.content_type;
+        out[3] = &e->u.entry.body;
+        out[4] = &e->u.entry.conversation_name;
+        out[5] = &e->u.entry.sender_name;
+        return 6;
+    case ROAM_EVENT_MEMBER:
+        out[0] = &e->u.member.user;
+        out[1] = &e->u.member.name;
+        return 2;
+    case ROAM_EVENT_SESSION:
+        out[0] = &e->u.session.device_name;
+        out[1] = &e->u.session.software;
+        return 2;
+    case ROAM_EVENT_PAGE_END:
+        out[0] = &e->u.page_end.name;
+        return 1;
+    default:
+        return 0;
+    }
+}
+
 /* The slices of an event that are in use. */
 static size_t slices(struct roam_posix_event *e,
                      struct roam_bytes *out[SLICES_MAX])
 {
-    if (e->type == ROAM_POSIX_PROTOCOL &&
-        e->u.engine.type == ROAM_EVENT_ENTRY) {
-        struct roam_entry_event *entry = &e->u.engine.u.entry;
-        out[0] = &entry->conversation;
-        out[1] = &entry->sender;
-        out[2] = &entry->content_type;
-        out[3] = &entry->body;
-        return 4;
+    if (e->type == ROAM_POSIX_PROTOCOL) {
+        size_t n = engine_slices(&e->u.engine, out);
+        if (n > 0) {
+            return n;
+        }
     }
     out[0] = &e->message.conversation;
     out[1] = &e->message.content_type;

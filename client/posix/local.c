@@ -48,37 +48,14 @@ enum roam_posix_status roam_local_set_dedup(struct roam_local *l,
 
 /* --------------------------------------------------------------- timeline */
 
-enum roam_posix_status roam__local_insert(struct roam_local *l,
-                                          const struct roam_entry_event *e,
-                                          enum roam__local_sql which)
+static enum roam_posix_status take_entry(struct roam_local *l,
+                                         const struct roam_entry_event *e)
 {
-    sqlite3_stmt *s = roam__local_statement(l, which);
-    if (!s) {
-        return ROAM_POSIX_STATUS_STORE;
+    if (e->kind == ROAM_KIND_NOOP) {
+        return roam__local_own_stored(l);
     }
-    roam__local_bind_text(s, 1, e->conversation);
-    roam__local_bind_u64(s, 2, e->msg_id);
-    roam__local_bind_u64(s, 3, e->version);
-    roam__local_bind_text(s, 4, e->sender);
-    roam__local_bind_text(s, 5, e->content_type);
-    roam__local_bind_blob(s, 6, e->body);
-    sqlite3_bind_int64(s, 7, e->cut_size);
-    if (which == SQL_UNKNOWN_ADD) {
-        sqlite3_bind_int64(s, 9, e->kind);
-    } else if (e->client_msg_id) {
-        roam__local_bind_u64(s, 8, e->client_msg_id);
-    }
-    return roam__local_finish(l, s);
-}
-
-static enum roam_posix_status add_message(struct roam_local *l,
-                                          const struct roam_entry_event *e)
-{
-    enum roam_posix_status status =
-        roam__local_arrived(l, e->conversation, e->msg_id);
-    return status == ROAM_POSIX_STATUS_OK
-               ? roam__local_insert(l, e, SQL_MESSAGE_ADD)
-               : status;
+    return e->kind <= ROAM_KIND_DEVICE ? roam__local_apply(l, e, WAY_CHAIN)
+                                       : roam__local_keep_unknown(l, e);
 }
 
 enum roam_posix_status roam_local_add_entry(struct roam_local *l,
@@ -90,12 +67,8 @@ enum roam_posix_status roam_local_add_entry(struct roam_local *l,
         return ROAM_POSIX_STATUS_BAD_ARGUMENT;
     }
     enum roam_posix_status status = roam__local_gather(l);
-    if (status == ROAM_POSIX_STATUS_OK && e->kind == ROAM_KIND_MESSAGE) {
-        status = add_message(l, e);
-    } else if (status == ROAM_POSIX_STATUS_OK && e->kind == ROAM_KIND_NOOP) {
-        status = roam__local_own_stored(l);
-    } else if (status == ROAM_POSIX_STATUS_OK) {
-        status = roam__local_insert(l, e, SQL_UNKNOWN_ADD);
+    if (status == ROAM_POSIX_STATUS_OK) {
+        status = take_entry(l, e);
     }
     if (status == ROAM_POSIX_STATUS_OK && e->client_msg_id) {
         status = roam_local_outbox_drop(l, e->client_msg_id);
@@ -125,6 +98,7 @@ enum roam_posix_status roam_local_outbox_add(struct roam_local *l,
     roam__local_bind_blob(s, 4, m->body);
     roam__local_bind_u64(s, 5, m->queued_ms);
     roam__local_bind_u64(s, 6, m->first_sent_ms);
+    sqlite3_bind_int(s, 7, (int)m->kind);
     status = roam__local_finish(l, s);
     if (status != ROAM_POSIX_STATUS_OK &&
         sqlite3_errcode(l->db) == SQLITE_CONSTRAINT) {
@@ -160,11 +134,12 @@ enum roam_posix_status roam_local_outbox_next(struct roam_local *l,
     m->body = roam__local_bytes(s, 4);
     m->queued_ms = roam__local_u64(s, 5);
     m->first_sent_ms = roam__local_u64(s, 6);
+    m->kind = (enum roam_kind)sqlite3_column_int(s, 7);
     *found = true;
     return ROAM_POSIX_STATUS_OK;
 }
 
-/* One outbox statement with an id and, in two of them, a number. */
+/* One outbox statement with an id and, in one of them, a number. */
 static enum roam_posix_status outbox_change(struct roam_local *l,
                                             enum roam__local_sql which,
                                             uint64_t client_msg_id,
@@ -195,18 +170,65 @@ enum roam_posix_status roam_local_outbox_drop(struct roam_local *l,
     return outbox_change(l, SQL_OUTBOX_DROP, client_msg_id, 0);
 }
 
-enum roam_posix_status roam_local_outbox_sent(struct roam_local *l,
-                                              uint64_t client_msg_id,
-                                              uint64_t msg_id)
+/* A GROUP that changed nothing is answered with the msg_id of another one,
+ * or of whatever is the newest: a page tells, if it is there to be seen. */
+static enum roam_posix_status take_answer(struct roam_local *l,
+                                          const struct roam_entry_event *e,
+                                          bool made, bool duplicate)
 {
-    enum roam_posix_status status =
-        outbox_change(l, SQL_OUTBOX_TO_MESSAGE, client_msg_id, msg_id);
-    if (status == ROAM_POSIX_STATUS_OK) {
-        status = roam_local_outbox_drop(l, client_msg_id);
+    if (e->kind == ROAM_KIND_GROUP && duplicate && !made) {
+        return roam__local_hole_at(l, e->conversation, e->msg_id);
     }
-    return status == ROAM_POSIX_STATUS_OK && sqlite3_changes(l->db) > 0
-               ? roam__local_own_stored(l)
+    enum roam_posix_status status = roam__local_apply(l, e, WAY_ANSWER);
+    /* Its members may have written before a RESET that came before this. */
+    return status == ROAM_POSIX_STATUS_OK && made
+               ? roam__local_run_at(l, SQL_HOLE_ABOVE, e->conversation,
+                                    e->msg_id)
                : status;
+}
+
+static enum roam_posix_status answer_item(struct roam_local *l,
+                                          sqlite3_stmt *item,
+                                          const struct roam_local_sent *sent)
+{
+    struct roam_entry_event e;
+    memset(&e, 0, sizeof e);
+    e.msg_id = sent->msg_id;
+    e.client_msg_id = sent->client_msg_id;
+    e.kind = (uint32_t)sqlite3_column_int(item, 0);
+    e.conversation = roam__local_bytes(item, 1);
+    e.content_type = roam__local_bytes(item, 2);
+    e.body = roam__local_bytes(item, 3);
+    e.sender.data = (const uint8_t *)l->device.user;
+    e.sender.len = strlen(l->device.user);
+    bool made = sent->conversation.len > 0;
+    if (made) {
+        e.conversation = sent->conversation;
+    }
+    return take_answer(l, &e, made, sent->duplicate);
+}
+
+enum roam_posix_status roam_local_outbox_sent(
+    struct roam_local *l, const struct roam_local_sent *sent)
+{
+    enum roam_posix_status status = roam__local_gather(l);
+    sqlite3_stmt *s = roam__local_statement(l, SQL_OUTBOX_GET);
+    if (status != ROAM_POSIX_STATUS_OK || !s) {
+        return ROAM_POSIX_STATUS_STORE;
+    }
+    roam__local_bind_u64(s, 1, sent->client_msg_id);
+    int rc = sqlite3_step(s);
+    if (rc == SQLITE_ROW) {
+        status = answer_item(l, s, sent);
+    } else if (rc != SQLITE_DONE) {
+        status = roam__local_failed(l);
+    }
+    sqlite3_reset(s);
+    if (rc != SQLITE_ROW || status != ROAM_POSIX_STATUS_OK) {
+        return status;
+    }
+    status = roam_local_outbox_drop(l, sent->client_msg_id);
+    return status == ROAM_POSIX_STATUS_OK ? roam__local_own_stored(l) : status;
 }
 
 /* ---------------------------------------------------------------- reading */

@@ -14,6 +14,11 @@
  * that comes in it opens a hole below it, which one empty page fills if the
  * conversation is new.
  *
+ * The survey tells marks and roles as well, and those of a conversation that
+ * moved past its place are missed, too. So a row that comes while it is under
+ * way, of a conversation that it has not told of, sets it back to its start,
+ * and one that was there already when its last page was read starts another.
+ *
  * At RESET a hole opens above the newest message of each conversation that
  * came with the chain or with a page. The hole stays *open* until such a
  * message is known above it.
@@ -29,6 +34,7 @@
 #include <string.h>
 
 #include "local_sqlite.h"
+#include "roam_limits.h"
 
 #define OK ROAM_POSIX_STATUS_OK
 
@@ -75,6 +81,9 @@ enum roam_posix_status roam_local_add_reset(struct roam_local *l, uint64_t head,
         status = run_with_number(l, SQL_RESET_NOTE, unix_ms);
     }
     if (status == OK) {
+        status = roam__local_run(l, SQL_TOLD_NONE);
+    }
+    if (status == OK) {
         l->device.cursor = head;
         l->watch = WATCH_YES;
     }
@@ -97,10 +106,10 @@ static enum roam_posix_status look_whether_to_watch(struct roam_local *l)
     return OK;
 }
 
-static enum roam_posix_status run_with_message(struct roam_local *l,
-                                               enum roam__local_sql which,
-                                               struct roam_bytes conversation,
-                                               uint64_t msg_id)
+enum roam_posix_status roam__local_run_at(struct roam_local *l,
+                                          enum roam__local_sql which,
+                                          struct roam_bytes conversation,
+                                          uint64_t msg_id)
 {
     sqlite3_stmt *s = roam__local_statement(l, which);
     if (!s) {
@@ -111,19 +120,46 @@ static enum roam_posix_status run_with_message(struct roam_local *l,
     return roam__local_finish(l, s);
 }
 
-enum roam_posix_status roam__local_arrived(struct roam_local *l,
+enum roam_posix_status roam__local_hole_at(struct roam_local *l,
                                            struct roam_bytes conversation,
                                            uint64_t msg_id)
+{
+    sqlite3_stmt *s = roam__local_statement(l, SQL_HOLE_AT);
+    if (!s) {
+        return ROAM_POSIX_STATUS_STORE;
+    }
+    roam__local_bind_text(s, 1, conversation);
+    roam__local_bind_u64(s, 2, msg_id);
+    roam__local_bind_u64(
+        s, 3, (msg_id >> ROAM_MSG_ID_TIME_SHIFT) + ROAM_EPOCH_UNIX_MS);
+    return roam__local_finish(l, s);
+}
+
+static enum roam_posix_status look_whether_missed(
+    struct roam_local *l, const struct roam_entry_event *e)
+{
+    enum roam_posix_status status =
+        roam__local_run_at(l, SQL_SURVEY_MISSED, e->conversation, e->version);
+    if (status == OK && sqlite3_changes(l->db) > 0) {
+        l->survey_void = true;
+    }
+    return status;
+}
+
+enum roam_posix_status roam__local_arrived(struct roam_local *l,
+                                           const struct roam_entry_event *e)
 {
     enum roam_posix_status status = look_whether_to_watch(l);
     if (status != OK || l->watch == WATCH_NO) {
         return status;
     }
     l->watch = WATCH_UNKNOWN; /* that may have been the last open hole */
-    status = run_with_message(l, SQL_HOLE_CLOSE, conversation, msg_id);
-    return status == OK
-               ? run_with_message(l, SQL_HOLE_FIRST, conversation, msg_id)
-               : status;
+    status = roam__local_run_at(l, SQL_HOLE_CLOSE, e->conversation, e->msg_id);
+    if (status == OK) {
+        status =
+            roam__local_run_at(l, SQL_HOLE_FIRST, e->conversation, e->msg_id);
+    }
+    return status == OK ? look_whether_missed(l, e) : status;
 }
 
 enum roam_posix_status roam__local_own_stored(struct roam_local *l)
@@ -208,7 +244,7 @@ enum roam_posix_status roam_local_add_history(
     struct roam_local *l, const struct roam_entry_event *row)
 {
     enum roam_posix_status status = roam__local_gather(l);
-    return status == OK ? roam__local_insert(l, row, SQL_MESSAGE_ADD) : status;
+    return status == OK ? roam__local_apply(l, row, WAY_PAGE) : status;
 }
 
 /* The hole may have got an end since the page was asked for; `asked` says in
@@ -297,6 +333,9 @@ enum roam_posix_status roam_local_survey_row(struct roam_local *l,
     struct roam_local_hole hole;
     bool found = false;
     enum roam_posix_status status = roam__local_gather(l);
+    if (status == OK) {
+        status = roam__local_told(l, row);
+    }
     sqlite3_stmt *s = roam__local_statement(l, SQL_HOLE_OPEN_OF);
     if (status != OK || !s) {
         return ROAM_POSIX_STATUS_STORE;
@@ -310,7 +349,7 @@ enum roam_posix_status roam_local_survey_row(struct roam_local *l,
         return end_hole(l, &hole, row);
     }
     status =
-        run_with_message(l, SQL_HOLE_FIRST, row->conversation, row->msg_id);
+        roam__local_run_at(l, SQL_HOLE_FIRST, row->conversation, row->msg_id);
     /* Without a hole of its own, the chain brings the message. */
     return status == OK && sqlite3_changes(l->db) > 0
                ? roam_local_add_history(l, row)
@@ -331,15 +370,18 @@ static enum roam_posix_status set_survey(struct roam_local *l,
 
 /* A message that is not answered yet may have moved an unknown conversation
  * past the survey's place: a hole there says to look again at the answer. */
-static enum roam_posix_status end_survey(struct roam_local *l)
+static enum roam_posix_status end_survey(struct roam_local *l, uint64_t as_of)
 {
     enum roam_posix_status status = roam__local_run(l, SQL_HOLES_OF_OUTBOX);
     l->watch = WATCH_UNKNOWN;
+    if (status == OK) {
+        status = run_with_number(l, SQL_SURVEY_AS_OF, as_of);
+    }
     return status == OK ? roam__local_run(l, SQL_SURVEY_END) : status;
 }
 
 enum roam_posix_status roam_local_survey_page(
-    struct roam_local *l, const struct roam_local_survey *next)
+    struct roam_local *l, const struct roam_local_survey *next, uint64_t as_of)
 {
     if (l->survey_void) {
         return OK;
@@ -348,5 +390,5 @@ enum roam_posix_status roam_local_survey_page(
     if (status != OK) {
         return status;
     }
-    return next ? set_survey(l, next) : end_survey(l);
+    return next ? set_survey(l, next) : end_survey(l, as_of);
 }

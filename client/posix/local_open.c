@@ -13,7 +13,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#define FORMAT_VERSION 2
+#define FORMAT_VERSION 3
 /* How long to wait for a reader that is just now checkpointing. */
 #define BUSY_TIMEOUT_MS 5000
 #define USER_MAX 64u
@@ -35,6 +35,27 @@
     "CREATE TABLE last_reset(id INTEGER PRIMARY KEY CHECK(id = 1),"            \
     " unix_ms INTEGER NOT NULL);"
 
+/* What is known of a conversation beside its rows; of one that is not there,
+ * all of it is 0. `role` is that behind the row role_at. `told`: the survey
+ * has told of it since the last RESET; told_unread is what the server counted
+ * above told_mark when told_at was the newest row. as_of is the head at which
+ * the last page of the last survey was read. */
+#define STATE_SCHEMA                                                           \
+    "CREATE INDEX message_target ON message(conversation, target)"             \
+    " WHERE target IS NOT NULL;"                                               \
+    "CREATE TABLE conversation(conversation TEXT PRIMARY KEY,"                 \
+    " read_mark INTEGER NOT NULL DEFAULT 0,"                                   \
+    " role INTEGER NOT NULL DEFAULT 0, role_at INTEGER NOT NULL DEFAULT 0,"    \
+    " told INTEGER NOT NULL DEFAULT 0,"                                        \
+    " told_at INTEGER NOT NULL DEFAULT 0,"                                     \
+    " told_mark INTEGER NOT NULL DEFAULT 0,"                                   \
+    " told_unread INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;"                  \
+    "ALTER TABLE last_reset ADD COLUMN as_of INTEGER NOT NULL DEFAULT 0;"      \
+    "CREATE TABLE name(id TEXT PRIMARY KEY, name TEXT NOT NULL)"               \
+    " WITHOUT ROWID;"
+
+/* A row of history: `target` is the msg_id that a RECALL or DELETE names,
+ * `deleted` says that a DELETE names this one. */
 static const char schema[] =
     "CREATE TABLE device(id INTEGER PRIMARY KEY CHECK(id = 1),"
     " user TEXT NOT NULL, type INTEGER NOT NULL, device_id BLOB NOT NULL,"
@@ -44,6 +65,9 @@ static const char schema[] =
     " msg_id INTEGER NOT NULL, version INTEGER, sender TEXT NOT NULL,"
     " content_type TEXT NOT NULL, body BLOB NOT NULL,"
     " cut_size INTEGER NOT NULL, client_msg_id INTEGER,"
+    " kind INTEGER NOT NULL DEFAULT 0, target INTEGER,"
+    " recalled INTEGER NOT NULL DEFAULT 0,"
+    " deleted INTEGER NOT NULL DEFAULT 0,"
     " PRIMARY KEY(conversation, msg_id)) WITHOUT ROWID;"
     "CREATE INDEX message_order ON message(msg_id);"
     "CREATE TABLE unknown_entry(version INTEGER PRIMARY KEY,"
@@ -54,11 +78,12 @@ static const char schema[] =
     "CREATE TABLE outbox(id INTEGER PRIMARY KEY AUTOINCREMENT,"
     " client_msg_id INTEGER NOT NULL UNIQUE, conversation TEXT NOT NULL,"
     " content_type TEXT NOT NULL, body BLOB NOT NULL,"
-    " queued_ms INTEGER NOT NULL, first_sent_ms INTEGER NOT NULL);" HISTORY_SCHEMA;
+    " queued_ms INTEGER NOT NULL, first_sent_ms INTEGER NOT NULL,"
+    " kind INTEGER NOT NULL DEFAULT 0);" HISTORY_SCHEMA STATE_SCHEMA;
 
 /* Format 1 knew where a RESET had been, but not in which conversations
  * messages were missing: in each of them, then, and there may be others. */
-static const char upgrade[] =
+static const char from_1_to_2[] =
     "BEGIN IMMEDIATE;"
     "ALTER TABLE hole RENAME TO old_hole;" HISTORY_SCHEMA
     "INSERT OR IGNORE INTO hole(conversation, above, below, unix_ms)"
@@ -73,6 +98,20 @@ static const char upgrade[] =
     "INSERT INTO last_reset SELECT id, unix_ms FROM survey;"
     "DROP TABLE old_hole;"
     "PRAGMA user_version = 2;"
+    "COMMIT";
+
+/* Format 2 knew messages only; see take_unknown(). Marks and roles that a
+ * RESET passed over have to be asked for. */
+static const char from_2_to_3[] =
+    "BEGIN IMMEDIATE;"
+    "ALTER TABLE message ADD COLUMN kind INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE message ADD COLUMN target INTEGER;"
+    "ALTER TABLE message ADD COLUMN recalled INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE message ADD COLUMN deleted INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE outbox ADD COLUMN kind INTEGER NOT NULL"
+    " DEFAULT 0;" STATE_SCHEMA
+    "INSERT OR IGNORE INTO survey SELECT 1, 0, '', unix_ms FROM last_reset;"
+    "PRAGMA user_version = 3;"
     "COMMIT";
 
 /* ---------------------------------------------------------------- opening */
@@ -151,6 +190,60 @@ static enum roam_posix_status create(struct roam_local *l, const char *user,
     return roam__local_settle(l, status);
 }
 
+static enum roam_posix_status upgrade(struct roam_local *l, int *version)
+{
+    enum roam_posix_status status = ROAM_POSIX_STATUS_OK;
+    if (*version == 1) {
+        status = execute(l, from_1_to_2);
+        *version = 2;
+    }
+    if (status == ROAM_POSIX_STATUS_OK && *version == 2) {
+        status = execute(l, from_2_to_3);
+        *version = FORMAT_VERSION;
+    }
+    return status;
+}
+
+static struct roam_entry_event unknown_entry(sqlite3_stmt *s)
+{
+    struct roam_entry_event e;
+    memset(&e, 0, sizeof e);
+    e.kind = (uint32_t)sqlite3_column_int(s, 1);
+    e.msg_id = roam__local_u64(s, 2);
+    e.conversation = roam__local_bytes(s, 3);
+    e.sender = roam__local_bytes(s, 4);
+    e.content_type = roam__local_bytes(s, 5);
+    e.body = roam__local_bytes(s, 6);
+    e.cut_size = (uint32_t)sqlite3_column_int64(s, 7);
+    return e;
+}
+
+/* What an earlier program kept raw, and this one knows, takes effect now, in
+ * one transaction. As rows of a page: they end no hole, for it may have been
+ * opened after they came. */
+static enum roam_posix_status take_unknown(struct roam_local *l)
+{
+    enum roam_posix_status status = roam__local_gather(l);
+    sqlite3_stmt *s = roam__local_statement(l, SQL_UNKNOWN_GET);
+    int rc = SQLITE_ERROR;
+    if (status != ROAM_POSIX_STATUS_OK || !s) {
+        return roam__local_settle(l, ROAM_POSIX_STATUS_STORE);
+    }
+    while (status == ROAM_POSIX_STATUS_OK &&
+           (rc = sqlite3_step(s)) == SQLITE_ROW) {
+        struct roam_entry_event e = unknown_entry(s);
+        status = roam__local_apply(l, &e, WAY_PAGE);
+    }
+    if (status == ROAM_POSIX_STATUS_OK && rc != SQLITE_DONE) {
+        status = roam__local_failed(l);
+    }
+    sqlite3_reset(s);
+    if (status == ROAM_POSIX_STATUS_OK) {
+        status = roam__local_run(l, SQL_UNKNOWN_DROP);
+    }
+    return roam__local_settle(l, status);
+}
+
 /* Reads what is there, or makes it; then checks whose it is. */
 static enum roam_posix_status adopt(struct roam_local *l, const char *user,
                                     enum roam_device_type device_type,
@@ -163,10 +256,9 @@ static enum roam_posix_status adopt(struct roam_local *l, const char *user,
         mode == ROAM_LOCAL_OWN) {
         return create(l, user, device_type);
     }
-    if (status == ROAM_POSIX_STATUS_OK && version == 1 &&
-        mode == ROAM_LOCAL_OWN) {
-        status = execute(l, upgrade);
-        version = FORMAT_VERSION;
+    bool old = version < FORMAT_VERSION && mode == ROAM_LOCAL_OWN;
+    if (status == ROAM_POSIX_STATUS_OK && old) {
+        status = upgrade(l, &version);
     }
     if (status == ROAM_POSIX_STATUS_OK && version != FORMAT_VERSION) {
         snprintf(l->error, sizeof l->error, "format %d, this program reads %d",
@@ -184,7 +276,9 @@ static enum roam_posix_status adopt(struct roam_local *l, const char *user,
                  there ? l->device.user : "nobody", (int)l->device.device_type);
         return ROAM_POSIX_STATUS_STORE_OTHER;
     }
-    return status;
+    return status == ROAM_POSIX_STATUS_OK && mode == ROAM_LOCAL_OWN
+               ? take_unknown(l)
+               : status;
 }
 
 static enum roam_posix_status take_lock(struct roam_local *l, const char *path)

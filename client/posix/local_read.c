@@ -7,24 +7,28 @@
 #include "local_sqlite.h"
 
 /* Columns of both: hole, msg_id, conversation, sender, content_type, body,
- * cut_size, unix_ms (0: from msg_id). */
+ * cut_size, unix_ms (0: from msg_id), kind, recalled, names. */
+#define NAME_OF(id) "(SELECT name FROM name WHERE id = " id ")"
+
 static const char history_sql[] =
     "SELECT 0 AS hole, msg_id, conversation, sender, content_type, body,"
-    " cut_size, 0 AS unix_ms FROM message"
-    " WHERE ?1 IS NULL OR conversation = ?1"
-    " UNION ALL SELECT 1, above, conversation, '', '', '', 0, unix_ms"
-    " FROM hole WHERE ?1 IS NULL OR conversation = ?1"
-    " UNION ALL SELECT 1, 0, '', '', '', '', 0, unix_ms"
-    " FROM survey WHERE ?1 IS NULL"
-    " ORDER BY msg_id, hole, conversation";
+    " cut_size, 0 AS unix_ms, kind, recalled, " NAME_OF("conversation") ", " NAME_OF(
+        "sender") " FROM message"
+                  " WHERE deleted = 0 AND (?1 IS NULL OR conversation = ?1)"
+                  " UNION ALL SELECT 1, above, conversation, '', '', '', 0, unix_ms, 0, 0,"
+                  " '', '' FROM hole WHERE ?1 IS NULL OR conversation = ?1"
+                  " UNION ALL SELECT 1, 0, '', '', '', '', 0, unix_ms, 0, 0, '', ''"
+                  " FROM survey WHERE ?1 IS NULL"
+                  " ORDER BY msg_id, hole, conversation";
 
 /* The bare columns are those of the row with the maximum. */
 static const char conversations_sql[] =
     "SELECT EXISTS(SELECT 1 FROM hole h"
     " WHERE h.conversation = m.conversation), max(msg_id) AS newest,"
-    " conversation, sender, content_type, body, cut_size, 0"
-    " FROM message m GROUP BY conversation"
-    " ORDER BY newest DESC, conversation DESC";
+    " conversation, sender, content_type, body, cut_size, 0, kind, recalled,"
+    " " NAME_OF("m.conversation") ", " NAME_OF(
+        "m.sender") " FROM message m WHERE kind <> 3 AND deleted = 0"
+                    " GROUP BY conversation ORDER BY newest DESC, conversation DESC";
 
 /* Unix time of the moment from which a msg_id counts. */
 #define MSG_ID_EPOCH_MS 1577836800000ull
@@ -33,11 +37,12 @@ static const char conversations_sql[] =
 struct roam_local_history {
     struct roam_local *store;
     sqlite3_stmt *statement;
+    bool list; /* of conversations */
 };
 
 static struct roam_local_history *open_rows(struct roam_local *l,
                                             const char *sql,
-                                            const char *conversation)
+                                            const char *conversation, bool list)
 {
     struct roam_local_history *h = calloc(1, sizeof *h);
     if (!h) {
@@ -45,6 +50,7 @@ static struct roam_local_history *open_rows(struct roam_local *l,
         return NULL;
     }
     h->store = l;
+    h->list = list;
     if (sqlite3_prepare_v2(l->db, sql, -1, &h->statement, NULL) != SQLITE_OK ||
         (conversation && sqlite3_bind_text(h->statement, 1, conversation, -1,
                                            SQLITE_TRANSIENT) != SQLITE_OK)) {
@@ -58,12 +64,12 @@ static struct roam_local_history *open_rows(struct roam_local *l,
 struct roam_local_history *roam_local_history_open(struct roam_local *l,
                                                    const char *conversation)
 {
-    return open_rows(l, history_sql, conversation);
+    return open_rows(l, history_sql, conversation, false);
 }
 
 struct roam_local_history *roam_local_conversations_open(struct roam_local *l)
 {
-    return open_rows(l, conversations_sql, NULL);
+    return open_rows(l, conversations_sql, NULL, true);
 }
 
 enum roam_posix_status roam_local_history_next(struct roam_local_history *h,
@@ -85,10 +91,14 @@ enum roam_posix_status roam_local_history_next(struct roam_local_history *h,
     row->body = roam__local_bytes(h->statement, 5);
     row->cut_size = (uint32_t)sqlite3_column_int64(h->statement, 6);
     row->time_ms = roam__local_u64(h->statement, 7);
+    row->kind = (uint32_t)sqlite3_column_int(h->statement, 8);
+    row->recalled = sqlite3_column_int(h->statement, 9) != 0;
+    row->conversation_name = roam__local_bytes(h->statement, 10);
+    row->sender_name = roam__local_bytes(h->statement, 11);
     if (row->time_ms == 0) {
         row->time_ms = (row->msg_id >> MSG_ID_TIME_SHIFT) + MSG_ID_EPOCH_MS;
     }
-    return ROAM_POSIX_STATUS_OK;
+    return h->list ? roam__local_state(h->store, row) : ROAM_POSIX_STATUS_OK;
 }
 
 void roam_local_history_close(struct roam_local_history *h)

@@ -70,7 +70,8 @@ void roam__posix_ask(struct roam_posix *p)
     struct roam_local_survey survey;
     struct roam_local_hole hole;
     enum roam_status status = ROAM_STATUS_BAD_STATE;
-    if (pages->under_way || !roam_client_logged_in(&p->client)) {
+    if (pages->under_way || !roam_client_logged_in(&p->client) ||
+        roam__posix_ask_question(p)) {
         return;
     }
     enum wanted wanted = next_wanted(p, &survey, &hole);
@@ -121,13 +122,14 @@ static void tell_holes(struct roam_posix *p)
     }
 }
 
-static void end_survey_page(struct roam_posix *p, bool more)
+static void end_survey_page(struct roam_posix *p, bool more, uint64_t as_of)
 {
     if (p->pages.superseded) {
         return;
     }
-    if (roam__posix_stored(
-            p, roam_local_survey_page(p->store, more ? &p->pages.at : NULL)) &&
+    if (roam__posix_stored(p, roam_local_survey_page(p->store,
+                                                     more ? &p->pages.at : NULL,
+                                                     as_of)) &&
         !more) {
         tell_holes(p);
     }
@@ -152,16 +154,17 @@ static void tell_filled(struct roam_posix *p, uint32_t rows, uint32_t code)
     roam__posix_tell(p, &event, NULL);
 }
 
-static void end_page(struct roam_posix *p, uint32_t rows, bool more)
+static void end_page(struct roam_posix *p, const struct roam_event *e)
 {
+    bool more = e->u.page_end.more;
     p->pages.lost = 0;
     if (p->pages.survey) {
-        end_survey_page(p, more);
+        end_survey_page(p, more, e->u.page_end.as_of);
     } else if (roam__posix_stored(p,
                                   roam_local_hole_page(p->store, &p->pages.hole,
                                                        p->pages.first,
                                                        p->pages.last, more))) {
-        tell_filled(p, rows, 0);
+        tell_filled(p, e->u.page_end.rows, 0);
     }
 }
 
@@ -193,7 +196,7 @@ void roam__posix_page(struct roam_posix *p, const struct roam_event *e)
     }
     p->pages.under_way = false;
     if (e->type == ROAM_EVENT_PAGE_END) {
-        end_page(p, e->u.page_end.rows, e->u.page_end.more);
+        end_page(p, e);
     } else {
         page_failed(p, e->u.page_failed.code);
     }

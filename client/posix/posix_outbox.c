@@ -54,6 +54,7 @@ static bool fill_slot(struct roam__slot *s, const struct roam_local_outgoing *m)
     }
     s->bytes = at;
     s->client_msg_id = m->client_msg_id;
+    s->kind = m->kind;
     s->marked = m->first_sent_ms != 0;
     s->conversation = append(&at, m->conversation);
     s->content_type = append(&at, m->content_type);
@@ -68,9 +69,9 @@ static bool hand_over(struct roam_posix *p, struct roam__slot *s,
         roam__posix_fail(p, ROAM_POSIX_STATUS_MEMORY, "outbox");
         return false;
     }
-    enum roam_status status = roam_client_send(
-        &p->client, s->client_msg_id, ROAM_KIND_MESSAGE, s->conversation,
-        s->content_type, s->body, roam__posix_now_ms(p));
+    enum roam_status status =
+        roam_client_send(&p->client, s->client_msg_id, s->kind, s->conversation,
+                         s->content_type, s->body, roam__posix_now_ms(p));
     struct roam_outbox_item *item = item_of(p, s->client_msg_id);
     if (status != ROAM_STATUS_OK || !item) {
         roam__posix_fail(p, ROAM_POSIX_STATUS_STORE,
@@ -120,9 +121,15 @@ void roam__posix_answered(struct roam_posix *p, const struct roam_event *e,
                           uint64_t client_msg_id)
 {
     struct roam__slot *s = slot_of(p, client_msg_id);
+    const struct roam_local_sent sent = {
+        .client_msg_id = client_msg_id,
+        .msg_id = e->u.sent.msg_id,
+        .conversation = e->u.sent.conversation,
+        .duplicate = e->u.sent.duplicate,
+    };
     enum roam_posix_status status =
         e->type == ROAM_EVENT_SENT
-            ? roam_local_outbox_sent(p->store, client_msg_id, e->u.sent.msg_id)
+            ? roam_local_outbox_sent(p->store, &sent)
             : roam_local_outbox_drop(p->store, client_msg_id);
     if (!roam__posix_stored(p, status) || !s) {
         return;
@@ -132,11 +139,21 @@ void roam__posix_answered(struct roam_posix *p, const struct roam_event *e,
     event.type = ROAM_POSIX_PROTOCOL;
     event.u.engine = *e;
     event.message.client_msg_id = client_msg_id;
+    event.message.kind = s->kind;
     event.message.conversation = s->conversation;
     event.message.content_type = s->content_type;
     event.message.body = s->body;
     void *bytes = s->bytes;
     memset(s, 0, sizeof *s);
+    if (e->type == ROAM_EVENT_SENT && sent.conversation.len > 0) {
+        /* The group was made: its name is the engine's, and all is copied. */
+        event.message.conversation = sent.conversation;
+        memset(&event.u.engine.u.sent.conversation, 0,
+               sizeof event.u.engine.u.sent.conversation);
+        roam__posix_tell(p, &event, NULL);
+        free(bytes);
+        return;
+    }
     roam__posix_tell(p, &event, bytes);
 }
 
@@ -150,6 +167,7 @@ static bool text_fits(struct roam_bytes text, size_t min, size_t max)
 }
 
 enum roam_posix_status roam_posix_send(struct roam_posix *p,
+                                       enum roam_kind kind,
                                        struct roam_bytes conversation,
                                        struct roam_bytes content_type,
                                        struct roam_bytes body,
@@ -157,13 +175,16 @@ enum roam_posix_status roam_posix_send(struct roam_posix *p,
 {
     if (!text_fits(conversation, 1, CONVERSATION_MAX) ||
         !text_fits(content_type, 0, CONTENT_TYPE_MAX) ||
-        body.len > ROAM_POSIX_BODY_MAX) {
+        body.len > ROAM_POSIX_BODY_MAX ||
+        (kind != ROAM_KIND_MESSAGE &&
+         (kind < ROAM_KIND_RECALL || kind > ROAM_KIND_GROUP))) {
         return ROAM_POSIX_STATUS_BAD_ARGUMENT;
     }
     if (p->failure != ROAM_POSIX_STATUS_OK) {
         return p->failure;
     }
-    struct roam_local_outgoing m = {.conversation = conversation,
+    struct roam_local_outgoing m = {.kind = kind,
+                                    .conversation = conversation,
                                     .content_type = content_type,
                                     .body = body};
     do {

@@ -45,8 +45,7 @@ void roam__posix_tell_simple(struct roam_posix *p,
     roam__posix_tell(p, &event, NULL);
 }
 
-static void roam__posix_tell_engine(struct roam_posix *p,
-                                    const struct roam_event *e)
+void roam__posix_tell_engine(struct roam_posix *p, const struct roam_event *e)
 {
     struct roam_posix_event event;
     memset(&event, 0, sizeof event);
@@ -121,8 +120,6 @@ static void take_event(struct roam_posix *p, const struct roam_event *e)
 {
     switch (e->type) {
     case ROAM_EVENT_NONE:
-    case ROAM_EVENT_MEMBER: /* not asked for */
-    case ROAM_EVENT_SESSION:
         break;
     case ROAM_EVENT_LOGGED_IN:
         p->new_device = false;
@@ -151,9 +148,13 @@ static void take_event(struct roam_posix *p, const struct roam_event *e)
         roam__posix_answered(p, e, e->u.send_failed.client_msg_id);
         break;
     case ROAM_EVENT_PAGE_ROW:
+    case ROAM_EVENT_MEMBER:
+    case ROAM_EVENT_SESSION:
     case ROAM_EVENT_PAGE_END:
     case ROAM_EVENT_PAGE_FAILED:
-        roam__posix_page(p, e);
+        if (!roam__posix_answer(p, e)) {
+            roam__posix_page(p, e);
+        }
         break;
     case ROAM_EVENT_SYNCED:
         p->pages.synced = true;

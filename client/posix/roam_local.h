@@ -6,6 +6,7 @@
  *   - an attempt is on the disk before next_attempt() returns;
  *   - the cursor moves in the transaction that holds the entries up to it;
  *   - a message is there once, whichever way it came;
+ *   - operations have the same effect in whatever order they come;
  *   - what may be missing is known as a hole, or a survey is due;
  *   - a message in the outbox stays until it is known to be sent or refused.
  *
@@ -88,9 +89,11 @@ enum roam_posix_status roam_local_set_dedup(struct roam_local *store,
 
 /* --------------------------------------------------------------- timeline */
 
-/* Adds one entry and moves the cursor to it; gathered. A message that is
- * there already stays as it is. An entry with a client_msg_id of the outbox
- * completes that item. Entries of unknown kinds are kept apart, raw.
+/* Adds one entry and moves the cursor to it; gathered. A row that is there
+ * already stays as it is. An operation takes effect: a recalled message loses
+ * its body, a deleted one is shown no more, a read mark rises, a change of a
+ * group may change this user's role. An entry with a client_msg_id of the
+ * outbox completes that item. Entries of unknown kinds are kept apart, raw.
  *
  * BAD_ARGUMENT: its prev_version is not the cursor; nothing was changed.
  * STORE. */
@@ -115,13 +118,14 @@ void roam_local_rollback(struct roam_local *store);
 struct roam_local_outgoing {
     uint64_t order; /* rises with each message added */
     uint64_t client_msg_id;
+    enum roam_kind kind;
     struct roam_bytes conversation, content_type, body;
     uint64_t queued_ms;     /* Unix time */
     uint64_t first_sent_ms; /* Unix time; 0: never sent */
 };
 
-/* Adds a message, durably. `order` of *message is set; all else is
- * borrowed. BAD_ARGUMENT: the client_msg_id is there already. STORE. */
+/* Adds a message or an operation, durably. `order` of *message is set; all else
+ * is borrowed. BAD_ARGUMENT: the client_msg_id is there already. STORE. */
 enum roam_posix_status roam_local_outbox_add(
     struct roam_local *store, struct roam_local_outgoing *message);
 
@@ -137,12 +141,17 @@ enum roam_posix_status roam_local_outbox_mark(struct roam_local *store,
                                               uint64_t client_msg_id,
                                               uint64_t first_sent_ms);
 
-/* The server has the message: it leaves the outbox and becomes part of the
- * history under its msg_id, but ends no hole; gathered. One that is not in the
- * outbox any more changes nothing. STORE. */
-enum roam_posix_status roam_local_outbox_sent(struct roam_local *store,
-                                              uint64_t client_msg_id,
-                                              uint64_t msg_id);
+struct roam_local_sent {
+    uint64_t client_msg_id, msg_id;
+    struct roam_bytes conversation; /* that CREATE made; else empty */
+    bool duplicate;
+};
+
+/* The server has it: it leaves the outbox and becomes part of the history
+ * under its msg_id, or takes effect, but ends no hole; gathered. One that is
+ * not in the outbox any more changes nothing. STORE. */
+enum roam_posix_status roam_local_outbox_sent(
+    struct roam_local *store, const struct roam_local_sent *sent);
 
 /* The message is given up; gathered. STORE. */
 enum roam_posix_status roam_local_outbox_drop(struct roam_local *store,
@@ -171,17 +180,19 @@ enum roam_posix_status roam_local_survey(struct roam_local *store,
                                          struct roam_local_survey *survey,
                                          bool *due);
 
-/* A row of CONVERSATIONS: the newest message of its conversation. Ends an
- * open hole there, or is a hole of its own; gathered. What the chain will
- * bring is left to it. STORE. */
+/* A row of CONVERSATIONS: the newest of its conversation. Ends an open hole
+ * there, or is a hole of its own; what the chain will bring is left to it.
+ * Its mark, role, names and count are taken, unless newer ones are known;
+ * gathered. STORE. */
 enum roam_posix_status roam_local_survey_row(
     struct roam_local *store, const struct roam_entry_event *row);
 
-/* The page is over; NULL: and so is the survey. Nothing changes if a message
- * of this device's set the survey back since roam_local_survey(). Gathered.
- * STORE. */
+/* The page is over, read at the head as_of; next NULL: and so is the survey.
+ * Nothing changes if something that came set the survey back since
+ * roam_local_survey(). Gathered. STORE. */
 enum roam_posix_status roam_local_survey_page(
-    struct roam_local *store, const struct roam_local_survey *next);
+    struct roam_local *store, const struct roam_local_survey *next,
+    uint64_t as_of);
 
 struct roam_local_hole {
     uint64_t id;
@@ -200,8 +211,8 @@ enum roam_posix_status roam_local_hole(struct roam_local *store,
                                        struct roam_local_hole *hole,
                                        bool *found);
 
-/* A message of a page of HISTORY (version 0). One that is there already stays
- * as it is; gathered. STORE. */
+/* A row of a page of HISTORY (version 0), taken like an entry; gathered.
+ * STORE. */
 enum roam_posix_status roam_local_add_history(
     struct roam_local *store, const struct roam_entry_event *row);
 
@@ -236,8 +247,16 @@ struct roam_local_row {
                   somewhere in this one */
     uint64_t msg_id;  /* of a hole: the message before it */
     uint64_t time_ms; /* Unix time; of a hole: when it came to be */
+    uint32_t kind;    /* enum roam_kind */
+    bool recalled;    /* its sender took it back */
     struct roam_bytes conversation, sender, content_type, body;
+    struct roam_bytes conversation_name, sender_name; /* the last known */
     uint32_t cut_size; /* bytes of a body that did not come along */
+    /* In a list of conversations; else 0. */
+    uint64_t read_mark; /* msg_id up to which the user has read */
+    uint32_t unread;    /* ROAM_UNREAD_MAX is "at least" */
+    bool unread_open;   /* a hole lies above the mark: this is what is known */
+    enum roam_role role;
 };
 
 /* A walk over the history, in the order of msg_id, with its holes, or over
@@ -251,7 +270,8 @@ struct roam_local_history;
 struct roam_local_history *roam_local_history_open(struct roam_local *store,
                                                    const char *conversation);
 
-/* Each conversation with its newest message, the newest first.
+/* Each conversation with its newest row that is neither a DELETE nor
+ * deleted, the newest first.
  *
  * NULL: out of memory, or the store cannot be read. */
 struct roam_local_history *roam_local_conversations_open(

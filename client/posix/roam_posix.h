@@ -8,7 +8,8 @@
  *   roam_posix_run()          does what can be done now; never blocks on the
  *                             network (it does wait for the disk)
  *   roam_posix_next_event()   what happened; drain it after each run
- *   roam_posix_send()         a message, durable before it returns
+ *   roam_posix_send()         a message or an operation, durable before it
+ *                             returns
  *   roam_posix_free()
  *
  *   while (going) {
@@ -91,8 +92,9 @@ void roam_posix_free(struct roam_posix *p);
 enum roam_posix_event_type {
     ROAM_POSIX_CONNECTED = 1, /* the transport is up, LOGIN is under way */
     ROAM_POSIX_PROTOCOL,      /* u.engine, as roam.h tells; never CLOSE, never
-                                 of a page. With
-                                 SENT and SEND_FAILED: `message` as well */
+                                 of a page of history. With SENT and
+                                 SEND_FAILED: `message` as well, whose
+                                 conversation is the group that CREATE made */
     ROAM_POSIX_NEW_DEVICE,    /* the store was a copy of another one's; it got
                                  a device_id of its own */
     ROAM_POSIX_HOLES,         /* u.holes: after a RESET it is known now which
@@ -124,6 +126,7 @@ struct roam_posix_event {
     } u;
     struct {
         uint64_t client_msg_id;
+        enum roam_kind kind;
         struct roam_bytes conversation, content_type, body;
     } message;
 };
@@ -167,9 +170,11 @@ bool roam_posix_logged_in(const struct roam_posix *p);
 
 /* ---------------------------------------------------------------- sending */
 
-/* Puts a message into the outbox. It is sent in its turn, and again after
- * each reconnect and restart, until SENT or SEND_FAILED.
+/* Puts a message or an operation into the outbox. It is sent in its turn, and
+ * again after each reconnect and restart, until SENT or SEND_FAILED.
  *
+ * kind          MESSAGE, or RECALL to GROUP: the body is then what
+ *               roam_operation_encode() wrote.
  * conversation  1..64 bytes UTF-8; all slices are copied.
  * content_type  0..64 bytes UTF-8; empty: text/plain.
  * body          0..ROAM_POSIX_BODY_MAX bytes.
@@ -178,6 +183,7 @@ bool roam_posix_logged_in(const struct roam_posix *p);
  *
  * BAD_ARGUMENT; RANDOM; STORE: the message was not taken. */
 enum roam_posix_status roam_posix_send(struct roam_posix *p,
+                                       enum roam_kind kind,
                                        struct roam_bytes conversation,
                                        struct roam_bytes content_type,
                                        struct roam_bytes body,
@@ -198,6 +204,26 @@ enum roam_posix_status roam_posix_fetch(struct roam_posix *p,
 /* Is there history that is wanted and not here? False before the session is
  * synced, and when the server does not give it. */
 bool roam_posix_fetching(struct roam_posix *p);
+
+/* -------------------------------------------------------------- questions
+ *
+ * One at a time: asked now or as soon as there is a session, and again when
+ * the connection was lost over it. The answer is any number of MEMBER or
+ * SESSION, and a PAGE_END or PAGE_FAILED. Nothing of it is stored.
+ * BAD_STATE: another one has no answer yet. */
+
+/* Who is in this group. conversation borrowed. BAD_ARGUMENT: its length. */
+enum roam_posix_status roam_posix_members(struct roam_posix *p,
+                                          const char *conversation);
+
+/* Where this user is logged in. */
+enum roam_posix_status roam_posix_sessions(struct roam_posix *p);
+
+/* Logs another device out for good, see roam_client_end_session().
+ * BAD_ARGUMENT: out of range. */
+enum roam_posix_status roam_posix_end_session(struct roam_posix *p,
+                                              enum roam_device_type device_type,
+                                              uint64_t generation);
 
 /* ---------------------------------------------------------------- reading */
 
