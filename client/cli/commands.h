@@ -11,6 +11,10 @@ enum roam_exit roam_command_login(const struct roam_options *o);
 enum roam_exit roam_command_logout(const struct roam_options *o);
 enum roam_exit roam_command_chat(const struct roam_options *o);
 enum roam_exit roam_command_send(const struct roam_options *o);
+/* recall, delete, read, app */
+enum roam_exit roam_command_operation(const struct roam_options *o);
+enum roam_exit roam_command_group(const struct roam_options *o);
+enum roam_exit roam_command_sessions(const struct roam_options *o);
 enum roam_exit roam_command_tail(const struct roam_options *o);
 enum roam_exit roam_command_history(const struct roam_options *o);
 enum roam_exit roam_command_conversations(const struct roam_options *o);

@@ -29,6 +29,15 @@ int main(int argc, char **argv)
         return (int)roam_command_chat(&o);
     case ROAM_COMMAND_SEND:
         return (int)roam_command_send(&o);
+    case ROAM_COMMAND_RECALL:
+    case ROAM_COMMAND_DELETE:
+    case ROAM_COMMAND_READ:
+    case ROAM_COMMAND_APP:
+        return (int)roam_command_operation(&o);
+    case ROAM_COMMAND_GROUP:
+        return (int)roam_command_group(&o);
+    case ROAM_COMMAND_SESSIONS:
+        return (int)roam_command_sessions(&o);
     case ROAM_COMMAND_TAIL:
         return (int)roam_command_tail(&o);
     case ROAM_COMMAND_HISTORY:

@@ -9,8 +9,11 @@
 
 #define BIT(command) (1u << ROAM_COMMAND_##command)
 #define FETCHING (BIT(HISTORY) | BIT(CONVERSATIONS))
+#define ONE_SHOT                                                               \
+    (BIT(SEND) | BIT(RECALL) | BIT(DELETE) | BIT(READ) | BIT(APP) |            \
+     BIT(GROUP) | BIT(SESSIONS))
 #define ONLINE                                                                 \
-    (BIT(LOGIN) | BIT(LOGOUT) | BIT(CHAT) | BIT(SEND) | BIT(TAIL) | FETCHING)
+    (BIT(LOGIN) | BIT(LOGOUT) | BIT(CHAT) | ONE_SHOT | BIT(TAIL) | FETCHING)
 #define ANY (ONLINE | BIT(STATUS))
 
 #define OPTION_LIST(X)                                                         \
@@ -33,8 +36,21 @@
       "use this device, even if another one is in use:\n"                      \
       "                     that one is logged out")                           \
     X(TIMEOUT, "timeout", "SECONDS", ONLINE,                                   \
-      "give up after this time (login, logout, send: 30;\n"                    \
-      "                     others: never)")                                   \
+      "give up after this time (30; chat, tail and what\n"                     \
+      "                     fetches: never)")                                  \
+    X(ATTACH, "attach", "FILE", BIT(SEND),                                     \
+      "send a description of this file, which is at --url:\n"                  \
+      "                     its SHA-256, size and name")                       \
+    X(URL, "url", "URL", BIT(SEND), "where the attached file can be had")      \
+    X(CONTENT_TYPE, "content-type", "TYPE", BIT(SEND),                         \
+      "of the text, or of the attached file")                                  \
+    X(TO, "to", "USER", BIT(APP),                                              \
+      "in a group: for this member alone; may be repeated")                    \
+    X(NAME, "name", "TEXT", BIT(GROUP), "of the group that create makes")      \
+    X(JOIN, "join", "MODE", BIT(GROUP),                                        \
+      "of the group that create makes: open, approval,\n"                      \
+      "                     closed (closed)")                                  \
+    X(OFF, "off", NULL, BIT(GROUP), "with admin and mute: no more")            \
     X(FETCH, "fetch", NULL, FETCHING,                                          \
       "first get what is missing here from the server")                        \
     X(EVERY, "all", NULL, BIT(HISTORY),                                        \
@@ -99,7 +115,7 @@ static bool complain(char *error, const char *what, const char *which)
     return false;
 }
 
-static bool parse_type(const char *text, enum roam_device_type *type)
+bool roam_device_type_parse(const char *text, enum roam_device_type *type)
 {
     for (int t = ROAM_PHONE; t <= ROAM_EMBEDDED; t++) {
         if (strcmp(text, type_names[t]) == 0) {
@@ -110,8 +126,7 @@ static bool parse_type(const char *text, enum roam_device_type *type)
     return false;
 }
 
-/* Decimal digits only, 1 to max. */
-static bool parse_number(const char *text, uint64_t max, uint64_t *number)
+bool roam_number_parse(const char *text, uint64_t max, uint64_t *number)
 {
     uint64_t n = 0;
     for (const char *c = text; *c; c++) {
@@ -124,6 +139,15 @@ static bool parse_number(const char *text, uint64_t max, uint64_t *number)
     return n > 0;
 }
 
+static bool add_to(struct roam_options *o, const char *user)
+{
+    if (o->to_count == sizeof o->to / sizeof o->to[0]) {
+        return false;
+    }
+    o->to[o->to_count++] = user;
+    return *user != '\0';
+}
+
 static bool set_option(struct roam_options *o, enum option id,
                        const char *value, char *error)
 {
@@ -134,7 +158,7 @@ static bool set_option(struct roam_options *o, enum option id,
         good = strlen(value) >= 1 && strlen(value) <= 64;
         break;
     case OPTION_TYPE:
-        good = parse_type(value, &o->device_type);
+        good = roam_device_type_parse(value, &o->device_type);
         break;
     case OPTION_STATE:
         o->state = value;
@@ -159,7 +183,7 @@ static bool set_option(struct roam_options *o, enum option id,
         o->take_over = true;
         break;
     case OPTION_TIMEOUT:
-        good = parse_number(value, 1000000, &o->timeout_s);
+        good = roam_number_parse(value, 1000000, &o->timeout_s);
         break;
     case OPTION_JSON:
         o->json = true;
@@ -173,6 +197,29 @@ static bool set_option(struct roam_options *o, enum option id,
     case OPTION_FROM_NOW:
         o->from_now = true;
         break;
+    case OPTION_ATTACH:
+        o->attach = value;
+        break;
+    case OPTION_URL:
+        o->url = value;
+        good = *value != '\0';
+        break;
+    case OPTION_CONTENT_TYPE:
+        o->content_type = value;
+        good = *value != '\0';
+        break;
+    case OPTION_TO:
+        good = add_to(o, value);
+        break;
+    case OPTION_NAME:
+        o->name = value;
+        break;
+    case OPTION_JOIN:
+        o->join = value;
+        break;
+    case OPTION_OFF:
+        o->off = true;
+        break;
     case OPTION_STATS:
         o->stats = true;
         break;
@@ -180,10 +227,10 @@ static bool set_option(struct roam_options *o, enum option id,
         o->exit_when_synced = true;
         break;
     case OPTION_EXIT_AT:
-        good = parse_number(value, INT64_MAX, &o->exit_at);
+        good = roam_number_parse(value, INT64_MAX, &o->exit_at);
         break;
     case OPTION_UNTIL_COUNT:
-        good = parse_number(value, INT64_MAX, &o->until_count);
+        good = roam_number_parse(value, INT64_MAX, &o->until_count);
         break;
     case OPTION_HELP:
         o->help = true;
@@ -262,6 +309,31 @@ static unsigned needs_fetch(void)
     return set;
 }
 
+/* How many arguments; a group's actions look at theirs. */
+static const struct {
+    int least, most;
+} argument_counts[] = {
+    [ROAM_COMMAND_CHAT] = {0, 1},          [ROAM_COMMAND_SEND] = {1, 2},
+    [ROAM_COMMAND_RECALL] = {2, 2},        [ROAM_COMMAND_DELETE] = {2, 2},
+    [ROAM_COMMAND_READ] = {2, 2},          [ROAM_COMMAND_APP] = {1, 2},
+    [ROAM_COMMAND_GROUP] = {1, 64},        [ROAM_COMMAND_SESSIONS] = {0, 3},
+    [ROAM_COMMAND_TAIL] = {0, 0},          [ROAM_COMMAND_HISTORY] = {0, 1},
+    [ROAM_COMMAND_CONVERSATIONS] = {0, 0}, [ROAM_COMMAND_STATUS] = {0, 0},
+};
+
+static bool check_count(const struct roam_options *o, char *error)
+{
+    int most = argument_counts[o->command].most;
+    if (o->argument_count < argument_counts[o->command].least) {
+        return complain(error, "argument is missing",
+                        commands[o->command].arguments);
+    }
+    if (o->argument_count > most) {
+        return complain(error, "unexpected argument", o->arguments[most]);
+    }
+    return true;
+}
+
 /* What only makes sense together, or not at all. */
 static bool check(const struct roam_options *o, unsigned given, char *error)
 {
@@ -287,20 +359,10 @@ static bool check(const struct roam_options *o, unsigned given, char *error)
     if (o->plain && o->ca) {
         return complain(error, "contradict each other", "--plain, --ca");
     }
-    int least = o->command == ROAM_COMMAND_SEND ? 1 : 0;
-    int most =
-        o->command == ROAM_COMMAND_SEND ? 2
-        : o->command == ROAM_COMMAND_CHAT || o->command == ROAM_COMMAND_HISTORY
-            ? 1
-            : 0;
-    if (o->argument_count < least) {
-        return complain(error, "argument is missing",
-                        commands[o->command].arguments);
+    if ((o->attach != NULL) != (o->url != NULL)) {
+        return complain(error, "belong together", "--attach, --url");
     }
-    if (o->argument_count > most) {
-        return complain(error, "unexpected argument", o->arguments[most]);
-    }
-    return true;
+    return check_count(o, error);
 }
 
 bool roam_options_parse(struct roam_options *o, int argc, char **argv,
@@ -373,9 +435,25 @@ void roam_options_print_help(void)
             printf("  %-18s %s\n", word, rules[i].help);
         }
     }
+    puts("\nActions of `roam group`; GROUP is what create prints, #...:\n"
+         "  create [USER]...          make one, and invite these\n"
+         "  invite GROUP USER...      make these members\n"
+         "  join GROUP [TEXT]         become a member, or ask to\n"
+         "  approve|deny GROUP USER   answer who asked\n"
+         "  leave GROUP\n"
+         "  remove GROUP USER\n"
+         "  rename GROUP NAME\n"
+         "  admin GROUP USER          make an admin; --off: no more\n"
+         "  mute GROUP [USER]         this member, or all; --off: no more\n"
+         "  transfer GROUP USER       make another one the owner\n"
+         "  set-join GROUP MODE       open, approval or closed\n"
+         "  dissolve GROUP\n"
+         "  members GROUP             list them");
+    puts("\n`roam sessions end TYPE GENERATION`, as sessions lists them, logs"
+         "\nthat device out for good: its token is revoked.");
     puts("\nExit status:\n"
          "  0  done\n"
-         "  1  failed: network, store, time limit, or message not taken\n"
+         "  1  failed: network, store, time limit, or the server said no\n"
          "  2  the command line or the configuration is wrong\n"
          "  3  the server refused the login\n"
          "  4  another device has the slot now");

@@ -15,6 +15,14 @@
     X(LOGOUT, "logout", "", "give the slot up")                                \
     X(CHAT, "chat", "[PEER]", "talk: one line a message, /to NAME, /quit")     \
     X(SEND, "send", "PEER [TEXT]", "send one message (TEXT or the input)")     \
+    X(RECALL, "recall", "PEER MSG_ID", "take a message back")                  \
+    X(DELETE, "delete", "PEER MSG_ID",                                         \
+      "delete a message, for this user alone")                                 \
+    X(READ, "read", "PEER MSG_ID", "set the read mark, on all devices")        \
+    X(APP, "app", "PEER [DATA]", "send an application's own operation")        \
+    X(GROUP, "group", "ACTION ...", "make and change a group, see below")      \
+    X(SESSIONS, "sessions", "[end ...]",                                       \
+      "list this user's devices; `end`: see below")                            \
     X(TAIL, "tail", "", "show messages and events as they come")               \
     X(HISTORY, "history", "[PEER]", "show what is stored on this device")      \
     X(CONVERSATIONS, "conversations", "",                                      \
@@ -48,9 +56,15 @@ struct roam_options {
     bool all;
     bool from_now;
     bool exit_when_synced;
-    uint64_t exit_at;     /* version; 0: not given */
-    uint64_t until_count; /* messages; 0: not given */
-    uint64_t timeout_s;   /* 0: the command's own */
+    uint64_t exit_at;                        /* version; 0: not given */
+    uint64_t until_count;                    /* messages; 0: not given */
+    uint64_t timeout_s;                      /* 0: the command's own */
+    const char *attach, *url, *content_type; /* of an attachment */
+    const char *name;                        /* of a new group */
+    const char *join;   /* of a new group: open, approval, closed */
+    const char *to[16]; /* of app: ROAM_APP_USERS_MAX */
+    size_t to_count;
+    bool off; /* of group admin and mute: undo it */
 
     char **arguments; /* behind the command, options taken out */
     int argument_count;
@@ -70,6 +84,10 @@ bool roam_options_split_server(char *server, char **host, char **port);
 
 /* "phone"...; NULL for a type that there is not. */
 const char *roam_device_type_name(enum roam_device_type type);
+bool roam_device_type_parse(const char *text, enum roam_device_type *type);
+
+/* Decimal digits only, 1 to max. */
+bool roam_number_parse(const char *text, uint64_t max, uint64_t *number);
 
 /* The text of --help, for standard output. */
 void roam_options_print_help(void);

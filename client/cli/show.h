@@ -9,14 +9,17 @@
  *    "time_ms":"1","conversation":"bob","sender":"bob","body":"hello"}
  *
  * event is one of connected, logged_in, refused, new_device, reset, holes,
- * filled, message, noop, unknown, synced, sent, send_failed, kicked,
- * disconnected, stats; hole and conversation in what is stored. A
- * body that is not UTF-8 is "body_base64"; numbers of 64 bits are strings. */
+ * filled, message, noop, recall, delete, read, app, group, device, unknown,
+ * synced, sent, send_failed, member, group_state, session, done, failed,
+ * kicked, disconnected, stats; hole and conversation in what is stored. A
+ * body that is not UTF-8 is "body_base64"; numbers of 64 bits are strings.
+ * content.h says how operations and attachments look. */
 #ifndef ROAM_CLI_SHOW_H
 #define ROAM_CLI_SHOW_H
 
 #include <stdbool.h>
 
+#include "names.h"
 #include "options.h"
 #include "roam_posix.h"
 
@@ -40,11 +43,5 @@ void roam_show_row(const struct roam_show *out,
 /* Shows a row of the list of conversations. */
 void roam_show_conversation(const struct roam_show *out,
                             const struct roam_local_row *row);
-
-/* "TAKEN_OVER"...; "?" for a value that Roam 1 does not have. */
-const char *roam_kick_name(enum roam_kick reason);
-const char *roam_refused_name(enum roam_refused reason);
-/* What a person can do about it, a line without an end. */
-const char *roam_refused_advice(enum roam_refused reason);
 
 #endif
