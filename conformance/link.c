@@ -2,9 +2,11 @@
 /* Sockets and reassembly: see link.h. */
 #include "link.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -18,7 +20,26 @@
 
 #define READ_BYTES 65536u
 
-static int connect_to(const char *host, uint16_t port, const char **reason)
+/* A socket bound to that address; -1 with errno. from may be NULL. */
+static int open_socket(const struct addrinfo *a, const char *from)
+{
+    struct sockaddr_in own = {.sin_family = AF_INET};
+    int fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC, 0);
+    if (fd < 0 || !from) {
+        return fd;
+    }
+    inet_pton(AF_INET, from, &own.sin_addr);
+    if (bind(fd, (const struct sockaddr *)&own, sizeof own) != 0) {
+        int error = errno;
+        close(fd);
+        errno = error;
+        return -1;
+    }
+    return fd;
+}
+
+static int connect_to(const char *host, uint16_t port, const char *from,
+                      const char **reason)
 {
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
     struct addrinfo *list;
@@ -30,10 +51,12 @@ static int connect_to(const char *host, uint16_t port, const char **reason)
     }
     int fd = -1;
     for (struct addrinfo *a = list; a && fd < 0; a = a->ai_next) {
-        fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC, 0);
-        if (fd >= 0 && connect(fd, a->ai_addr, a->ai_addrlen) != 0) {
+        fd = open_socket(a, from);
+        if (fd < 0 || connect(fd, a->ai_addr, a->ai_addrlen) != 0) {
             *reason = arena_string(strerror(errno));
-            close(fd);
+            if (fd >= 0) {
+                close(fd);
+            }
             fd = -1;
         }
     }
@@ -45,7 +68,8 @@ bool link_open(struct world *w, struct device *d)
 {
     link_end(w, d, false);
     const char *reason = "";
-    int fd = connect_to(w->server->host, w->server->port, &reason);
+    int fd =
+        connect_to(w->server->host, w->server->port, d->decl->from, &reason);
     if (fd < 0) {
         return world_fail(w, NULL, arena_printf("cannot connect: %s", reason),
                           "a server that accepts connections", NULL);

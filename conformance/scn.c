@@ -2,6 +2,8 @@
 /* The parser: lines to steps, every name checked. See scn.h. */
 #include "scn.h"
 
+#include <arpa/inet.h>
+
 #include <errno.h>
 #include <string.h>
 
@@ -116,6 +118,7 @@ static bool parse_device(struct parser *p, int line, const struct words *w)
                                      {"type", &d->type},
                                      {"id", &d->id},
                                      {"token", &d->token},
+                                     {"from", &d->from},
                                      {"max_frame", &d->max_frame},
                                      {"max_unacked", &d->max_unacked},
                                      {"max_inflated", &d->max_inflated},
@@ -133,6 +136,10 @@ static bool parse_device(struct parser *p, int line, const struct words *w)
     }
     if (d->id && !device_index(s, d->id, strlen(d->id), &other)) {
         return fail(p, line, "id= names no device above");
+    }
+    struct in_addr from;
+    if (d->from && inet_pton(AF_INET, d->from, &from) != 1) {
+        return fail(p, line, "from= is no IPv4 address");
     }
     d->name = w->at[1];
     d->manual_ack = strcmp(ack, "manual") == 0;

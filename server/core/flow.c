@@ -123,7 +123,9 @@ static void name_keys(struct roam_session *s)
     uint8_t named[sizeof s->address + sizeof s->user_name] = {0};
     size_t len = strlen(s->user_name);
     const uint8_t *key = s->core->config.hash_key;
-    memcpy(named, &s->address, sizeof s->address);
+    if (!ROAM_FAULT("failures-lock-users")) {
+        memcpy(named, &s->address, sizeof s->address);
+    }
     memcpy(named + sizeof s->address, s->user_name, len);
     s->user_key = roam__siphash(key, s->user_name, len);
     s->failure_key = roam__siphash(key, named, sizeof s->address + len);
