@@ -121,7 +121,12 @@ static bool ask_person(void)
 static void take_refusal(struct roam_online *s, const struct roam_event *e)
 {
     if (e->u.refused.reason == ROAM_REFUSED_THROTTLED) {
-        return; /* it comes back by itself, and this program waits */
+        /* It comes back by itself, and this program waits. */
+        if (!s->options->json) {
+            fprintf(stderr, "roam: %s\n",
+                    roam_refused_advice(e->u.refused.reason));
+        }
+        return;
     }
     if (can_be_taken(e->u.refused.reason) &&
         (s->may_take_over || ask_person())) {
