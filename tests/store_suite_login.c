@@ -159,6 +159,30 @@ static void test_sixteen_devices_that_held_a_slot_are_told_kicked(void **state)
     assert_int_equal(l.refused, roam_v1_RefusedReason_OCCUPIED);
 }
 
+/* One that is throttled: nobody is displaced, no attempt is used. */
+static void test_check_of_a_credential_changes_nothing(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *token;
+        uint32_t refused;
+    } cases[] = {{NULL, 0}, {"wrong", roam_v1_RefusedReason_CREDENTIAL}};
+    struct roam_identity holder = probe_enter("alice", 1, PHONE, 5, 0);
+    for (size_t i = 0; i < 2; i++) {
+        struct roam_store_request *req = probe_make_login(&(struct probe_login){
+            "alice", cases[i].token, 2, PHONE, 9, holder.generation, NOW_MS});
+        req->u.login.only_check = true;
+        probe_answer(req);
+        assert_int_equal(req->u.login.refused, cases[i].refused);
+        assert_int_equal(req->u.login.generation, 0);
+        assert_false(req->u.login.has_holder);
+        roam_store_request_free(req);
+    }
+    struct roam_identity again = probe_enter("alice", 1, PHONE, 6, 0);
+    assert_int_equal(again.generation, holder.generation);
+    assert_int_equal(again.device, holder.device);
+}
+
 int store_suite_login(void)
 {
     const struct CMUnitTest tests[] = {
@@ -166,6 +190,7 @@ int store_suite_login(void)
         PROBE_CLAIM(test_refusals_name_generation_and_holder),
         PROBE_CLAIM(test_holder_comes_back_with_its_generation),
         PROBE_CLAIM(test_credentials),
+        PROBE_CLAIM(test_check_of_a_credential_changes_nothing),
         PROBE_CLAIM(test_slots_of_other_types_and_users_are_apart),
         PROBE_CLAIM(test_logout_frees_the_slot_once),
         PROBE_CLAIM(test_late_logout_of_a_displaced_session_is_fenced),

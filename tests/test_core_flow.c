@@ -284,6 +284,55 @@ static void test_refused_logins_with_a_good_credential_count(void **state)
     rig_stop(&rig);
 }
 
+/* [LOGIN-8]: how busy a user is, and that there is one, is not told. */
+static void test_stranger_is_not_told_that_a_user_is_throttled(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct peer p;
+    rig_init_limited(&rig, ROAM_RATE_LOGINS);
+    rig_start(&rig);
+    for (uint64_t attempt = 1; attempt <= 3; attempt++) {
+        peer_login(&rig, &p, "alice", 1, PHONE, attempt, 0);
+        peer_free(&p);
+    }
+    peer_connect(&rig, &p);
+    say_bad_login(&p, "alice");
+    take_bad_credential(&p);
+    peer_say(&p, say_login("alice", 1, PHONE, 4, 0));
+    take_throttled(&p, 1000);
+    rig_pass(&rig, 1000);
+    /* The slot was not touched: the same attempt is good for it. */
+    peer_say(&p, say_login("alice", 1, PHONE, 4, 0));
+    rig_take(&p, ROAM_LOGIN_OK);
+    struct roam_core_stats stats;
+    roam_core_get_stats(rig.core, &stats);
+    assert_int_equal(stats.throttled, 1);
+    peer_free(&p);
+    rig_stop(&rig);
+}
+
+/* The wait may be over when the store answers; it is told as one that is. */
+static void test_throttled_wait_is_never_none(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct peer p;
+    rig_init_limited(&rig, ROAM_RATE_LOGINS);
+    rig_start(&rig);
+    for (uint64_t attempt = 1; attempt <= 3; attempt++) {
+        peer_login(&rig, &p, "alice", 1, PHONE, attempt, 0);
+        peer_free(&p);
+    }
+    peer_connect(&rig, &p);
+    peer_put(&p, say_login("alice", 1, PHONE, 4, 0));
+    rig.now.mono_ms += 5000;
+    rig_settle(&rig);
+    take_throttled(&p, 1);
+    peer_free(&p);
+    rig_stop(&rig);
+}
+
 /* [FLOW-7] */
 static void test_stranger_uses_up_nothing_of_a_users(void **state)
 {
@@ -663,6 +712,8 @@ int main(void)
         cmocka_unit_test(test_limited_commands_are_counted_as_answered),
         cmocka_unit_test(test_logins_of_a_user_up_to_the_rate_and_one_more),
         cmocka_unit_test(test_refused_logins_with_a_good_credential_count),
+        cmocka_unit_test(test_stranger_is_not_told_that_a_user_is_throttled),
+        cmocka_unit_test(test_throttled_wait_is_never_none),
         cmocka_unit_test(test_stranger_uses_up_nothing_of_a_users),
         cmocka_unit_test(test_user_that_does_not_exist_is_throttled_alike),
         cmocka_unit_test(test_failures_at_once_do_not_slip_through_together),

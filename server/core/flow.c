@@ -10,8 +10,10 @@
  *
  * A LOGIN counts as a failure from when it goes to the store, and is taken
  * back if the credential was good: so many that come at once do not slip
- * through together. A throttled LOGIN never reaches the store, whoever it
- * names: it costs the same for a user that exists and one that does not. */
+ * through together. A LOGIN that is throttled for its address never reaches
+ * the store, whoever it names; one above its user's rate gets there to have its
+ * credential looked at and no more, so that a stranger is not told how busy a
+ * user is, nor that there is one. */
 #include <string.h>
 
 #include "fault.h"
@@ -136,20 +138,13 @@ uint64_t roam__flow_login(struct roam_session *s)
     struct roam_core *core = s->core;
     uint64_t now = now_of(s);
     name_keys(s);
-    uint64_t wait = roam__meters_wait(&core->user_meters, s->user_key,
-                                      ROAM_RATE_LOGINS, 1, now);
-    if (ROAM_FAULT("logins-unlimited")) {
+    if (s->address == 0 ||
+        (ROAM_FAULT("failures-tell-users") && s->user_name[0] == 'n')) {
         return 0;
-    }
-    if (ROAM_FAULT("failures-tell-users") && s->user_name[0] == 'n') {
-        return 0;
-    }
-    if (s->address == 0) {
-        return wait;
     }
     uint64_t address = key_of_address(core, s->address);
-    wait = later(wait, roam__meters_wait(&core->address_meters, address,
-                                         ROAM_RATE_ADDRESS_LOGINS, 1, now));
+    uint64_t wait = roam__meters_wait(&core->address_meters, address,
+                                      ROAM_RATE_ADDRESS_LOGINS, 1, now);
     wait = later(wait, roam__meters_wait(&core->failure_meters, s->failure_key,
                                          0, 1, now));
     if (wait == 0) {
@@ -160,12 +155,23 @@ uint64_t roam__flow_login(struct roam_session *s)
     return wait;
 }
 
-void roam__flow_login_good(struct roam_session *s)
+uint64_t roam__flow_login_wait(const struct roam_session *s)
+{
+    if (ROAM_FAULT("logins-unlimited")) {
+        return 0;
+    }
+    return roam__meters_wait(&s->core->user_meters, s->user_key,
+                             ROAM_RATE_LOGINS, 1, now_of(s));
+}
+
+void roam__flow_login_good(struct roam_session *s, bool counts)
 {
     struct roam_core *core = s->core;
     uint64_t now = now_of(s);
-    roam__meters_take(&core->user_meters, s->user_key, ROAM_RATE_LOGINS, 1,
-                      now);
+    if (counts) {
+        roam__meters_take(&core->user_meters, s->user_key, ROAM_RATE_LOGINS, 1,
+                          now);
+    }
     if (s->address != 0) {
         roam__meters_give(&core->failure_meters, s->failure_key, 0, 1, now);
     }

@@ -73,6 +73,8 @@ static void refuse(struct roam_session *s, const struct roam_store_login *l,
     }
     log_refusal(s, l);
     s->core->stats.refusals++;
+    s->core->stats.throttled +=
+        l->refused == roam_v1_RefusedReason_THROTTLED ? 1 : 0;
     s->may_drop_sync = !s->has_sync; /* [LOGIN-6] */
     s->has_sync = false;
     roam__session_event(s, ROAM__ON_REFUSED, NULL);
@@ -120,7 +122,6 @@ void roam__handle_login(struct roam_session *s, const struct roam_message *m)
     }
     uint64_t wait_ms = roam__flow_login(s);
     if (wait_ms > 0) {
-        s->core->stats.throttled++;
         refuse_unasked(s, roam_v1_RefusedReason_THROTTLED, wait_ms);
         return;
     }
@@ -129,6 +130,7 @@ void roam__handle_login(struct roam_session *s, const struct roam_message *m)
         return;
     }
     fill(&req->u.login, login, roam__stored_now(s->core));
+    req->u.login.only_check = roam__flow_login_wait(s) > 0;
     roam__request_submit_or_hold(s, req);
 }
 
@@ -215,15 +217,26 @@ static void grant(struct roam_session *s, const struct roam_store_login *l)
     roam__session_event(s, ROAM__ON_SYNC, &sync);
 }
 
+/* All of it may be over by now, but 0 would say nothing. */
+static uint64_t wait_of(const struct roam_session *s)
+{
+    uint64_t wait_ms = roam__flow_login_wait(s);
+    return wait_ms > 0 ? wait_ms : 1;
+}
+
 void roam__login_done(struct roam_session *s, struct roam_store_request *req)
 {
-    const struct roam_store_login *l = &req->u.login;
+    struct roam_store_login *l = &req->u.login;
+    bool throttled = l->refused == 0 && l->only_check; /* [FLOW-5] */
+    if (throttled) {
+        l->refused = roam_v1_RefusedReason_THROTTLED;
+    }
     if (l->refused == 0) {
         /* Also when the winner is gone: the slot is no longer theirs. */
         kick_displaced(s->core, l);
     }
-    if (l->refused == 0 || credential_was_good(l->refused)) {
-        roam__flow_login_good(s);
+    if (l->refused == 0 || throttled || credential_was_good(l->refused)) {
+        roam__flow_login_good(s, !throttled);
     }
     if (s->closed || s->state != ROAM__DECIDING) {
         return;
@@ -231,6 +244,6 @@ void roam__login_done(struct roam_session *s, struct roam_store_request *req)
     if (l->refused == 0) {
         grant(s, l);
     } else {
-        refuse(s, l, 0);
+        refuse(s, l, throttled ? wait_of(s) : 0);
     }
 }

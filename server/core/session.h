@@ -352,11 +352,15 @@ bool roam__flow_tell(struct roam_core *core);
  * did. [FLOW-9] */
 bool roam__flow_frame(struct roam_session *s);
 bool roam__flow_read(struct roam_session *s, size_t len);
-/* s->user_name tries to log in. Returns how long it must wait; 0: the LOGIN
- * may go to the store, and counts as a failure until told otherwise. */
+/* s->user_name tries to log in. Returns how long it must wait for what others
+ * at its address did; 0: the LOGIN may go to the store, and counts as a
+ * failure until told otherwise. */
 uint64_t roam__flow_login(struct roam_session *s);
-/* The credential of that LOGIN was good. Also of a dead session. */
-void roam__flow_login_good(struct roam_session *s);
+/* How long that user must wait, which is told to the user alone. */
+uint64_t roam__flow_login_wait(const struct roam_session *s);
+/* The credential of that LOGIN was good. Also of a dead session. counts: it
+ * was decided on. */
+void roam__flow_login_good(struct roam_session *s, bool counts);
 /* False: s was ended, its user sends too many SYNCs. */
 bool roam__flow_sync(struct roam_session *s);
 /* A SEND with a body of that length, or a page or another question: false

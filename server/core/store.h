@@ -60,6 +60,7 @@ struct roam_store_login {
     uint64_t attempt;
     uint64_t take_over;
     uint64_t now_ms; /* wall clock, since 2020-01-01 UTC */
+    bool only_check; /* the credential alone: nothing else is looked at */
     /* out */
     uint32_t refused; /* roam_v1_RefusedReason; 0: granted */
     struct roam_identity identity;

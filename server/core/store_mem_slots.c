@@ -128,7 +128,7 @@ bool roam__mem_login(struct roam__mem *mem, struct roam_store_request *req)
     struct roam_store_login *l = &req->u.login;
     struct roam__mem_user *user = roam__mem_user(mem, l->user, strlen(l->user));
     l->refused = check_token(user, l);
-    if (l->refused != 0) {
+    if (l->refused != 0 || l->only_check) {
         return true;
     }
     struct roam__mem_device *device = find_device(user, l);

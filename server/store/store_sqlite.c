@@ -223,7 +223,8 @@ static struct roam_store_request *take_logins(struct roam_store_request **group)
     queue_init(&logins);
     while (*group != NULL) {
         struct roam_store_request *req = *group;
-        if (req->kind == ROAM_STORE_LOGIN && req->u.login.refused == 0) {
+        if (req->kind == ROAM_STORE_LOGIN && req->u.login.refused == 0 &&
+            !req->u.login.only_check) {
             *group = req->next;
             req->next = NULL;
             queue_append(&logins, req);
