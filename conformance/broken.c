@@ -28,6 +28,7 @@ struct faults {
 
 struct score {
     size_t passed, failed;
+    struct kills kills;
 };
 
 static bool load_table(const char *path, const struct rules *rules,
@@ -56,18 +57,6 @@ static bool load_table(const char *path, const struct rules *rules,
     return out->count > 0;
 }
 
-static bool names_rule(const char *rules, const char *rule)
-{
-    struct words w;
-    words_split(rules, &w);
-    for (size_t i = 0; i < w.count; i++) {
-        if (strcmp(w.at[i], rule) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static bool is_red(const struct result *r)
 {
     return r->verdict == VERDICT_FAIL || r->verdict == VERDICT_WARN;
@@ -77,7 +66,7 @@ static const char *first_killer(const struct results *results, const char *rule)
 {
     for (size_t i = 0; i < results->count; i++) {
         const struct result *r = &results->at[i];
-        if (is_red(r) && names_rule(r->rules, rule)) {
+        if (is_red(r) && rules_named(r->rules, rule)) {
             return r->s->id;
         }
     }
@@ -115,7 +104,7 @@ static void show_failures(const struct results *results)
 /* Without a fault the same program must pass, or red proves nothing. */
 static void run_baseline(const struct run_options *o,
                          const struct scenarios *all, const struct rules *rules,
-                         struct score *score)
+                         struct score *score, struct results *out)
 {
     struct results results = {0};
     struct run_options quiet = *o;
@@ -126,6 +115,7 @@ static void run_baseline(const struct run_options *o,
     for (size_t i = 0; i < results.count; i++) {
         red += is_missing(o, &results.at[i]);
     }
+    *out = results;
     bool ok = ran && red == 0;
     printf("%-8s %-28s %-10s %zu cases, %zu not passed\n", ok ? "green" : "RED",
            "(no fault)", "-", results.count, red);
@@ -134,13 +124,35 @@ static void run_baseline(const struct run_options *o,
     score->failed += !ok;
 }
 
+/* As the run without a fault, but of interest for its verdicts alone. */
+static struct run_options quiet_options(const struct run_options *o)
+{
+    struct run_options quiet = *o;
+    quiet.quiet = true;
+    quiet.record = false;
+    quiet.trace_dir = NULL;
+    return quiet;
+}
+
+static void note_kill(struct score *score, const char *fault, const char *rule,
+                      const char *killer, size_t red, size_t cases)
+{
+    struct kills *k = &score->kills;
+    arena_grow((void **)&k->at, k->count, &k->cap, sizeof *k->at);
+    k->at[k->count++] = (struct kill){.fault = fault,
+                                      .rule = rule,
+                                      .is_caught = killer != NULL,
+                                      .by = killer,
+                                      .red = red,
+                                      .cases = cases};
+}
+
 static void run_fault(const struct run_options *o, const struct fault *f,
                       bool full, const struct scenarios *all,
                       const struct rules *rules, struct score *score)
 {
     struct results results = {0};
-    struct run_options quiet = *o;
-    quiet.quiet = true;
+    struct run_options quiet = quiet_options(o);
     quiet.prefix = full ? NULL : f->prefix;
     setenv("ROAM_FAULT", f->name, 1);
     bool ran = run_suite(&quiet, all, rules, &results);
@@ -150,6 +162,7 @@ static void run_fault(const struct run_options *o, const struct fault *f,
     for (size_t i = 0; i < results.count; i++) {
         red += is_red(&results.at[i]);
     }
+    note_kill(score, f->name, f->rule, ran ? killer : NULL, red, results.count);
     print_row(score, ran && killer, f->name, f->rule,
               !ran     ? "no case selected"
               : killer ? arena_printf("%s (%zu of %zu cases red)", killer, red,
@@ -188,9 +201,8 @@ static void run_null_adapter(const struct run_options *o, const char *mode,
     char *argv[] = {arena_string("/proc/self/exe"),
                     arena_string("null-adapter"), arena_string(mode), NULL};
     const struct adapter_target target = {.argv = argv};
-    struct run_options quiet = *o;
+    struct run_options quiet = quiet_options(o);
     const char *reason = NULL, *name = arena_printf("null adapter: %s", mode);
-    quiet.quiet = true;
     quiet.adapter = &target;
     quiet.prefix = NULL;
     quiet.timeout_ms = NULL_TIMEOUT_MS;
@@ -211,8 +223,7 @@ static void run_null(const struct run_options *o, const char *mode,
         print_row(score, false, mode, "-", reason);
         return;
     }
-    struct run_options quiet = *o;
-    quiet.quiet = true;
+    struct run_options quiet = quiet_options(o);
     quiet.roamd = NULL;
     quiet.host = "127.0.0.1";
     quiet.port = peer.port;
@@ -239,19 +250,40 @@ static void run_all_null(const struct run_options *o,
     }
 }
 
-int broken_run(const struct run_options *o, const char *table, const char *only,
-               bool full, const struct scenarios *all,
-               const struct rules *rules)
+bool broken_explain(const char *table, const struct rules *rules,
+                    const char *id, const char *who)
 {
     struct faults faults = {0};
-    struct score score = {0, 0};
+    if (!load_table(table, rules, &faults)) {
+        return false;
+    }
+    bool first = true;
+    for (size_t i = 0; i < faults.count; i++) {
+        if (strcmp(faults.at[i].rule, id) == 0) {
+            printf(first ? "\nbroken %s that must be caught:\n" : "", who);
+            printf("  %s, by %s\n", faults.at[i].name, faults.at[i].prefix);
+            first = false;
+        }
+    }
+    return true;
+}
+
+int broken_run(const struct run_options *o, const char *table, const char *only,
+               bool full, struct report_run *report)
+{
+    const struct scenarios *all = report->all;
+    const struct rules *rules = report->rules;
+    struct faults faults = {0};
+    struct score score = {0};
+    struct results *baseline = arena_alloc(sizeof *baseline);
     if (!load_table(table, rules, &faults)) {
         return EXIT_USAGE;
     }
     printf("%-8s %-28s %-10s %s\n", "verdict", "broken peer", "rule",
            "caught by");
     if (!only) {
-        run_baseline(o, all, rules, &score);
+        run_baseline(o, all, rules, &score, baseline);
+        report->results = baseline;
     }
     for (size_t i = 0; i < faults.count && !run_interrupted(); i++) {
         if (!only || strcmp(only, faults.at[i].name) == 0) {
@@ -261,6 +293,9 @@ int broken_run(const struct run_options *o, const char *table, const char *only,
     if (!only) {
         run_all_null(o, all, rules, &score);
     }
+    struct kills *kills = arena_alloc(sizeof *kills);
+    *kills = score.kills;
+    report->kills = kills;
     fprintf(stderr, "%zu passed, %zu failed\n", score.passed, score.failed);
     if (run_interrupted()) {
         return EXIT_INCOMPLETE;

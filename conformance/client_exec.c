@@ -213,8 +213,11 @@ static bool do_any_of(struct stage *g, const struct step *step)
     for (size_t i = 0; i < step->body_count; i++) {
         steps[i] = &step->bodies[i].at[0];
     }
-    return wait_for(g, steps, step->body_count, &chosen) &&
-           run_steps(g, &step->bodies[chosen], 1);
+    if (!wait_for(g, steps, step->body_count, &chosen)) {
+        return false;
+    }
+    record_step(&g->world, steps[chosen]);
+    return run_steps(g, &step->bodies[chosen], 1);
 }
 
 /* A client that may come back by itself may do so at once: its LOGIN and SYNC
@@ -347,6 +350,7 @@ static bool run_steps(struct stage *g, const struct steps *steps, size_t from)
         if (!do_step(g, &steps->at[i]) || g->world.failure.happened) {
             return false;
         }
+        record_step(&g->world, &steps->at[i]);
     }
     return true;
 }

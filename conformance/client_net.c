@@ -45,6 +45,7 @@ static bool accept_conn(struct stage *g, struct sut *s)
     s->conn = c;
     s->connections++;
     world_event(&g->world, s->device, "-", "connects");
+    record_open(&g->world, c, s->device);
     return client_judge_accept(g, c);
 }
 
@@ -82,10 +83,12 @@ static bool read_conn(struct stage *g, struct conn *c)
     }
     if (n <= 0) {
         c->is_closed = true;
+        record_end(&g->world, c, false, n < 0);
         world_event(&g->world, c->subject->device, "-",
                     n == 0 ? "closed the connection" : "cut the connection");
         return true;
     }
+    record_bytes(&g->world, c, true, c->in + c->have, (size_t)n);
     c->have += (size_t)n;
     c->received += (uint64_t)n;
     return take_frames(g, c);
@@ -169,6 +172,7 @@ bool net_write(struct stage *g, struct conn *c, const uint8_t *bytes,
         size_t n = split && split < len - at ? split : len - at;
         ssize_t r = send(c->fd, bytes + at, n, MSG_NOSIGNAL);
         if (r > 0) {
+            record_bytes(&g->world, c, false, bytes + at, (size_t)r);
             at += (size_t)r;
             c->sent += (uint64_t)r;
             continue;
@@ -203,6 +207,7 @@ void net_end(struct stage *g, struct conn *c, bool reset)
         shutdown(c->fd, SHUT_WR);
     }
     c->is_left = reset;
+    record_end(&g->world, c, true, reset);
     world_event(&g->world, c->subject->device, "-",
                 reset ? "the server cuts" : "the server closes");
 }

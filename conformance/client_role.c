@@ -54,6 +54,19 @@ static bool open_suts(struct stage *g)
     return true;
 }
 
+static bool wait_at_adapter(const struct run_options *o, const struct stage *g)
+{
+    struct text t = {0};
+    text_add(&t, "%s: adapter: process %ld; the server of", g->world.s->id,
+             (long)g->adapter.pid);
+    for (size_t i = 0; i < g->world.s->device_count; i++) {
+        text_add(&t, " %s is at 127.0.0.1:%u", g->suts[i].decl->name,
+                 (unsigned)g->suts[i].port);
+    }
+    run_wait_for_key(o, text_str(&t));
+    return true;
+}
+
 /* Capabilities that the scenario names, and those that follow from it. */
 static bool adapter_can_run(struct stage *g)
 {
@@ -117,22 +130,28 @@ struct result client_run_case(const struct run_options *o,
     const char *reason = "";
     g->world.timeout_ms = o->timeout_ms;
     g->world.trace = o->trace;
+    record_begin(&g->world, o->timeless);
+    uint64_t start = now_ms();
     bool passed = world_open(&g->world, s, &nobody, o->seed, o->nonce) &&
                   open_suts(g) &&
                   (adapter_open(&g->adapter, o->adapter, &reason) ||
                    world_fail(&g->world, NULL, reason, NULL, NULL)) &&
-                  greet(g) && adapter_can_run(g) && client_exec(g) && quit(g);
+                  wait_at_adapter(o, g) && greet(g) && adapter_can_run(g) &&
+                  client_exec(g) && quit(g);
     passed = passed && !g->world.failure.happened;
     adapter_close(&g->adapter, 0);
     struct result r = {.s = s,
                        .verdict = verdict_of(g, passed),
                        .rules =
                            g->world.failure.rules ? g->world.failure.rules : "",
-                       .detail = ""};
+                       .what = passed ? "" : g->world.failure.what,
+                       .detail = "",
+                       .ms = now_ms() - start};
     if (r.verdict == VERDICT_UNSUPPORTED) {
-        r.detail = g->unsupported ? g->unsupported : "not supported";
+        r.what = r.detail = g->unsupported ? g->unsupported : "not supported";
     } else if (!passed) {
         r.detail = report_failure(&g->world, rules, repeat_command(o, s));
     }
+    run_close_case(o, &g->world, &r);
     return r;
 }

@@ -485,8 +485,11 @@ static bool do_repeat(struct world *w, const struct step *step)
 static bool do_any_of(struct world *w, const struct step *step)
 {
     size_t chosen;
-    return expect_any(w, step, &chosen) &&
-           run_steps(w, &step->bodies[chosen], 1);
+    if (!expect_any(w, step, &chosen)) {
+        return false;
+    }
+    record_step(w, &step->bodies[chosen].at[0]);
+    return run_steps(w, &step->bodies[chosen], 1);
 }
 
 static bool do_absent(struct world *w, const struct step *step)
@@ -534,6 +537,7 @@ static bool run_steps(struct world *w, const struct steps *steps, size_t from)
         if (!do_step(w, &steps->at[i]) || w->failure.happened) {
             return false;
         }
+        record_step(w, &steps->at[i]);
     }
     return true;
 }

@@ -87,6 +87,7 @@ bool link_open(struct world *w, struct device *d)
     w->links[w->link_count++] = l;
     d->link = l;
     world_event(w, d, "-", "connects");
+    record_open(w, l, d);
     return seeds_open(w, l);
 }
 
@@ -106,6 +107,7 @@ void link_end(struct world *w, struct device *d, bool reset)
     l->is_dropped = true;
     d->link = NULL;
     world_event(w, d, "-", reset ? "cuts the connection" : "closes");
+    record_end(w, l, false, reset);
     seeds_end(w, l, reset ? "cut" : "close");
 }
 
@@ -177,9 +179,11 @@ static bool read_link(struct world *w, struct link *l)
         return true;
     }
     if (n <= 0) {
+        record_end(w, l, true, n < 0);
         judge_closed(w, l);
         return seeds_end(w, l, "closed") && !w->failure.happened;
     }
+    record_bytes(w, l, false, l->in + l->have, (size_t)n);
     if (!seeds_to_client(w, l, l->in + l->have, (size_t)n)) {
         return false;
     }
@@ -235,6 +239,7 @@ bool link_write(struct world *w, struct link *l, const uint8_t *bytes,
         size_t n = split && split < len - at ? split : len - at;
         ssize_t r = send(l->fd, bytes + at, n, MSG_NOSIGNAL);
         if (r > 0) {
+            record_bytes(w, l, true, bytes + at, (size_t)r);
             if (!seeds_to_server(w, l, bytes + at, (size_t)r)) {
                 return false;
             }

@@ -1,269 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* roam-conform: the conformance suite of Roam 1. README.md shows how to run
- * it; this file reads the command line. */
-#include <getopt.h>
+ * it; here are its commands. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "broken.h"
 #include "client_role.h"
-#include "judge.h"
+#include "explain.h"
+#include "options.h"
 #include "peers.h"
 #include "runner.h"
 #include "seeds.h"
 #include "selftest.h"
 
-#define DEFAULT_TIMEOUT_MS 10000u
 /* A fault often shows as silence, so this is short; idle takes 2.5 s. */
 #define BROKEN_TIMEOUT_MS 4000u
-#define DEFAULT_JOBS 4u
-#define MAX_JOBS 64u
-
-static const char usage[] =
-    "usage: roam-conform COMMAND [option...]\n"
-    "\n"
-    "  server        judge a server\n"
-    "  client        judge a client: client [option...] -- ADAPTER [arg...]\n"
-    "  explain ID    a rule, and what checks it\n"
-    "  coverage      rules that bind a server and have no scenario\n"
-    "  broken        prove that the suite catches broken servers\n"
-    "  broken --client -- ADAPTER...   or broken clients\n"
-    "  null-server MODE   be one: close, silent, echo, garbage\n"
-    "  null-adapter MODE  be one: exit, silent, echo, ok, garbage\n"
-    "  selftest      test the harness itself\n"
-    "\n"
-    "  --roamd PATH         start this roamd\n"
-    "  --at HOST:PORT       or use a server that runs there\n"
-    "  --provision CMD      makes users and tokens for --at\n"
-    "  --adapter tcp:HOST:PORT   client: an adapter that runs there\n"
-    "  --list               names and titles of the cases, nothing is run\n"
-    "  --case PREFIX        only cases whose name starts so\n"
-    "  --seed N             of all that is random (default: drawn, printed)\n"
-    "  -j N                 cases at a time (4)\n"
-    "  --timeout MS         for each step (10000)\n"
-    "  --trace              every frame of every device, on stderr\n"
-    "  --dump-seeds DIR     server: writes there what went over the wire\n"
-    "  --scenarios DIR      instead of conformance/scenarios\n"
-    "  --spec FILE          instead of spec/roam-1.md\n"
-    "  --fault NAME         broken: only this one\n"
-    "  --full               broken: the whole suite for each fault\n"
-    "  --update             selftest: write the golden files\n"
-    "\n"
-    "exit status: 0 as expected, 1 a case failed, 2 usage or nothing to run,\n"
-    "3 the harness is at fault, 4 interrupted\n";
-
-struct options {
-    struct run_options run;
-    struct adapter_target adapter; /* host NULL: none was named */
-    const char *root;              /* of the project, where the defaults are */
-    const char *scenarios, *spec, *fault;
-    bool list, full, update, has_timeout, client;
-};
 
 static int fail_usage(const char *reason)
 {
     fprintf(stderr, "roam-conform: %s\n", reason);
     return EXIT_USAGE;
-}
-
-static bool is_root(const char *path)
-{
-    return access(arena_printf("%s/spec/roam-1.md", path), R_OK) == 0;
-}
-
-/* Spec and scenarios are found from where we are, or from where the program
- * is: in a build directory of the project, or installed with share/roam. */
-static const char *find_root(void)
-{
-    char path[4096];
-    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
-    path[n > 0 ? n : 0] = '\0';
-    if (is_root(".")) {
-        return ".";
-    }
-    for (char *slash; (slash = strrchr(path, '/')) != NULL;) {
-        *slash = '\0';
-        const char *share = arena_printf("%s/share/roam", path);
-        if (is_root(path) || is_root(share)) {
-            return is_root(path) ? arena_string(path) : share;
-        }
-    }
-    return ".";
-}
-
-static const char *in_root(const struct options *o, const char *path)
-{
-    return strcmp(o->root, ".") == 0 ? path
-                                     : arena_printf("%s/%s", o->root, path);
-}
-
-static bool parse_number(const char *text, uint64_t most, uint64_t *out)
-{
-    char *end;
-    *out = strtoull(text, &end, 0);
-    return *text != '\0' && *text != '-' && *end == '\0' && *out <= most;
-}
-
-static bool parse_address(const char *text, struct run_options *o)
-{
-    const char *colon = strrchr(text, ':');
-    uint64_t port;
-    if (!colon || !parse_number(colon + 1, UINT16_MAX, &port) || port == 0) {
-        return false;
-    }
-    o->host = arena_copy(text, (size_t)(colon - text));
-    o->port = (uint16_t)port;
-    return true;
-}
-
-/* tcp:HOST:PORT */
-static bool parse_adapter(const char *text, struct adapter_target *out)
-{
-    struct run_options at = {.host = NULL};
-    if (strncmp(text, "tcp:", 4) != 0 || !parse_address(text + 4, &at)) {
-        return false;
-    }
-    *out = (struct adapter_target){.host = at.host, .port = at.port};
-    return true;
-}
-
-enum {
-    OPT_ROAMD = 256,
-    OPT_AT,
-    OPT_PROVISION,
-    OPT_LIST,
-    OPT_CASE,
-    OPT_SEED,
-    OPT_TIMEOUT,
-    OPT_TRACE,
-    OPT_DUMP_SEEDS,
-    OPT_SCENARIOS,
-    OPT_SPEC,
-    OPT_FAULT,
-    OPT_FULL,
-    OPT_UPDATE,
-    OPT_ADAPTER,
-    OPT_CLIENT
-};
-
-static const struct option long_options[] = {
-    {"roamd", required_argument, NULL, OPT_ROAMD},
-    {"at", required_argument, NULL, OPT_AT},
-    {"provision", required_argument, NULL, OPT_PROVISION},
-    {"list", no_argument, NULL, OPT_LIST},
-    {"case", required_argument, NULL, OPT_CASE},
-    {"seed", required_argument, NULL, OPT_SEED},
-    {"timeout", required_argument, NULL, OPT_TIMEOUT},
-    {"trace", no_argument, NULL, OPT_TRACE},
-    {"dump-seeds", required_argument, NULL, OPT_DUMP_SEEDS},
-    {"scenarios", required_argument, NULL, OPT_SCENARIOS},
-    {"spec", required_argument, NULL, OPT_SPEC},
-    {"fault", required_argument, NULL, OPT_FAULT},
-    {"full", no_argument, NULL, OPT_FULL},
-    {"update", no_argument, NULL, OPT_UPDATE},
-    {"adapter", required_argument, NULL, OPT_ADAPTER},
-    {"client", no_argument, NULL, OPT_CLIENT},
-    {NULL, 0, NULL, 0}};
-
-static bool take_option(struct options *o, int option, const char *arg)
-{
-    uint64_t n = 0;
-    bool ok = true;
-    switch (option) {
-    case OPT_ROAMD:
-        o->run.roamd = arg;
-        break;
-    case OPT_AT:
-        ok = parse_address(arg, &o->run);
-        break;
-    case OPT_PROVISION:
-        o->run.provision = arg;
-        break;
-    case OPT_LIST:
-        o->list = true;
-        break;
-    case OPT_CASE:
-        o->run.prefix = arg;
-        break;
-    case OPT_SEED:
-        ok = parse_number(arg, UINT64_MAX, &o->run.seed);
-        break;
-    case 'j':
-        ok = parse_number(arg, MAX_JOBS, &n) && n > 0;
-        o->run.jobs = (size_t)n;
-        break;
-    case OPT_TIMEOUT:
-        ok = parse_number(arg, 3600000, &o->run.timeout_ms);
-        o->has_timeout = true;
-        break;
-    case OPT_TRACE:
-        o->run.trace = true;
-        break;
-    case OPT_DUMP_SEEDS:
-        o->run.dump_seeds = arg;
-        break;
-    case OPT_SCENARIOS:
-        o->scenarios = arg;
-        break;
-    case OPT_SPEC:
-        o->spec = arg;
-        break;
-    case OPT_FAULT:
-        o->fault = arg;
-        break;
-    case OPT_FULL:
-        o->full = true;
-        break;
-    case OPT_UPDATE:
-        o->update = true;
-        break;
-    case OPT_CLIENT:
-        o->client = true;
-        break;
-    case OPT_ADAPTER:
-        ok = parse_adapter(arg, &o->adapter);
-        break;
-    default:
-        ok = false;
-        break;
-    }
-    return ok;
-}
-
-static void draw_seed(struct options *o)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_REALTIME, &ts);
-    struct prng p;
-    prng_seed(&p, (uint64_t)ts.tv_nsec ^ (uint64_t)ts.tv_sec << 20, "seed");
-    o->run.seed = prng_next(&p) >> 32;
-    o->run.nonce =
-        arena_printf("%x%x", (unsigned)ts.tv_sec, (unsigned)getpid());
-}
-
-static bool parse_options(struct options *o, int argc, char **argv)
-{
-    *o = (struct options){
-        .run = {.jobs = DEFAULT_JOBS, .timeout_ms = DEFAULT_TIMEOUT_MS}};
-    draw_seed(o);
-    int option;
-    while ((option = getopt_long(argc, argv, "j:", long_options, NULL)) != -1) {
-        if (!take_option(o, option, optarg)) {
-            return false;
-        }
-    }
-    o->root = find_root();
-    if (!o->scenarios) {
-        o->scenarios = in_root(o, "conformance/scenarios");
-    }
-    if (!o->spec) {
-        o->spec = in_root(o, "spec/roam-1.md");
-    }
-    return true;
 }
 
 /* --------------------------------------------------------------- commands */
@@ -353,17 +112,26 @@ static const char *repeat_command(const struct run_options *o)
                         o->provision ? o->provision : "");
 }
 
-static int exit_code(const struct results *results)
+/* Behind the run of a role: reports, counts, exit code. */
+static int run_role(struct options *o, enum role role, const char *peer,
+                    const struct scenarios *all, const struct rules *rules)
 {
-    struct tally t = {0, 0, 0, 0, 0};
-    for (size_t i = 0; i < results->count; i++) {
-        report_count(&t, &results->at[i]);
+    int status = outputs_begin(&o->outputs, &o->run);
+    if (status != EXIT_AS_EXPECTED) {
+        return status;
     }
-    report_summary(&t);
-    if (t.harness) {
-        return EXIT_HARNESS;
+    fprintf(stderr, "roam-conform: seed %" PRIu64 "\n", o->run.seed);
+    struct results results = {0};
+    bool is_complete = run_suite(&o->run, all, rules, &results);
+    if (results.count == 0) {
+        return fail_usage("no case is selected");
     }
-    return t.failed ? EXIT_UNEXPECTED : EXIT_AS_EXPECTED;
+    struct report_run report = {.role = role,
+                                .peer = peer,
+                                .rules = rules,
+                                .all = all,
+                                .results = &results};
+    return outputs_end(&o->outputs, &o->run, &report, is_complete);
 }
 
 static int command_server(struct options *o)
@@ -389,13 +157,10 @@ static int command_server(struct options *o)
         return fail_usage(reason);
     }
     o->run.repeat = repeat_command(&o->run);
-    fprintf(stderr, "roam-conform: seed %" PRIu64 "\n", o->run.seed);
-    struct results results = {0};
-    if (!run_suite(&o->run, &all, &rules, &results)) {
-        return run_interrupted() ? EXIT_INCOMPLETE
-                                 : fail_usage("no case is selected");
-    }
-    return exit_code(&results);
+    const char *peer = o->run.roamd ? o->run.roamd
+                                    : arena_printf("%s:%u", o->run.host,
+                                                   (unsigned)o->run.port);
+    return run_role(o, ROLE_SERVER, peer, &all, &rules);
 }
 
 static const char *adapter_words(char **argv)
@@ -437,13 +202,29 @@ static int command_client(struct options *o, char **argv)
         fprintf(stderr, "roam-conform: self-check: %s\n", reason);
         return EXIT_HARNESS;
     }
-    fprintf(stderr, "roam-conform: seed %" PRIu64 "\n", o->run.seed);
-    struct results results = {0};
-    if (!run_suite(&o->run, &all, &rules, &results)) {
-        return run_interrupted() ? EXIT_INCOMPLETE
-                                 : fail_usage("no case is selected");
+    return run_role(o, ROLE_CLIENT, o->run.repeat, &all, &rules);
+}
+
+/* The kill matrix, and the coverage with it. */
+static int run_broken(struct options *o, enum role role, const char *table,
+                      const struct scenarios *all, const struct rules *rules)
+{
+    struct report_run report = {
+        .role = role, .peer = o->run.repeat, .rules = rules, .all = all};
+    if (o->outputs.expectations) {
+        return fail_usage("broken takes no expectations");
     }
-    return exit_code(&results);
+    int status = outputs_begin(&o->outputs, &o->run);
+    if (status != EXIT_AS_EXPECTED) {
+        return status;
+    }
+    report.exit =
+        broken_run(&o->run, in_root(o, table), o->fault, o->full, &report);
+    report.seed = o->run.seed;
+    report.started = o->outputs.started;
+    report.ms = now_ms() - o->outputs.start_ms;
+    report.is_complete = report.exit != EXIT_INCOMPLETE;
+    return report.results ? outputs_write(&o->outputs, &report) : report.exit;
 }
 
 static int command_broken_client(struct options *o, char **argv)
@@ -461,8 +242,8 @@ static int command_broken_client(struct options *o, char **argv)
     o->adapter.argv = argv;
     o->run.adapter = &o->adapter;
     o->run.repeat = arena_printf("--%s", adapter_words(argv));
-    return broken_run(&o->run, in_root(o, "conformance/broken/client-faults"),
-                      o->fault, o->full, &all, &rules);
+    return run_broken(o, ROLE_CLIENT, "conformance/broken/client-faults", &all,
+                      &rules);
 }
 
 static int command_broken(struct options *o)
@@ -480,29 +261,8 @@ static int command_broken(struct options *o)
         o->run.timeout_ms = BROKEN_TIMEOUT_MS;
     }
     o->run.repeat = repeat_command(&o->run);
-    return broken_run(&o->run, in_root(o, "conformance/broken/faults"),
-                      o->fault, o->full, &all, &rules);
-}
-
-static bool scenario_names(const struct scenario *s, const char *id)
-{
-    for (size_t i = 0; i < s->rule_count; i++) {
-        if (strcmp(s->rules[i], id) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void explain_judges(const struct judge_rule *list, size_t count,
-                           const char *role, const char *id)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(list[i].rule, id) == 0) {
-            printf("\njudged in every case of the role %s:\n  %s\n", role,
-                   list[i].what);
-        }
-    }
+    return run_broken(o, ROLE_SERVER, "conformance/broken/faults", &all,
+                      &rules);
 }
 
 static int command_explain(struct options *o, const char *id)
@@ -512,45 +272,20 @@ static int command_explain(struct options *o, const char *id)
     if (!load(o, &rules, &all)) {
         return EXIT_USAGE;
     }
-    const struct rule *r = id ? rules_find(&rules, id) : NULL;
-    if (!r) {
+    if (!id || !rules_find(&rules, id)) {
         return fail_usage("no such rule");
     }
-    printf("%s\n\n%s\n", r->id, r->text);
-    explain_judges(judge_rules, judge_rule_count, "server", id);
-    explain_judges(client_judge_rules, client_judge_rule_count, "client", id);
-    const char *heading = "\nscenarios:\n";
-    for (size_t i = 0; i < all.count; i++) {
-        if (scenario_names(all.at[i], id)) {
-            printf("%s  %-40s %s\n", heading, all.at[i]->id, all.at[i]->title);
-            heading = "";
-        }
-    }
-    return EXIT_AS_EXPECTED;
+    return explain_rule(o, &rules, &all, id) ? EXIT_AS_EXPECTED : EXIT_USAGE;
 }
 
 static int command_coverage(struct options *o)
 {
     struct rules rules = {0};
     struct scenarios all = {0};
-    size_t bound = 0, tested = 0;
     if (!load(o, &rules, &all)) {
         return EXIT_USAGE;
     }
-    for (size_t i = 0; i < rules.count; i++) {
-        const struct rule *r = &rules.at[i];
-        bool named = false;
-        for (size_t k = 0; k < all.count; k++) {
-            named = named || scenario_names(all.at[k], r->id);
-        }
-        bound += r->binds_server;
-        tested += r->binds_server && named;
-        if (r->binds_server && !named) {
-            printf("%s\n", r->id);
-        }
-    }
-    fprintf(stderr, "%zu of %zu rules that bind a server have a scenario\n",
-            tested, bound);
+    explain_gaps(&rules, &all);
     return EXIT_AS_EXPECTED;
 }
 
@@ -585,8 +320,8 @@ int main(int argc, char **argv)
 {
     struct options o;
     if (argc < 2 || argv[1][0] == '-' ||
-        !parse_options(&o, argc - 1, argv + 1)) {
-        fputs(usage, stderr);
+        !options_parse(&o, argc - 1, argv + 1)) {
+        fputs(options_usage, stderr);
         return EXIT_USAGE;
     }
     run_catch_signals();
@@ -621,6 +356,6 @@ int main(int argc, char **argv)
     if (strcmp(command, "selftest") == 0 && !operand) {
         return command_selftest(&o);
     }
-    fputs(usage, stderr);
+    fputs(options_usage, stderr);
     return EXIT_USAGE;
 }

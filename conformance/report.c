@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "expectations.h"
+#include "report_text.h"
 #include "scn_lex.h"
 
 /* The last events of all devices; enough for the way to a failure. */
@@ -59,73 +61,105 @@ const char *report_failure(const struct world *w, const struct rules *rules,
     return text_str(&t);
 }
 
+const char *verdict_name(enum verdict v)
+{
+    static const char *const names[VERDICT_COUNT] = {
+        [VERDICT_PASS] = "pass",
+        [VERDICT_FAIL] = "fail",
+        [VERDICT_WARN] = "warn",
+        [VERDICT_UNSUPPORTED] = "unsupported",
+        [VERDICT_NOT_EXERCISED] = "not-exercised",
+        [VERDICT_HARNESS] = "harness-error"};
+    return names[v];
+}
+
+void report_version(void)
+{
+    printf("TAP version 14\n");
+}
+
 void report_plan(size_t count)
 {
-    printf("TAP version 14\n1..%zu\n", count);
+    printf("1..%zu\n", count);
+    fflush(stdout);
 }
 
 /* The diagnosis as one literal block of YAML, which TAP 14 asks for. */
-static void print_detail(const char *detail)
+static void add_detail(struct text *t, const struct result *r,
+                       const char *detail)
 {
-    struct text t = {0};
-    text_add_indented(&t, "    ", detail);
-    printf("  ---\n  detail: |\n%s  ...\n", text_str(&t));
+    text_add(t, "  ---\n  verdict: %s\n  detail: |\n",
+             verdict_name(r->verdict));
+    text_add_indented(t, "    ", text_plain(detail));
+    text_add(t, "  ...\n");
 }
 
-void report_result(size_t number, const struct result *r)
+static const char *directive(const struct result *r)
 {
-    const char *id = r->s->id;
-    switch (r->verdict) {
-    case VERDICT_PASS:
-        printf("ok %zu - %s\n", number, id);
-        break;
-    case VERDICT_UNSUPPORTED:
-        printf("ok %zu - %s # SKIP %s\n", number, id, r->detail);
-        break;
-    case VERDICT_WARN:
-        printf("not ok %zu - %s # TODO a SHOULD\n", number, id);
-        print_detail(r->detail);
-        break;
-    case VERDICT_FAIL:
-    case VERDICT_HARNESS:
-        printf("not ok %zu - %s\n", number, id);
-        print_detail(r->detail);
-        break;
+    if (r->standing == STANDING_KNOWN) {
+        return arena_printf(" # TODO known: %s", r->expectation->url);
     }
+    if (r->verdict == VERDICT_UNSUPPORTED &&
+        r->standing == STANDING_AS_EXPECTED) {
+        return arena_printf(" # SKIP %s", r->detail);
+    }
+    return r->verdict == VERDICT_WARN ? " # TODO a SHOULD" : "";
+}
+
+const char *report_tap(size_t number, const struct result *r, size_t rounds)
+{
+    struct text t = {0};
+    bool passes =
+        r->verdict == VERDICT_PASS && r->standing != STANDING_UNEXPECTED_PASS;
+    bool skipped =
+        r->verdict == VERDICT_UNSUPPORTED && r->standing != STANDING_UNEXPECTED;
+    text_add(&t, "%s %zu - %s", passes || skipped ? "ok" : "not ok", number,
+             r->s->id);
+    if (rounds > 1) {
+        text_add(&t, " (round %zu)", r->round + 1);
+    }
+    text_add(&t, "%s\n", directive(r));
+    if (r->standing == STANDING_UNEXPECTED_PASS) {
+        add_detail(&t, r,
+                   arena_printf("it passes; line %d of the expectations "
+                                "has it as known to fail",
+                                r->expectation->line));
+    } else if (!passes && !skipped) {
+        add_detail(&t, r, r->detail);
+    }
+    return text_str(&t);
+}
+
+void report_result(size_t number, const struct result *r, size_t rounds)
+{
+    fputs(report_tap(number, r, rounds), stdout);
     fflush(stdout);
 }
 
 void report_count(struct tally *t, const struct result *r)
 {
-    switch (r->verdict) {
-    case VERDICT_PASS:
-        t->passed++;
-        break;
-    case VERDICT_FAIL:
-        t->failed++;
-        break;
-    case VERDICT_WARN:
-        t->warned++;
-        break;
-    case VERDICT_UNSUPPORTED:
-        t->unsupported++;
-        break;
-    case VERDICT_HARNESS:
-        t->harness++;
-        break;
+    t->of[r->verdict]++;
+    t->known += r->standing == STANDING_KNOWN;
+    t->unexpected += r->standing == STANDING_UNEXPECTED ||
+                     r->standing == STANDING_UNEXPECTED_PASS;
+}
+
+static void print_some(size_t count, const char *what)
+{
+    if (count > 0) {
+        fprintf(stderr, "%zu %s, ", count, what);
     }
 }
 
+/* Behind the words, for whoever only counts: what is as expected, and what
+ * is not. */
 void report_summary(const struct tally *t)
 {
-    if (t->warned) {
-        fprintf(stderr, "%zu warned, ", t->warned);
-    }
-    if (t->unsupported) {
-        fprintf(stderr, "%zu unsupported, ", t->unsupported);
-    }
-    if (t->harness) {
-        fprintf(stderr, "%zu mistakes of the harness, ", t->harness);
-    }
-    fprintf(stderr, "%zu passed, %zu failed\n", t->passed, t->failed);
+    print_some(t->of[VERDICT_WARN], "warned");
+    print_some(t->of[VERDICT_UNSUPPORTED], "unsupported");
+    print_some(t->of[VERDICT_NOT_EXERCISED], "not exercised");
+    print_some(t->of[VERDICT_HARNESS], "mistakes of the harness");
+    print_some(t->known, "known to fail");
+    fprintf(stderr, "%zu passed, %zu failed\n", t->of[VERDICT_PASS],
+            t->unexpected);
 }

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "scn_lex.h"
 #include "text.h"
 
 const struct rule *rules_find(const struct rules *rules, const char *id)
@@ -15,6 +16,18 @@ const struct rule *rules_find(const struct rules *rules, const char *id)
         }
     }
     return NULL;
+}
+
+bool rules_named(const char *ids, const char *id)
+{
+    struct words w;
+    words_split(ids, &w);
+    for (size_t i = 0; i < w.count; i++) {
+        if (strcmp(w.at[i], id) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* A paragraph ends at an empty line. */
@@ -35,6 +48,11 @@ static bool add_rule(struct rules *out, const char *start, const char *id_end,
                      .text = arena_copy(text, (size_t)(end - text))};
     r.binds_server = strncmp(r.text, "A server", 8) == 0 ||
                      strncmp(r.text, "A peer", 6) == 0;
+    r.binds_client = strncmp(r.text, "A client", 8) == 0 ||
+                     strncmp(r.text, "A peer", 6) == 0;
+    r.level = strstr(r.text, "MUST")     ? "MUST"
+              : strstr(r.text, "SHOULD") ? "SHOULD"
+                                         : "MAY";
     if (rules_find(out, r.id)) {
         return false;
     }

@@ -11,6 +11,8 @@ struct rule {
     const char *id;
     const char *text;  /* lines as in the spec, without the id */
     bool binds_server; /* it begins with a server or a peer as its subject */
+    bool binds_client; /* likewise */
+    const char *level; /* MUST, SHOULD or MAY */
 };
 struct rules {
     struct rule *at;
@@ -20,5 +22,7 @@ struct rules {
 bool rules_load(const char *path, struct rules *out, const char **error);
 /* NULL: no such rule. */
 const struct rule *rules_find(const struct rules *rules, const char *id);
+/* Is it one of these ids with spaces between? */
+bool rules_named(const char *ids, const char *id);
 
 #endif

@@ -15,8 +15,12 @@
 #include <unistd.h>
 
 #include "client_role.h"
+#include "coverage.h"
 #include "exec.h"
+#include "progress.h"
+#include "report_case.h"
 #include "seeds.h"
+#include "trace.h"
 
 static volatile sig_atomic_t interrupted;
 
@@ -61,23 +65,72 @@ static enum verdict verdict_of(const struct world *w, bool passed)
     return w->s->is_should ? VERDICT_WARN : VERDICT_FAIL;
 }
 
+static size_t checks_done(const struct world *w)
+{
+    size_t count = 0;
+    for (size_t i = 0; w->record && i < w->record->step_count; i++) {
+        count += coverage_seen(w->record->steps[i]) != SEEN_NOTHING;
+    }
+    return count;
+}
+
+void run_close_case(const struct run_options *o, struct world *w,
+                    struct result *r)
+{
+    const char *reason = "";
+    if (r->verdict == VERDICT_PASS && checks_done(w) == 0) {
+        r->verdict = VERDICT_NOT_EXERCISED;
+        r->what = r->detail = "no step of it checks anything";
+    }
+    r->ms = o->timeless ? 0 : r->ms;
+    record_finish(w);
+    if (o->record) {
+        r->record = report_case_record(w);
+    }
+    if (o->trace_dir && !trace_write(o->trace_dir, w, r, &reason)) {
+        r->verdict = VERDICT_HARNESS;
+        r->what = r->detail = reason;
+    }
+}
+
 struct result run_case(const struct run_options *o, const struct scenario *s,
                        struct server *server, const struct rules *rules)
 {
     struct world *w = arena_alloc(sizeof *w);
     w->timeout_ms = o->timeout_ms;
     w->trace = o->trace;
+    record_begin(w, o->timeless);
+    uint64_t start = now_ms();
     bool passed = world_open(w, s, server, o->seed, o->nonce) &&
                   seeds_begin(w, o->dump_seeds) && exec_run(w);
     passed = passed && !w->failure.happened;
     struct result r = {.s = s,
                        .verdict = verdict_of(w, passed),
                        .rules = w->failure.rules ? w->failure.rules : "",
-                       .detail = ""};
+                       .what = passed ? "" : w->failure.what,
+                       .detail = "",
+                       .ms = now_ms() - start};
     if (!passed) {
         r.detail = report_failure(w, rules, repeat_command(o, s));
     }
+    run_close_case(o, w, &r);
     return r;
+}
+
+void run_wait_for_key(const struct run_options *o, const char *who)
+{
+    if (!o->attach) {
+        return;
+    }
+    fprintf(stderr, "roam-conform: %s; press Enter to go on\n", who);
+    for (char c = 0; c != '\n' && read(STDIN_FILENO, &c, 1) == 1;) {
+    }
+}
+
+static void wait_at_server(const struct run_options *o, const struct server *s)
+{
+    run_wait_for_key(o, arena_printf("server: process %ld, at %s:%u",
+                                     (long)s->pid, s->host, (unsigned)s->port));
 }
 
 static void base_server(const struct run_options *o, const char *base,
@@ -104,15 +157,17 @@ static struct result run_private(const struct run_options *o, const char *base,
     struct server own;
     const char *reason = "";
     base_server(o, base, s->settings, &own);
-    struct result r = {.s = s, .verdict = VERDICT_HARNESS, .rules = ""};
+    struct result r = {
+        .s = s, .verdict = VERDICT_HARNESS, .rules = "", .what = ""};
     if (server_open(&own, &reason)) {
+        wait_at_server(o, &own);
         r = run_case(o, s, &own, rules);
     } else {
-        r.detail = reason;
+        r.what = r.detail = reason;
     }
     if (!server_close(&own, &reason) && r.verdict == VERDICT_PASS) {
         r.verdict = VERDICT_FAIL;
-        r.detail = reason;
+        r.what = r.detail = reason;
     }
     return r;
 }
@@ -131,18 +186,25 @@ struct shared_server {
     bool is_open;
 };
 
+/* One case of one round. */
+struct planned {
+    const struct scenario *s;
+    size_t round;
+};
+
 struct run {
     const struct run_options *o;
     const char *base; /* directory of all servers that are started */
     const struct rules *rules;
-    const struct scenario **cases;
+    struct planned *cases;
     size_t count, cap;
     struct result *results; /* one a case; s NULL: not there yet */
-    size_t printed;
+    size_t printed, failed;
     struct job *jobs;
     size_t job_count;
     struct shared_server *servers;
     size_t server_count, server_cap;
+    struct progress progress;
 };
 
 static bool write_all(int fd, const void *data, size_t len)
@@ -161,14 +223,15 @@ static bool write_all(int fd, const void *data, size_t len)
     return true;
 }
 
-/* In the child. The first byte is the verdict, then rules, then detail. */
+/* In the child. */
 static void run_child(struct run *r, size_t number, struct server *server,
                       int fd)
 {
-    const struct scenario *s = r->cases[number];
+    const struct scenario *s = r->cases[number].s;
     /* The sanity case runs twice on one server. */
     struct run_options o = *r->o;
     o.nonce = arena_printf("%s-%zu", o.nonce, number);
+    o.seed += r->cases[number].round;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     signal(SIGINT, SIG_DFL);
     signal(SIGTERM, SIG_DFL);
@@ -176,41 +239,53 @@ static void run_child(struct run *r, size_t number, struct server *server,
                            : s->is_private && o.roamd
                                ? run_private(&o, r->base, s, r->rules)
                                : run_case(&o, s, server, r->rules);
-    struct text t = {0};
-    text_add(&t, "%c%s\n%s", (char)('0' + (int)result.verdict), result.rules,
-             result.detail);
-    write_all(fd, text_str(&t), t.len);
+    const char *packed = report_case_pack(&result);
+    write_all(fd, packed, strlen(packed));
     _exit(0);
 }
 
-static struct result parse_result(const struct scenario *s, const char *out,
-                                  int status)
+static struct result parse_result(const char *out, int status)
 {
-    const char *line = strchr(out, '\n');
-    if (!line || out[0] < '0' || out[0] > '4') {
-        return (struct result){
-            .s = s,
-            .verdict = VERDICT_HARNESS,
-            .rules = "",
-            .detail = arena_printf("the case's process ended with status "
-                                   "0x%x and no result",
-                                   (unsigned)status)};
+    struct result r = {.rules = ""};
+    if (!report_case_unpack(out, &r)) {
+        r.verdict = VERDICT_HARNESS;
+        r.rules = "";
+        r.what = r.detail =
+            arena_printf("the case's process ended with status 0x%x and no "
+                         "result",
+                         (unsigned)status);
     }
-    return (struct result){.s = s,
-                           .verdict = (enum verdict)(out[0] - '0'),
-                           .rules =
-                               arena_copy(out + 1, (size_t)(line - out - 1)),
-                           .detail = line + 1};
+    return r;
 }
 
-static void print_ready(struct run *r)
+/* A result is there; those whose turn it is are printed. */
+static void set_result(struct run *r, size_t number, struct result result)
 {
+    result.s = r->cases[number].s;
+    result.round = r->cases[number].round;
+    expectations_judge(r->o->expectations, &result);
+    bool failed = result.standing == STANDING_UNEXPECTED ||
+                  result.standing == STANDING_UNEXPECTED_PASS;
+    r->failed += failed;
+    r->results[number] = result;
+    progress_hide(&r->progress);
     while (r->printed < r->count && r->results[r->printed].s) {
         if (!r->o->quiet) {
-            report_result(r->printed + 1, &r->results[r->printed]);
+            report_result(r->printed + 1, &r->results[r->printed],
+                          r->o->rounds);
         }
         r->printed++;
     }
+    progress_show(&r->progress, result.s->id, failed);
+}
+
+static void set_reason(struct run *r, size_t number, enum verdict verdict,
+                       const char *reason)
+{
+    set_result(
+        r, number,
+        (struct result){
+            .verdict = verdict, .rules = "", .what = reason, .detail = reason});
 }
 
 static void finish_job(struct run *r, size_t at)
@@ -219,10 +294,10 @@ static void finish_job(struct run *r, size_t at)
     int status = 0;
     waitpid(j->pid, &status, 0);
     close(j->fd);
-    r->results[j->number] =
-        parse_result(r->cases[j->number], text_str(&j->out), status);
+    size_t number = j->number;
+    struct result result = parse_result(text_str(&j->out), status);
     r->jobs[at] = r->jobs[--r->job_count];
-    print_ready(r);
+    set_result(r, number, result);
 }
 
 /* Reads results until fewer than `most` jobs are left. */
@@ -271,6 +346,9 @@ static struct server *server_for(struct run *r, const char *settings,
     }
     if (!s->is_open) {
         s->is_open = server_open(&s->server, reason);
+        if (s->is_open) {
+            wait_at_server(r->o, &s->server);
+        }
         return s->is_open ? &s->server : NULL;
     }
     const char *how;
@@ -281,37 +359,27 @@ static struct server *server_for(struct run *r, const char *settings,
     return server_start(&s->server, reason) ? &s->server : NULL;
 }
 
-static void set_result(struct run *r, size_t number, enum verdict verdict,
-                       const char *detail)
-{
-    r->results[number] = (struct result){.s = r->cases[number],
-                                         .verdict = verdict,
-                                         .rules = "",
-                                         .detail = detail};
-    print_ready(r);
-}
-
 static void start_case(struct run *r, size_t number)
 {
-    const struct scenario *s = r->cases[number];
+    const struct scenario *s = r->cases[number].s;
     bool special = s->is_private || *s->settings;
     struct server *server = NULL;
     const char *reason = "";
     if (special && !r->o->roamd && !r->o->any_settings && !r->o->adapter) {
-        set_result(r, number, VERDICT_UNSUPPORTED,
+        set_reason(r, number, VERDICT_UNSUPPORTED,
                    "needs a server that the suite starts (--roamd)");
         return;
     }
     if (!r->o->adapter && (!s->is_private || !r->o->roamd)) {
         server = server_for(r, s->settings, &reason);
         if (!server) {
-            set_result(r, number, VERDICT_HARNESS, reason);
+            set_reason(r, number, VERDICT_HARNESS, reason);
             return;
         }
     }
     int fds[2];
     if (pipe2(fds, O_CLOEXEC) != 0) {
-        set_result(r, number, VERDICT_HARNESS, strerror(errno));
+        set_reason(r, number, VERDICT_HARNESS, strerror(errno));
         return;
     }
     fflush(stdout);
@@ -343,14 +411,26 @@ static void end_jobs(struct run *r)
     }
 }
 
+static void plan_case(struct run *r, const struct scenario *s, size_t round)
+{
+    arena_grow((void **)&r->cases, r->count, &r->cap, sizeof *r->cases);
+    r->cases[r->count++] = (struct planned){s, round};
+}
+
+static size_t rounds_of(const struct run_options *o)
+{
+    return o->rounds ? o->rounds : 1;
+}
+
 static void select_cases(struct run *r, const struct scenarios *all)
 {
     size_t n = r->o->prefix ? strlen(r->o->prefix) : 0;
-    r->cases = arena_alloc((all->count + 2) * sizeof *r->cases);
-    r->cases[r->count++] = all->at[0];
-    for (size_t i = 1; i < all->count; i++) {
-        if (n == 0 || strncmp(all->at[i]->id, r->o->prefix, n) == 0) {
-            r->cases[r->count++] = all->at[i];
+    plan_case(r, all->at[0], 0);
+    for (size_t round = 0; round < rounds_of(r->o); round++) {
+        for (size_t i = 1; i < all->count; i++) {
+            if (n == 0 || strncmp(all->at[i]->id, r->o->prefix, n) == 0) {
+                plan_case(r, all->at[i], round);
+            }
         }
     }
     bool sanity = n > 0 && strncmp(all->at[0]->id, r->o->prefix, n) == 0;
@@ -358,7 +438,45 @@ static void select_cases(struct run *r, const struct scenarios *all)
         r->count = 0;
         return;
     }
-    r->cases[r->count++] = all->at[0];
+    plan_case(r, all->at[0], rounds_of(r->o) - 1);
+}
+
+/* What was not run is told as such. */
+static void fill_up(struct run *r)
+{
+    for (size_t i = 0; i < r->count && interrupted; i++) {
+        if (!r->results[i].s) {
+            set_reason(r, i, VERDICT_NOT_EXERCISED, "it did not run");
+        }
+    }
+}
+
+/* Between two rounds: a failure was what we waited for. */
+static bool ends_here(const struct run *r, size_t next)
+{
+    return r->o->until_failure && r->failed > 0 && next > 1 &&
+           r->cases[next].round != r->cases[next - 1].round;
+}
+
+static void run_all(struct run *r)
+{
+    size_t i = 0;
+    for (; i < r->count && !interrupted; i++) {
+        bool alone = i == 0 || i + 1 == r->count || r->o->attach;
+        bool between = i > 1 && r->cases[i].round != r->cases[i - 1].round;
+        wait_for_jobs(r, alone || between ? 1 : r->o->jobs);
+        if (ends_here(r, i)) {
+            r->count = i;
+            break;
+        }
+        start_case(r, i);
+        if (alone) {
+            wait_for_jobs(r, 1);
+        }
+    }
+    wait_for_jobs(r, 1);
+    end_jobs(r);
+    fill_up(r);
 }
 
 bool run_suite(const struct run_options *o, const struct scenarios *all,
@@ -379,19 +497,18 @@ bool run_suite(const struct run_options *o, const struct scenarios *all,
     }
     r.results = arena_alloc(r.count * sizeof *r.results);
     r.jobs = arena_alloc((o->jobs + 1) * sizeof *r.jobs);
+    progress_begin(&r.progress, r.count, o->quiet);
     if (!o->quiet) {
+        report_version();
+    }
+    if (!o->quiet && !o->until_failure) {
         report_plan(r.count);
     }
-    for (size_t i = 0; i < r.count && !interrupted; i++) {
-        bool alone = i == 0 || i + 1 == r.count;
-        wait_for_jobs(&r, alone ? 1 : o->jobs);
-        start_case(&r, i);
-        if (alone) {
-            wait_for_jobs(&r, 1);
-        }
+    run_all(&r);
+    progress_hide(&r.progress);
+    if (!o->quiet && o->until_failure) {
+        report_plan(r.count);
     }
-    wait_for_jobs(&r, 1);
-    end_jobs(&r);
     close_servers(&r);
     server_base_remove(r.base);
     out->at = r.results;

@@ -6,6 +6,7 @@
 #define CONFORM_RUNNER_H
 
 #include "adapter.h"
+#include "expectations.h"
 #include "report.h"
 
 struct run_options {
@@ -21,24 +22,31 @@ struct run_options {
     size_t jobs;
     uint64_t timeout_ms; /* of each step */
     bool trace;
-    const char *dump_seeds; /* directory; NULL: nothing is dumped */
-    bool quiet;             /* print nothing, only collect */
-    const char *repeat;     /* command that runs one case; "%s" is its id */
-};
-
-struct results {
-    struct result *at;
-    size_t count, cap;
+    bool record;           /* what happened, for reports */
+    bool timeless;         /* durations are told as 0: for golden files */
+    const char *trace_dir; /* a trace of each case there; NULL: none */
+    bool attach;           /* waits for a debugger, knows no time limit */
+    size_t rounds;         /* of all cases but the sanity case; 0 is 1 */
+    bool until_failure;    /* ends behind the first round with one */
+    struct expectations *expectations; /* of the peer; NULL: none */
+    const char *dump_seeds;            /* directory; NULL: nothing is dumped */
+    bool quiet;                        /* print nothing, only collect */
+    const char *repeat; /* command that runs one case; "%s" is its id */
 };
 
 /* The first scenario is the sanity case; it runs first and last, alone.
- * Fills *out in order. False when nothing was selected or the run was
- * interrupted. */
+ * Fills *out in order. False when nothing was selected, and with results
+ * when the run was interrupted: what did not run is NOT_EXERCISED. */
 bool run_suite(const struct run_options *o, const struct scenarios *all,
                const struct rules *rules, struct results *out);
 /* One case in this process; never returns a verdict UNSUPPORTED. */
 struct result run_case(const struct run_options *o, const struct scenario *s,
                        struct server *server, const struct rules *rules);
+/* What both roles do when a case has ended: record, traces. */
+void run_close_case(const struct run_options *o, struct world *w,
+                    struct result *r);
+/* With --attach: says who waits, and waits for a line on standard input. */
+void run_wait_for_key(const struct run_options *o, const char *who);
 bool run_interrupted(void);
 void run_catch_signals(void);
 

@@ -9,33 +9,41 @@
 #include <unistd.h>
 
 #include "peers.h"
-#include "runner.h"
+#include "report_text.h"
 
 /* With one seed names and random numbers are the same in every run. */
 #define GOLDEN_SEED 1u
 /* Only cases that end by this limit wait for it. */
 #define GOLDEN_TIMEOUT_MS 400u
 
-static const char *const verdicts[] = {"pass", "fail", "warn", "unsupported",
-                                       "harness"};
-
-static const char *run_golden(const char *dir, const struct scenario *s,
-                              const struct rules *rules)
+struct result selftest_case(const char *dir, const struct scenario *s,
+                            const struct rules *rules, const char *trace_dir)
 {
     struct peer peer = {0};
-    const char *reason = "";
+    struct result r = {.s = s, .verdict = VERDICT_HARNESS, .rules = ""};
     if (!fake_peer_start(&peer, arena_printf("%s/%s.peer", dir, s->id), s,
-                         GOLDEN_SEED, &reason)) {
-        return reason;
+                         GOLDEN_SEED, &r.detail)) {
+        r.what = r.detail;
+        return r;
     }
     const struct run_options o = {.seed = GOLDEN_SEED,
                                   .nonce = "",
                                   .timeout_ms = GOLDEN_TIMEOUT_MS,
+                                  .record = true,
+                                  .timeless = true,
+                                  .trace_dir = trace_dir,
                                   .repeat = "roam-conform server"};
     struct server server = {.host = "127.0.0.1", .port = peer.port};
-    struct result r = run_case(&o, s, &server, rules);
+    r = run_case(&o, s, &server, rules);
     peer_stop(&peer);
-    return arena_printf("verdict: %s\n%s", verdicts[r.verdict], r.detail);
+    return r;
+}
+
+static const char *run_golden(const char *dir, const struct scenario *s,
+                              const struct rules *rules)
+{
+    struct result r = selftest_case(dir, s, rules, NULL);
+    return arena_printf("verdict: %s\n%s", verdict_name(r.verdict), r.detail);
 }
 
 /* The path of the scenario as given depends on where the folder is. */
@@ -51,20 +59,14 @@ static const char *without_dir(const char *text, const char *dir)
     return text_str(&out);
 }
 
-static bool write_file(const char *path, const char *text)
-{
-    FILE *f = fopen(path, "wb");
-    bool ok = f && fputs(text, f) >= 0;
-    return f && fclose(f) == 0 && ok;
-}
-
 static bool check_golden(const char *dir, const char *name, const char *got,
                          bool update)
 {
     const char *path = arena_printf("%s/%s.expected", dir, name);
     got = without_dir(got, dir);
     if (update) {
-        return write_file(path, got);
+        const char *reason = "";
+        return file_write(path, got, strlen(got), &reason);
     }
     const char *want = file_read(path, NULL);
     if (want && strcmp(want, got) == 0) {
@@ -76,6 +78,13 @@ static bool check_golden(const char *dir, const char *name, const char *got,
     text_add_indented(&t, "#   ", got);
     printf("# expected by %s:\n%s", path, text_str(&t));
     return false;
+}
+
+void selftest_check(struct selftest *t, const char *name, const char *got)
+{
+    bool ok = check_golden(t->dir, name, got, t->update);
+    printf("%s %zu - golden/%s\n", ok ? "ok" : "not ok", ++t->count, name);
+    t->failed += !ok;
 }
 
 static const char *load_bad(const char *dir, const char *file)
@@ -94,20 +103,19 @@ int selftest_run(const char *dir, const struct rules *rules, bool update)
         fprintf(stderr, "roam-conform: %s\n", error);
         return EXIT_USAGE;
     }
-    size_t failed = 0, count = all.count + bad.count;
-    printf("TAP version 14\n1..%zu\n", count);
-    for (size_t i = 0; i < count; i++) {
-        bool runs = i < all.count;
-        const char *name = runs ? all.at[i]->id : bad.at[i - all.count];
-        const char *got =
-            runs ? run_golden(dir, all.at[i], rules) : load_bad(dir, name);
-        bool ok = check_golden(dir, name, got, update);
-        printf("%s %zu - golden/%s\n", ok ? "ok" : "not ok", i + 1, name);
-        failed += !ok;
+    struct selftest t = {.dir = dir, .rules = rules, .update = update};
+    printf("TAP version 14\n1..%zu\n",
+           all.count + bad.count + selftest_report_count);
+    for (size_t i = 0; i < all.count; i++) {
+        selftest_check(&t, all.at[i]->id, run_golden(dir, all.at[i], rules));
     }
-    fprintf(stderr, "%zu passed, %zu failed\n", count - failed, failed);
-    if (count == 0) {
+    for (size_t i = 0; i < bad.count; i++) {
+        selftest_check(&t, bad.at[i], load_bad(dir, bad.at[i]));
+    }
+    selftest_reports(&t, &all);
+    fprintf(stderr, "%zu passed, %zu failed\n", t.count - t.failed, t.failed);
+    if (all.count + bad.count == 0) {
         return EXIT_USAGE;
     }
-    return failed ? EXIT_HARNESS : EXIT_AS_EXPECTED;
+    return t.failed ? EXIT_HARNESS : EXIT_AS_EXPECTED;
 }

@@ -42,7 +42,8 @@ bool world_fail(struct world *w, const char *rules, const char *what,
                                   .what = what,
                                   .legal = legal,
                                   .got = got ? text_str(&t) : NULL,
-                                  .step = w->step};
+                                  .step = w->step,
+                                  .got_frame = got};
     return false;
 }
 
@@ -63,6 +64,7 @@ void world_event(struct world *w, const struct device *d, const char *arrow,
     const char *line =
         arena_printf("%-8s %s %s", d ? d->decl->name : "-", arrow, text);
     w->events[w->event_count++] = line;
+    record_note(w, d, arrow, text);
     if (w->trace) {
         fprintf(stderr, "%s: %s\n", w->s->id, line);
     }

@@ -17,6 +17,7 @@
 
 #include "batch_check.h"
 #include "codec.h"
+#include "record.h"
 #include "scn.h"
 #include "server.h"
 #include "text.h"
@@ -203,6 +204,7 @@ struct failure {
     const char *legal;       /* what would have been right; may be NULL */
     const char *got;         /* the frame that came, decoded; may be NULL */
     const struct step *step; /* NULL: at the end */
+    const struct frame *got_frame; /* what `got` was printed from */
 };
 
 struct world {
@@ -233,7 +235,8 @@ struct world {
     size_t event_count, event_cap;
 
     struct failure failure;
-    struct seeds *seeds; /* NULL: nothing is dumped */
+    struct seeds *seeds;   /* NULL: nothing is dumped */
+    struct record *record; /* NULL: nothing is reported or traced */
 };
 
 /* Notes the first failure; always returns false. `rules` NULL: those of the

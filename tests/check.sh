@@ -310,6 +310,8 @@ main()
     if wanted conform; then
         counted 'conformance: the harness itself' timeout 300 \
             $gcc_dir/roam-conform selftest
+        counted 'conformance: its reports' timeout 300 \
+            /usr/bin/python3 conformance/check_reports.py $gcc_dir
         counted 'conformance: roamd, ASan+UBSan' conform
         counted 'conformance: an independent client' timeout 300 \
             /usr/bin/python3 conformance/adapters/check_client.py \

@@ -1,0 +1,286 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Runs roam-conform and looks at all that it leaves behind.
+
+    check_reports.py BUILD          last line "N passed, N failed"
+
+BUILD has roam-conform, roamd and roamd-faulty. Checked are the shape of JSON
+and JUnit, that their numbers agree with each other and with TAP, the exit
+codes, expectations, repetition, and the traces' names.
+"""
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree as xml
+
+HERE = pathlib.Path(__file__).resolve().parent
+FAULT = "no-kick"  # its cases are 02-kick/takeover...
+PREFIX = "02-kick/"
+
+passed = 0
+failures = []
+
+
+def check(ok, text):
+    """Counts one check; `text` says what is wrong if it is not ok."""
+    global passed
+    if ok:
+        passed += 1
+    else:
+        failures.append(text)
+        print("not ok:", text)
+
+
+# ------------------------------------------------------------------- schema
+
+TYPES = {"object": dict, "array": list, "string": str, "boolean": bool,
+         "integer": int, "null": type(None)}
+
+
+def faults(value, schema, root, where="$"):
+    """Yields what is wrong with a value; the part of JSON Schema that
+    report.schema.json uses."""
+    if "$ref" in schema:
+        schema = root["$defs"][schema["$ref"].rsplit("/", 1)[1]]
+    if "const" in schema and value != schema["const"]:
+        yield f"{where}: {value!r} is not {schema['const']!r}"
+    if "enum" in schema and value not in schema["enum"]:
+        yield f"{where}: {value!r} is none of {schema['enum']}"
+    names = schema.get("type", [])
+    names = [names] if isinstance(names, str) else names
+    if names and not any(type(value) is TYPES[n] for n in names):
+        yield f"{where}: {value!r} is no {names}"
+        return
+    if "minimum" in schema and value is not None and value < schema["minimum"]:
+        yield f"{where}: {value} is too small"
+    if "pattern" in schema and not re.search(schema["pattern"], value):
+        yield f"{where}: {value!r} does not match"
+    if isinstance(value, dict):
+        known = schema.get("properties", {})
+        for name in schema.get("required", []):
+            if name not in value:
+                yield f"{where}: no {name}"
+        for name, inner in value.items():
+            if name in known:
+                yield from faults(inner, known[name], root, f"{where}.{name}")
+            elif schema.get("additionalProperties") is False:
+                yield f"{where}: {name} is not in the schema"
+    if isinstance(value, list) and "items" in schema:
+        for i, inner in enumerate(value):
+            yield from faults(inner, schema["items"], root, f"{where}[{i}]")
+
+
+def check_schema(report, name):
+    schema = json.loads((HERE / "report.schema.json").read_text())
+    wrong = list(faults(report, schema, schema))
+    check(not wrong, f"{name}: {wrong[:3]}")
+
+
+# -------------------------------------------------------------------- JUnit
+
+COUNTS = {"tests": "testcase", "failures": "failure", "errors": "error",
+          "skipped": "skipped"}
+ATTRIBUTES = {
+    "testsuites": {"name", "tests", "failures", "errors", "skipped", "time"},
+    "testsuite": {"name", "tests", "failures", "errors", "skipped", "time",
+                  "timestamp"},
+    "testcase": {"name", "classname", "time", "file"},
+    "failure": {"message", "type"},
+    "error": {"message", "type"},
+    "skipped": {"message"},
+    "system-out": set(),
+}
+CHILDREN = {
+    "testsuites": {"testsuite"},
+    "testsuite": {"testcase"},
+    "testcase": {"failure", "error", "skipped", "system-out"},
+}
+
+
+def check_junit(path):
+    """The shape that CI systems read, and that all counts add up."""
+    root = xml.parse(path).getroot()
+    check(root.tag == "testsuites", f"{path}: root is {root.tag}")
+    for e in root.iter():
+        known = ATTRIBUTES.get(e.tag)
+        check(known is not None and set(e.attrib) <= known,
+              f"{path}: {e.tag} {sorted(e.attrib)}")
+        check({c.tag for c in e} <= CHILDREN.get(e.tag, set()),
+              f"{path}: {e.tag} has {[c.tag for c in e]}")
+        check("time" not in e.attrib
+              or re.fullmatch(r"\d+\.\d{3}", e.get("time")),
+              f"{path}: time {e.get('time')}")
+        if e.tag in ("testsuite", "testsuites"):
+            for name, tag in COUNTS.items():
+                check(int(e.get(name)) == len(list(e.iter(tag))),
+                      f"{path}: {e.get('name')}: {name}={e.get(name)}")
+        if e.tag == "testcase":
+            check(len(e) <= 1, f"{path}: {e.get('name')} has two outcomes")
+    return root
+
+
+# --------------------------------------------------------------------- runs
+
+
+class Suite:
+    """roam-conform with everything it can write, in a directory of its own."""
+
+    def __init__(self, build, directory):
+        self.build, self.dir = build, pathlib.Path(directory)
+        self.conform = build / "roam-conform"
+
+    def path(self, name):
+        return str(self.dir / name)
+
+    def run(self, *options, server="roamd", fault=None):
+        env = dict(os.environ)
+        env.pop("ROAM_FAULT", None)
+        if fault:
+            env["ROAM_FAULT"] = fault
+        return subprocess.run(
+            [self.conform, "server", "--roamd", self.build / server,
+             *options], capture_output=True, text=True, env=env, timeout=300)
+
+    def report(self, name, *options, **more):
+        """One run with JSON and JUnit; returns (process, JSON)."""
+        done = self.run("--json", self.path(name + ".json"),
+                        "--junit", self.path(name + ".xml"),
+                        "--html", self.path(name + ".html"), *options, **more)
+        with open(self.path(name + ".json"), encoding="utf-8") as f:
+            report = json.load(f)
+        check_schema(report, name)
+        root = check_junit(self.path(name + ".xml"))
+        check(report["exit"] == done.returncode,
+              f"{name}: exit {report['exit']} and {done.returncode}")
+        check(len(list(root.iter("testcase"))) == len(report["cases"])
+              == len(re.findall(r"(?m)^(?:not )?ok \d", done.stdout)),
+              f"{name}: numbers of cases differ")
+        return done, report
+
+
+def by_id(report, case):
+    return [c for c in report["cases"] if c["id"] == case][0]
+
+
+def check_green(suite):
+    traces = suite.path("traces")
+    done, report = suite.report("green", "--case", PREFIX, "--trace-dir",
+                                traces)
+    check(done.returncode == 0, f"green: exit {done.returncode}")
+    check(report["counts"]["pass"] == len(report["cases"]) > 5, "green: counts")
+    names = {c["id"].replace("/", "-") for c in report["cases"]}
+    files = set(os.listdir(traces))
+    check(files == {n + e for n in names for e in (".txt", ".pcapng")},
+          f"traces: {sorted(files)[:4]}")
+    check(all("events" not in c for c in report["cases"]),
+          "green: passed cases have events")
+    observed = [r for r in report["rules"] if r["accepting"]]
+    check(any(r["id"] == "KICK-1" for r in observed), "green: KICK-1 unseen")
+
+
+def check_red(suite):
+    done, report = suite.report("red", "--case", PREFIX, "--timeout", "2000",
+                                server="roamd-faulty", fault=FAULT)
+    check(done.returncode == 1, f"red: exit {done.returncode}")
+    case = by_id(report, PREFIX + "takeover")
+    check(case["verdict"] == "fail" and case["standing"] == "unexpected",
+          f"red: {case['verdict']}")
+    check("KICK-1" in case["failure"]["rules"], "red: KICK-1 is not named")
+    check(case["events"] and any(e["kind"] == "frame" for e in case["events"]),
+          "red: no frames")
+    command = re.search(r"repeat: (.*)", case["detail"]).group(1)
+    check(f"--case {case['id']} --seed {report['seed']}" in command,
+          f"red: {command}")
+    return report
+
+
+def check_expectations(suite, red):
+    """update, then green; a stale entry, an unexpected pass, a wrong one."""
+    full = ("--scenarios", suite.path("scenarios"), "--timeout", "2000",
+            "--expectations", suite.path("known"))
+    target = pathlib.Path(suite.path("scenarios/02-kick"))
+    target.mkdir(parents=True)
+    sanity = pathlib.Path(suite.path("scenarios/00-sanity"))
+    sanity.mkdir()
+    for case in ("00-sanity/alive", "02-kick/takeover"):
+        text = (HERE / "scenarios" / (case + ".scn")).read_text()
+        (target.parent / (case + ".scn")).write_text(text)
+    broken = {"server": "roamd-faulty", "fault": FAULT}
+    done = suite.run(*full, "--update-expectations", **broken)
+    check(done.returncode == 0, f"update: {done.returncode} {done.stderr}")
+    lines = pathlib.Path(suite.path("known")).read_text()
+    check(lines.startswith("02-kick/takeover") and lines.endswith('"  -\n'),
+          f"update: {lines}")
+    done, report = suite.report("known", *full, **broken)
+    check(done.returncode == 0, f"known: {done.returncode}")
+    check(report["counts"]["known"] == 1, "known: not counted")
+    check("# TODO known: -" in done.stdout, "known: not in TAP")
+    done, report = suite.report("repaired", *full)
+    check(done.returncode == 1, f"repaired: {done.returncode}")
+    check(len(report["stale_expectations"]) == 1, "repaired: not stale")
+    check(by_id(report, "02-kick/takeover")["standing"] == "unexpected-pass",
+          "repaired: not unexpected")
+    pathlib.Path(suite.path("known")).write_text("09-no/case fail \"\" -\n")
+    done = suite.run(*full)
+    check(done.returncode == 1 and "no such case" in done.stderr,
+          f"stale: {done.returncode}")
+    done = suite.run(*full, "--case", PREFIX, "--update-expectations")
+    check(done.returncode == 2, f"update of a part: {done.returncode}")
+
+
+def check_exits(suite):
+    check(suite.run("--case", "no-such").returncode == 2, "nothing selected")
+    check(suite.run("--expectations", suite.path("none")).returncode == 2,
+          "no such file of expectations")
+    check(suite.run("--json", suite.path("no/dir"), "--case",
+                    "00-sanity").returncode == 3, "a report that fails")
+    done = subprocess.Popen(
+        [suite.conform, "server", "--roamd", suite.build / "roamd", "--json",
+         suite.path("cut.json")], stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL, text=True)
+    for line in done.stdout:
+        if line.startswith("ok 3"):
+            done.terminate()
+            break
+    done.stdout.read()
+    check(done.wait() == 4, f"interrupted: {done.returncode}")
+    with open(suite.path("cut.json"), encoding="utf-8") as f:
+        report = json.load(f)
+    check_schema(report, "cut")
+    check(not report["complete"] and report["counts"]["not-exercised"] > 10,
+          "interrupted: what did not run is not told")
+
+
+def check_repetition(suite):
+    done, report = suite.report("rounds", "--case", "10-ping/", "--repeat",
+                                "3", "--seed", "5")
+    cases = [c for c in report["cases"] if c["area"] == "10-ping"]
+    check(done.returncode == 0 and {c["round"] for c in cases} == {0, 1, 2},
+          "repeat: rounds")
+    check("(round 3)" in done.stdout, "repeat: not in TAP")
+    done = suite.run("--case", PREFIX + "takeover", "--until-failure",
+                     "--timeout", "2000", server="roamd-faulty", fault=FAULT)
+    check(done.returncode == 1 and "(round 1)" in done.stdout
+          and "(round 2)" not in done.stdout, "until-failure: did not stop")
+
+
+def main():
+    build = pathlib.Path(sys.argv[1]).resolve()
+    with tempfile.TemporaryDirectory() as directory:
+        suite = Suite(build, directory)
+        check_green(suite)
+        red = check_red(suite)
+        check_expectations(suite, red)
+        check_exits(suite)
+        check_repetition(suite)
+    print(f"{passed} passed, {len(failures)} failed")
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

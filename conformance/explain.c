@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files say of a rule: see explain.h. */
+#include "explain.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "broken.h"
+#include "client_role.h"
+#include "judge.h"
+#include "scn_lex.h"
+
+static bool steps_name(const struct steps *steps, const char *id);
+
+/* Recursion as deep as the file's blocks, which the parser bounds. */
+static bool step_names(const struct step *step, const char *id)
+{
+    if (step->rule && strcmp(step->rule, id) == 0) {
+        return true;
+    }
+    for (size_t i = 0; i < step->body_count; i++) {
+        if (steps_name(&step->bodies[i], id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool steps_name(const struct steps *steps, const char *id)
+{
+    for (size_t i = 0; i < steps->count; i++) {
+        if (step_names(&steps->at[i], id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool scenario_names(const struct scenario *s, const char *id)
+{
+    for (size_t i = 0; i < s->rule_count; i++) {
+        if (strcmp(s->rules[i], id) == 0) {
+            return true;
+        }
+    }
+    return steps_name(&s->steps, id);
+}
+
+/* ---------------------------------------------------------------- rationale */
+
+/* `[AREA-FROM] to [AREA-TO]` somewhere in the text, around number n? */
+static bool in_range(const char *text, const char *area, long n)
+{
+    const char *from = arena_printf("[%s-", area);
+    const char *to = arena_printf("] to [%s-", area);
+    for (const char *at = text; (at = strstr(at, from)) != NULL; at++) {
+        char *end;
+        long low = strtol(at + strlen(from), &end, 10);
+        if (strncmp(end, to, strlen(to)) == 0 && low <= n &&
+            n <= strtol(end + strlen(to), NULL, 10)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *explain_why(const char *spec, const char *id)
+{
+    const char *dash = strrchr(id, '-');
+    const char *at = strstr(spec, ". Rationale\n");
+    const char *section_end = at ? strstr(at, "\n## ") : NULL;
+    while (at && (at = strstr(at, "\n- ")) != NULL &&
+           (!section_end || at < section_end)) {
+        const char *next = strstr(at + 1, "\n- ");
+        const char *blank = strstr(at + 1, "\n\n");
+        const char *end = next && (!blank || next < blank) ? next : blank;
+        const char *item =
+            end ? arena_copy(at + 3, (size_t)(end - at - 3)) : at + 3;
+        if (strstr(item, arena_printf("[%s]", id)) ||
+            (dash && in_range(item, arena_copy(id, (size_t)(dash - id)),
+                              strtol(dash + 1, NULL, 10)))) {
+            return item;
+        }
+        at++;
+    }
+    return NULL;
+}
+
+/* ----------------------------------------------------------------- printing */
+
+static void print_judges(const struct judge_rule *list, size_t count,
+                         const char *role, const char *id)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(list[i].rule, id) == 0) {
+            printf("\njudged in every case of the role %s:\n  %s\n", role,
+                   list[i].what);
+        }
+    }
+}
+
+static void print_scenarios(const struct scenarios *all, const char *id)
+{
+    const char *heading = "\nscenarios:\n";
+    for (size_t i = 0; i < all->count; i++) {
+        if (scenario_names(all->at[i], id)) {
+            printf("%s  %-40s %s\n", heading, all->at[i]->id,
+                   all->at[i]->title);
+            heading = "";
+        }
+    }
+}
+
+bool explain_rule(const struct options *o, const struct rules *rules,
+                  const struct scenarios *all, const char *id)
+{
+    const char *spec = file_read(o->spec, NULL);
+    const char *why = spec ? explain_why(spec, id) : NULL;
+    printf("%s\n\n%s\n", id, rules_find(rules, id)->text);
+    if (why) {
+        struct text t = {0};
+        text_add_indented(&t, "  ", why);
+        printf("\nwhy:\n%s", text_str(&t));
+    }
+    print_judges(judge_rules, judge_rule_count, "server", id);
+    print_judges(client_judge_rules, client_judge_rule_count, "client", id);
+    print_scenarios(all, id);
+    return broken_explain(in_root(o, "conformance/broken/faults"), rules, id,
+                          "servers") &&
+           broken_explain(in_root(o, "conformance/broken/client-faults"), rules,
+                          id, "clients");
+}
+
+void explain_gaps(const struct rules *rules, const struct scenarios *all)
+{
+    size_t bound = 0, tested = 0;
+    for (size_t i = 0; i < rules->count; i++) {
+        const struct rule *r = &rules->at[i];
+        bool named = false;
+        for (size_t k = 0; k < all->count; k++) {
+            named = named || scenario_names(all->at[k], r->id);
+        }
+        bound += r->binds_server;
+        tested += r->binds_server && named;
+        if (r->binds_server && !named) {
+            printf("%s\n", r->id);
+        }
+    }
+    fprintf(stderr, "%zu of %zu rules that bind a server have a scenario\n",
+            tested, bound);
+}

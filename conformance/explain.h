@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `explain ID` and `coverage`: what the files say, without a run. */
+#ifndef CONFORM_EXPLAIN_H
+#define CONFORM_EXPLAIN_H
+
+#include "options.h"
+#include "rules.h"
+#include "scn.h"
+
+/* Prints the rule, why it is there, what judges it, its scenarios and the
+ * broken peers that break it. The id is one of the spec's. False when a file
+ * cannot be read. */
+bool explain_rule(const struct options *o, const struct rules *rules,
+                  const struct scenarios *all, const char *id);
+/* Prints the rules that bind a server and have no scenario. */
+void explain_gaps(const struct rules *rules, const struct scenarios *all);
+/* The item of the spec's Rationale that names the rule, or a range around
+ * it; NULL: none does. */
+const char *explain_why(const char *spec, const char *id);
+
+#endif

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The command line: see options.h. */
+#include "options.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define DEFAULT_TIMEOUT_MS 10000u
+#define DEFAULT_JOBS 4u
+#define MAX_JOBS 64u
+#define MAX_ROUNDS 100000u
+#define UNTIL_FAILURE_ROUNDS 1000u
+/* A day: whoever looks at a stopped program must not be hurried. */
+#define ATTACH_TIMEOUT_MS 86400000u
+
+const char options_usage[] =
+    "usage: roam-conform COMMAND [option...]\n"
+    "\n"
+    "  server        judge a server\n"
+    "  client        judge a client: client [option...] -- ADAPTER [arg...]\n"
+    "  explain ID    a rule, and what checks it\n"
+    "  coverage      rules that bind a server and have no scenario\n"
+    "  broken        prove that the suite catches broken servers\n"
+    "  broken --client -- ADAPTER...   or broken clients\n"
+    "  null-server MODE   be one: close, silent, echo, garbage\n"
+    "  null-adapter MODE  be one: exit, silent, echo, ok, garbage\n"
+    "  selftest      test the harness itself\n"
+    "\n"
+    "  --roamd PATH         start this roamd\n"
+    "  --at HOST:PORT       or use a server that runs there\n"
+    "  --provision CMD      makes users and tokens for --at\n"
+    "  --adapter tcp:HOST:PORT   client: an adapter that runs there\n"
+    "  --list               names and titles of the cases, nothing is run\n"
+    "  --case PREFIX        only cases whose name starts so\n"
+    "  --seed N             of all that is random (default: drawn, printed)\n"
+    "  -j N                 cases at a time (4)\n"
+    "  --timeout MS         for each step (10000)\n"
+    "  --repeat N           all cases N times, with seeds from --seed on\n"
+    "  --until-failure      repeat (1000 times, or --repeat) until one fails\n"
+    "  --attach             no time limits, and a stop before each start for\n"
+    "                       your debugger\n"
+    "  --trace              every frame of every device, on stderr\n"
+    "  --trace-dir DIR      each case's trace there, as text and as pcapng\n"
+    "  --junit FILE         reports beside the TAP on stdout, see REPORTS.md\n"
+    "  --json FILE\n"
+    "  --html FILE\n"
+    "  --coverage FILE      which rules were tested\n"
+    "  --expectations FILE  what the peer is known to fail\n"
+    "  --update-expectations   writes that file anew, behind a full run\n"
+    "  --dump-seeds DIR     server: writes there what went over the wire\n"
+    "  --scenarios DIR      instead of conformance/scenarios\n"
+    "  --spec FILE          instead of spec/roam-1.md\n"
+    "  --fault NAME         broken: only this one\n"
+    "  --full               broken: the whole suite for each fault\n"
+    "  --update             selftest: write the golden files\n"
+    "\n"
+    "exit status: 0 as expected, 1 a case failed, 2 usage or nothing to run,\n"
+    "3 the harness is at fault, 4 interrupted\n";
+
+static bool is_root(const char *path)
+{
+    return access(arena_printf("%s/spec/roam-1.md", path), R_OK) == 0;
+}
+
+/* Spec and scenarios are found from where we are, or from where the program
+ * is: in a build directory of the project, or installed with share/roam. */
+static const char *find_root(void)
+{
+    char path[4096];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+    path[n > 0 ? n : 0] = '\0';
+    if (is_root(".")) {
+        return ".";
+    }
+    for (char *slash; (slash = strrchr(path, '/')) != NULL;) {
+        *slash = '\0';
+        const char *share = arena_printf("%s/share/roam", path);
+        if (is_root(path) || is_root(share)) {
+            return is_root(path) ? arena_string(path) : share;
+        }
+    }
+    return ".";
+}
+
+const char *in_root(const struct options *o, const char *path)
+{
+    return strcmp(o->root, ".") == 0 ? path
+                                     : arena_printf("%s/%s", o->root, path);
+}
+
+static bool parse_number(const char *text, uint64_t most, uint64_t *out)
+{
+    char *end;
+    *out = strtoull(text, &end, 0);
+    return *text != '\0' && *text != '-' && *end == '\0' && *out <= most;
+}
+
+static bool parse_address(const char *text, struct run_options *o)
+{
+    const char *colon = strrchr(text, ':');
+    uint64_t port;
+    if (!colon || !parse_number(colon + 1, UINT16_MAX, &port) || port == 0) {
+        return false;
+    }
+    o->host = arena_copy(text, (size_t)(colon - text));
+    o->port = (uint16_t)port;
+    return true;
+}
+
+/* tcp:HOST:PORT */
+static bool parse_adapter(const char *text, struct adapter_target *out)
+{
+    struct run_options at = {.host = NULL};
+    if (strncmp(text, "tcp:", 4) != 0 || !parse_address(text + 4, &at)) {
+        return false;
+    }
+    *out = (struct adapter_target){.host = at.host, .port = at.port};
+    return true;
+}
+
+enum {
+    OPT_ROAMD = 256,
+    OPT_AT,
+    OPT_PROVISION,
+    OPT_LIST,
+    OPT_CASE,
+    OPT_SEED,
+    OPT_TIMEOUT,
+    OPT_TRACE,
+    OPT_DUMP_SEEDS,
+    OPT_SCENARIOS,
+    OPT_SPEC,
+    OPT_FAULT,
+    OPT_FULL,
+    OPT_UPDATE,
+    OPT_ADAPTER,
+    OPT_CLIENT,
+    OPT_REPEAT,
+    OPT_UNTIL_FAILURE,
+    OPT_ATTACH,
+    OPT_TRACE_DIR,
+    OPT_JUNIT,
+    OPT_JSON,
+    OPT_HTML,
+    OPT_COVERAGE,
+    OPT_EXPECTATIONS,
+    OPT_UPDATE_EXPECTATIONS
+};
+
+static const struct option long_options[] = {
+    {"roamd", required_argument, NULL, OPT_ROAMD},
+    {"at", required_argument, NULL, OPT_AT},
+    {"provision", required_argument, NULL, OPT_PROVISION},
+    {"list", no_argument, NULL, OPT_LIST},
+    {"case", required_argument, NULL, OPT_CASE},
+    {"seed", required_argument, NULL, OPT_SEED},
+    {"timeout", required_argument, NULL, OPT_TIMEOUT},
+    {"trace", no_argument, NULL, OPT_TRACE},
+    {"dump-seeds", required_argument, NULL, OPT_DUMP_SEEDS},
+    {"scenarios", required_argument, NULL, OPT_SCENARIOS},
+    {"spec", required_argument, NULL, OPT_SPEC},
+    {"fault", required_argument, NULL, OPT_FAULT},
+    {"full", no_argument, NULL, OPT_FULL},
+    {"update", no_argument, NULL, OPT_UPDATE},
+    {"adapter", required_argument, NULL, OPT_ADAPTER},
+    {"client", no_argument, NULL, OPT_CLIENT},
+    {"repeat", required_argument, NULL, OPT_REPEAT},
+    {"until-failure", no_argument, NULL, OPT_UNTIL_FAILURE},
+    {"attach", no_argument, NULL, OPT_ATTACH},
+    {"trace-dir", required_argument, NULL, OPT_TRACE_DIR},
+    {"junit", required_argument, NULL, OPT_JUNIT},
+    {"json", required_argument, NULL, OPT_JSON},
+    {"html", required_argument, NULL, OPT_HTML},
+    {"coverage", required_argument, NULL, OPT_COVERAGE},
+    {"expectations", required_argument, NULL, OPT_EXPECTATIONS},
+    {"update-expectations", no_argument, NULL, OPT_UPDATE_EXPECTATIONS},
+    {NULL, 0, NULL, 0}};
+
+/* Options that say what a run leaves; false: none of them. */
+static bool take_output(struct options *o, int option, const char *arg)
+{
+    switch (option) {
+    case OPT_TRACE_DIR:
+        o->run.trace_dir = arg;
+        return true;
+    case OPT_JUNIT:
+        o->outputs.junit = arg;
+        return true;
+    case OPT_JSON:
+        o->outputs.json = arg;
+        return true;
+    case OPT_HTML:
+        o->outputs.html = arg;
+        return true;
+    case OPT_COVERAGE:
+        o->outputs.coverage = arg;
+        return true;
+    case OPT_EXPECTATIONS:
+        o->outputs.expectations = arg;
+        return true;
+    case OPT_UPDATE_EXPECTATIONS:
+        o->outputs.update = true;
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool take_option(struct options *o, int option, const char *arg)
+{
+    uint64_t n = 0;
+    bool ok = true;
+    switch (option) {
+    case OPT_ROAMD:
+        o->run.roamd = arg;
+        break;
+    case OPT_AT:
+        ok = parse_address(arg, &o->run);
+        break;
+    case OPT_PROVISION:
+        o->run.provision = arg;
+        break;
+    case OPT_LIST:
+        o->list = true;
+        break;
+    case OPT_CASE:
+        o->run.prefix = arg;
+        break;
+    case OPT_SEED:
+        ok = parse_number(arg, UINT64_MAX, &o->run.seed);
+        break;
+    case 'j':
+        ok = parse_number(arg, MAX_JOBS, &n) && n > 0;
+        o->run.jobs = (size_t)n;
+        break;
+    case OPT_TIMEOUT:
+        ok = parse_number(arg, 3600000, &o->run.timeout_ms);
+        o->has_timeout = true;
+        break;
+    case OPT_TRACE:
+        o->run.trace = true;
+        break;
+    case OPT_DUMP_SEEDS:
+        o->run.dump_seeds = arg;
+        break;
+    case OPT_SCENARIOS:
+        o->scenarios = arg;
+        break;
+    case OPT_SPEC:
+        o->spec = arg;
+        break;
+    case OPT_FAULT:
+        o->fault = arg;
+        break;
+    case OPT_FULL:
+        o->full = true;
+        break;
+    case OPT_UPDATE:
+        o->update = true;
+        break;
+    case OPT_CLIENT:
+        o->client = true;
+        break;
+    case OPT_ADAPTER:
+        ok = parse_adapter(arg, &o->adapter);
+        break;
+    case OPT_REPEAT:
+        ok = parse_number(arg, MAX_ROUNDS, &n) && n > 0;
+        o->run.rounds = (size_t)n;
+        break;
+    case OPT_UNTIL_FAILURE:
+        o->run.until_failure = true;
+        break;
+    case OPT_ATTACH:
+        o->run.attach = true;
+        break;
+    default:
+        ok = take_output(o, option, arg);
+        break;
+    }
+    return ok;
+}
+
+static void draw_seed(struct options *o)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_REALTIME, &ts);
+    struct prng p;
+    prng_seed(&p, (uint64_t)ts.tv_nsec ^ (uint64_t)ts.tv_sec << 20, "seed");
+    o->run.seed = prng_next(&p) >> 32;
+    o->run.nonce =
+        arena_printf("%x%x", (unsigned)ts.tv_sec, (unsigned)getpid());
+}
+
+bool options_parse(struct options *o, int argc, char **argv)
+{
+    *o = (struct options){
+        .run = {.jobs = DEFAULT_JOBS, .timeout_ms = DEFAULT_TIMEOUT_MS}};
+    draw_seed(o);
+    int option;
+    while ((option = getopt_long(argc, argv, "j:", long_options, NULL)) != -1) {
+        if (!take_option(o, option, optarg)) {
+            return false;
+        }
+    }
+    if (o->run.until_failure && o->run.rounds == 0) {
+        o->run.rounds = UNTIL_FAILURE_ROUNDS;
+    }
+    if (o->run.attach) {
+        o->run.jobs = 1;
+        o->run.timeout_ms = ATTACH_TIMEOUT_MS;
+        o->has_timeout = true;
+    }
+    o->root = find_root();
+    o->outputs.html_dir = in_root(o, "conformance/html");
+    if (!o->scenarios) {
+        o->scenarios = in_root(o, "conformance/scenarios");
+    }
+    if (!o->spec) {
+        o->spec = in_root(o, "spec/roam-1.md");
+    }
+    return true;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The command line of roam-conform. */
+#ifndef CONFORM_OPTIONS_H
+#define CONFORM_OPTIONS_H
+
+#include "adapter.h"
+#include "outputs.h"
+#include "runner.h"
+
+struct options {
+    struct run_options run;
+    struct outputs outputs;
+    struct adapter_target adapter; /* host NULL: none was named */
+    const char *root;              /* of the project, where the defaults are */
+    const char *scenarios, *spec, *fault;
+    bool list, full, update, has_timeout, client;
+};
+
+extern const char options_usage[];
+/* argv[0] is the command. False: something is wrong with them. */
+bool options_parse(struct options *o, int argc, char **argv);
+/* A path of the project, from where we are. */
+const char *in_root(const struct options *o, const char *path);
+
+#endif

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a run leaves: see outputs.h. */
+#include "outputs.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "report_text.h"
+#include "seeds.h"
+
+static const char *time_text(void)
+{
+    char text[32];
+    struct tm tm;
+    time_t now = time(NULL);
+    gmtime_r(&now, &tm);
+    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm);
+    return arena_string(text);
+}
+
+static int fail(const char *reason)
+{
+    fprintf(stderr, "roam-conform: %s\n", reason);
+    return EXIT_USAGE;
+}
+
+int outputs_begin(struct outputs *o, struct run_options *run)
+{
+    const char *reason = "";
+    o->start_ms = now_ms();
+    o->started = time_text();
+    run->record = o->junit || o->json || o->html || o->coverage;
+    if (run->trace_dir && !seeds_make_dir(run->trace_dir, &reason)) {
+        return fail(reason);
+    }
+    if (!o->expectations) {
+        return o->update ? fail("--update-expectations needs --expectations")
+                         : EXIT_AS_EXPECTED;
+    }
+    if (o->update && (run->prefix || run->rounds > 1 || run->until_failure)) {
+        return fail("--update-expectations needs a full run");
+    }
+    bool is_new = o->update && access(o->expectations, F_OK) != 0;
+    o->loaded.path = o->expectations;
+    if (!is_new && !expectations_load(o->expectations, &o->loaded, &reason)) {
+        return fail(reason);
+    }
+    run->expectations = &o->loaded;
+    return EXIT_AS_EXPECTED;
+}
+
+static bool write_one(const char *path, const char *content)
+{
+    const char *reason = "";
+    if (!path || file_write(path, content, strlen(content), &reason)) {
+        return true;
+    }
+    fail(reason);
+    return false;
+}
+
+static bool write_html(const struct outputs *o, const struct report_run *r)
+{
+    const char *reason = "";
+    const char *page = o->html ? report_html(r, o->html_dir, &reason) : "";
+    if (!page) {
+        fail(reason);
+        return false;
+    }
+    return write_one(o->html, page);
+}
+
+static const char *coverage_of(const struct report_run *r)
+{
+    struct coverage c = {0};
+    coverage_collect(r->rules, r->role, r->results, r->kills, &c);
+    return coverage_table(&c);
+}
+
+int outputs_write(const struct outputs *o, const struct report_run *r)
+{
+    bool ok = write_one(o->junit, o->junit ? report_junit(r) : "");
+    ok = write_one(o->json, o->json ? report_json(r) : "") && ok;
+    ok = write_html(o, r) && ok;
+    ok = write_one(o->coverage, o->coverage ? coverage_of(r) : "") && ok;
+    return ok ? r->exit : EXIT_HARNESS;
+}
+
+/* Entries that say what did not happen. */
+static size_t print_stale(const struct outputs *o, const struct scenarios *all)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < o->loaded.count; i++) {
+        const struct expectation *e = &o->loaded.at[i];
+        const char *why = expectations_stale(e, all);
+        if (why) {
+            fprintf(stderr, "roam-conform: %s:%d: stale: %s%s%s: %s\n",
+                    o->loaded.path, e->line, e->id, e->rule ? ":" : "",
+                    e->rule ? e->rule : "", why);
+            count++;
+        }
+    }
+    return count;
+}
+
+static int exit_code(const struct tally *t, size_t stale, bool is_complete)
+{
+    if (!is_complete) {
+        return EXIT_INCOMPLETE;
+    }
+    if (t->of[VERDICT_HARNESS]) {
+        return EXIT_HARNESS;
+    }
+    return t->unexpected || stale ? EXIT_UNEXPECTED : EXIT_AS_EXPECTED;
+}
+
+int outputs_end(struct outputs *o, const struct run_options *run,
+                struct report_run *report, bool is_complete)
+{
+    struct tally t = {0};
+    const char *reason = "";
+    for (size_t i = 0; i < report->results->count; i++) {
+        report_count(&t, &report->results->at[i]);
+    }
+    report->seed = run->seed;
+    report->started = o->started;
+    report->ms = now_ms() - o->start_ms;
+    report->is_complete = is_complete;
+    report->expectations = &o->loaded;
+    if (o->update && is_complete && !t.of[VERDICT_HARNESS]) {
+        bool ok = expectations_update(&o->loaded, report->results, &reason);
+        report->exit = ok ? EXIT_AS_EXPECTED : fail(reason);
+    } else {
+        size_t stale = print_stale(o, report->all);
+        report->exit = exit_code(&t, stale, is_complete);
+    }
+    int status = outputs_write(o, report);
+    report_summary(&t);
+    return status;
+}
