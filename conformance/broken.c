@@ -260,7 +260,9 @@ bool broken_explain(const char *table, const struct rules *rules,
     bool first = true;
     for (size_t i = 0; i < faults.count; i++) {
         if (strcmp(faults.at[i].rule, id) == 0) {
-            printf(first ? "\nbroken %s that must be caught:\n" : "", who);
+            if (first) {
+                printf("\nbroken %s that must be caught:\n", who);
+            }
             printf("  %s, by %s\n", faults.at[i].name, faults.at[i].prefix);
             first = false;
         }

@@ -66,7 +66,9 @@ bool expectations_load(const char *path, struct expectations *out,
         struct expectation e = {.line = ++number};
         text += len + (text[len] == '\n');
         if (*first == '#' || !*first) {
-            text_add(&head, out->count ? "" : "%s\n", line);
+            if (out->count == 0) {
+                text_add(&head, "%s\n", line);
+            }
             continue;
         }
         const char *reason = parse_entry(line, &e);

@@ -287,6 +287,8 @@ main()
     fi
     if wanted rules; then
         counted 'spec: rules' /usr/bin/python3 spec/check_rules.py
+        counted 'wireshark: tables of the dissector' \
+            /usr/bin/python3 conformance/wireshark/make_tables.py
         counted 'spec: vectors, by another decoder' \
             /usr/bin/python3 spec/vectors/check.py
     fi
@@ -312,6 +314,8 @@ main()
             $gcc_dir/roam-conform selftest
         counted 'conformance: its reports' timeout 300 \
             /usr/bin/python3 conformance/check_reports.py $gcc_dir
+        counted 'conformance: the dissector, by tshark' timeout 300 \
+            /usr/bin/python3 conformance/wireshark/check_dissector.py $gcc_dir
         counted 'conformance: roamd, ASan+UBSan' conform
         counted 'conformance: an independent client' timeout 300 \
             /usr/bin/python3 conformance/adapters/check_client.py \
