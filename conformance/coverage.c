@@ -104,8 +104,7 @@ static void add_case(struct coverage_row *row, const struct result *r)
 static struct coverage_row make_row(const struct rule *rule, enum role role)
 {
     return (struct coverage_row){.rule = rule,
-                                 .is_judged =
-                                     role == ROLE_SERVER && is_judged(rule->id),
+                                 .is_judged = is_judged(role, rule->id),
                                  .accepting = json_array(),
                                  .rejecting = json_array(),
                                  .caught = json_array()};
