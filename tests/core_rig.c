@@ -279,6 +279,18 @@ struct roam_message *say_history(uint64_t ref, const char *conversation,
     return &said;
 }
 
+struct roam_message *say_members(uint64_t ref, const char *group,
+                                 const char *after, uint32_t max_rows)
+{
+    roam_message_init(&said, ROAM_MEMBERS);
+    said.u.members.ref = ref;
+    snprintf(said.u.members.conversation, sizeof said.u.members.conversation,
+             "%s", group);
+    snprintf(said.u.members.after, sizeof said.u.members.after, "%s", after);
+    said.u.members.max_rows = max_rows;
+    return &said;
+}
+
 struct roam_message *say_conversations(uint64_t ref, uint64_t before,
                                        const char *conversation)
 {

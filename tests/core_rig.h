@@ -71,6 +71,9 @@ struct roam_message *say_history(uint64_t ref, const char *conversation,
 struct roam_message *say_conversations(uint64_t ref, uint64_t before,
                                        const char *conversation);
 
+struct roam_message *say_members(uint64_t ref, const char *group,
+                                 const char *after, uint32_t max_rows);
+
 /* Puts it and settles. */
 void peer_say(struct peer *peer, const struct roam_message *m);
 /* Connects, logs in, takes LOGIN_OK. Returns the generation. */

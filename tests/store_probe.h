@@ -32,6 +32,7 @@ int store_suite_read(void);
 int store_suite_pages(void);
 int store_suite_operations(void);
 int store_suite_names(void);
+int store_suite_groups(void);
 
 /* ---------------------------------------------------------------- requests */
 

@@ -59,6 +59,7 @@ void roam_core_config_default(struct roam_core_config *config)
     config->dedup_ms = 7ull * 86400 * SECOND_MS; /* a week offline */
     /* What was said yesterday has been read. */
     config->store_settings.recall_ms = 86400ull * SECOND_MS;
+    config->store_settings.max_members = 200; /* people who know each other */
     default_limits(config);
 }
 
@@ -169,6 +170,19 @@ void roam_core_free(struct roam_core *core)
     free(core->timers);
     free(core->scratch);
     free(core);
+}
+
+uint8_t *roam__core_scratch(struct roam_core *core, size_t len)
+{
+    if (core->scratch_room < len) {
+        uint8_t *scratch = roam__resize(core->scratch, len);
+        if (scratch == NULL) {
+            return NULL;
+        }
+        core->scratch = scratch;
+        core->scratch_room = len;
+    }
+    return core->scratch;
 }
 
 enum roam_store_status roam_core_poll(struct roam_core *core,

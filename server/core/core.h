@@ -77,7 +77,8 @@ struct roam_core_config {
     size_t output_max_bytes;  /* per session; delivery stops above it */
     uint32_t max_sessions;    /* connections; above: KICK OVERLOADED */
     uint64_t dedup_ms;        /* told to clients */
-    /* What the store was opened with; recall_ms is told to clients. */
+    /* What the store was opened with; recall_ms and
+       max_members are told to clients. */
     struct roam_store_settings store_settings;
 
     /* Against abuse; spec, section 9.1. */

@@ -17,6 +17,7 @@
 
 #include "alloc.h"
 #include "fault.h"
+#include "put.h"
 
 /* Entries in one read of the log: more would keep the loop from others. */
 #define READ_MAX_ENTRIES 1024u
@@ -262,27 +263,76 @@ static void adapt(struct roam_entry *e, const struct roam_session *s,
     }
 }
 
-/* The plain form of an entry, encoded once into core->scratch for all
- * sessions that get it. Returns its bytes; 0 without memory. */
-static size_t encode_shared(struct roam_core *core, const struct roam_entry *e)
+/* The frame header, and the fields that differ between two who see the same
+ * conversation: version and prev_version, each a tag and a varint. */
+#define PREFIX_MAX (ROAM_FRAME_HEADER_BYTES + 2 * (1 + 10))
+
+/* The plain form of an entry, encoded once into core->scratch for all who get
+ * it: the payload behind its first two fields at PREFIX_MAX, and before it,
+ * up to there, the rest of the frame for one of them after the other. */
+struct shared {
+    const uint8_t *conversation; /* of the payload there; NULL: none yet */
+    size_t tail;                 /* its bytes */
+    size_t start;                /* of the frame; 0: for nobody yet */
+};
+
+/* False without memory. */
+static bool encode_tail(struct roam_core *core, const struct roam_entry *e,
+                        struct shared *shared)
 {
     struct roam_message m;
     make_push(&m, e);
+    m.u.push.version = 0;
+    m.u.push.prev_version = 0;
     size_t size = roam_message_size(&m);
-    if (core->scratch_room < size) {
-        uint8_t *scratch = roam__resize(core->scratch, size);
-        if (scratch == NULL) {
-            return 0;
-        }
-        core->scratch = scratch;
-        core->scratch_room = size;
+    size_t at = PREFIX_MAX - ROAM_FRAME_HEADER_BYTES;
+    uint8_t *scratch = roam__core_scratch(core, at + size);
+    if (scratch == NULL || roam_message_encode(&m, scratch + at, size) == 0) {
+        return false;
     }
-    return roam_message_encode(&m, core->scratch, core->scratch_room);
+    shared->conversation = e->conversation.data;
+    shared->tail = size - ROAM_FRAME_HEADER_BYTES;
+    return true;
+}
+
+static void write_prefix(uint8_t *scratch, const struct roam_entry *e,
+                         struct shared *shared)
+{
+    uint8_t fields[PREFIX_MAX];
+    struct roam__put put = {fields, sizeof fields, 0, false};
+    uint64_t prev = e->prev_version;
+    bool wrong = ROAM_FAULT("prev-wrong") && prev > 0;
+    roam__put_number(&put, roam_v1_Push_version_tag, e->version);
+    roam__put_number(&put, roam_v1_Push_prev_version_tag,
+                     wrong ? prev - 1 : prev);
+    shared->start = PREFIX_MAX - put.len - ROAM_FRAME_HEADER_BYTES;
+    memcpy(scratch + PREFIX_MAX - put.len, fields, put.len);
+    roam_frame_put_header(scratch + shared->start, ROAM_PUSH,
+                          (uint32_t)(put.len + shared->tail));
+}
+
+/* The entry's frame, in core->scratch; len 0 without memory. */
+static struct roam_slice shared_frame(struct roam_core *core,
+                                      const struct roam_entry *e,
+                                      struct shared *shared)
+{
+    struct roam_slice frame = {NULL, 0};
+    if (shared->conversation != e->conversation.data &&
+        !encode_tail(core, e, shared)) {
+        return frame;
+    }
+    if (shared->start == 0) {
+        write_prefix(core->scratch, e, shared);
+    }
+    frame.data = core->scratch + shared->start;
+    frame.len = PREFIX_MAX - shared->start + shared->tail;
+    return frame;
 }
 
 /* Gives one stored entry to one session, or leaves it to the log. */
 static void deliver_live(struct roam_session *s, const struct roam_entry *plain,
-                         const struct roam_store_send *send, size_t *shared)
+                         const struct roam_store_send *send,
+                         struct shared *shared)
 {
     if (s->state != ROAM__DELIVERING || s->deaf) {
         return;
@@ -306,14 +356,12 @@ static void deliver_live(struct roam_session *s, const struct roam_entry *plain,
         push_one(s, &e);
         return;
     }
-    if (*shared == 0) {
-        *shared = encode_shared(s->core, plain);
-    }
-    if (*shared == 0) {
+    struct roam_slice frame = shared_frame(s->core, plain, shared);
+    if (frame.len == 0) {
         roam__session_no_memory(s);
         return;
     }
-    if (roam__session_queue_bytes(s, s->core->scratch, *shared)) {
+    if (roam__session_queue_bytes(s, frame.data, frame.len)) {
         s->core->stats.pushes++;
         note_sent(s, e.version);
     }
@@ -322,6 +370,7 @@ static void deliver_live(struct roam_session *s, const struct roam_entry *plain,
 void roam__delivery_fan_out(struct roam_core *core,
                             const struct roam_store_send *send)
 {
+    struct shared shared = {NULL, 0, 0};
     for (size_t i = 0; i < send->delivery_count; i++) {
         const struct roam_delivery *d = &send->deliveries[i];
         struct roam__user *user = roam__users_find(core, d->user);
@@ -344,7 +393,7 @@ void roam__delivery_fan_out(struct roam_core *core,
          * user goes. */
         struct roam_session *live[ROAM__DEVICE_TYPES];
         memcpy(live, user->live, sizeof live);
-        size_t shared = 0;
+        shared.start = 0;
         for (size_t type = 1; type < ROAM__DEVICE_TYPES; type++) {
             if (live[type] != NULL) {
                 deliver_live(live[type], &plain, send, &shared);

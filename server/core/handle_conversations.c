@@ -11,7 +11,7 @@ void roam__handle_conversations(struct roam_session *s,
 {
     const roam_v1_Conversations *asked = &m->u.conversations;
     struct roam__page_ask ask = {asked->ref, asked->max_inflated, asked->codecs,
-                                 ""};
+                                 "", ""};
     memcpy(ask.conversation, asked->conversation, sizeof ask.conversation);
     struct roam_store_request *req =
         roam__page_new(s, ROAM_STORE_CONVERSATIONS, &ask);
@@ -23,23 +23,12 @@ void roam__handle_conversations(struct roam_session *s,
     roam__page_submit(s, req);
 }
 
-/* The core's head, or that of the state read if that is lower; no entry above
- * either has been sent: see pages.c. [HIST-9] */
-static uint64_t as_of(const struct roam_session *s,
-                      const struct roam__page *page)
-{
-    if (ROAM_FAULT("as-of-ahead")) {
-        return page->head + 1;
-    }
-    return page->head < s->user->head ? page->head : s->user->head;
-}
-
 static void answer(struct roam_session *s, struct roam__page *page)
 {
     struct roam_message m;
     roam_message_init(&m, ROAM_CONVERSATION_PAGE);
     m.u.conversation_page.ref = page->ask->ref;
-    m.u.conversation_page.as_of = as_of(s, page);
+    m.u.conversation_page.as_of = roam__page_as_of(s, page->head);
     if (page->count > 1 && ROAM_FAULT("conversations-loses-row")) {
         page->rows[page->count - 2] = page->rows[page->count - 1];
         page->count--;

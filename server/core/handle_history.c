@@ -10,7 +10,7 @@ void roam__handle_history(struct roam_session *s, const struct roam_message *m)
 {
     const roam_v1_History *history = &m->u.history;
     struct roam__page_ask ask = {history->ref, history->max_inflated,
-                                 history->codecs, ""};
+                                 history->codecs, "", ""};
     memcpy(ask.conversation, history->conversation, sizeof ask.conversation);
     if (ROAM_FAULT("history-foreign-conversation")) {
         memcpy(ask.conversation, s->user_name, sizeof ask.conversation);

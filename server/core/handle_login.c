@@ -178,7 +178,8 @@ static bool queue_login_ok(struct roam_session *s,
     m.u.login_ok.max_commands = config->max_commands;
     m.u.login_ok.heartbeat_ms = config->heartbeat_ms;
     m.u.login_ok.dedup_ms = config->dedup_ms;
-    m.u.login_ok.recall_ms = config->store_settings.recall_ms; /* [OP-2] */
+    m.u.login_ok.recall_ms = config->store_settings.recall_ms;     /* [OP-2] */
+    m.u.login_ok.max_members = config->store_settings.max_members; /* [GRP-7] */
     return roam__session_queue(s, &m);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pages of history: what HISTORY and CONVERSATIONS share.
+/* Pages: what HISTORY, CONVERSATIONS and MEMBERS share.
  *
  * A page is the largest answer there is, so a session has one in the store
  * at most, and only while its output is within its bound: the output exceeds
@@ -49,6 +49,12 @@ static struct roam_store_request *make(struct roam_session *s,
         req->u.history.conversation = conversation;
         req->u.history.max_bytes = max_bytes;
         req->u.history.body_limit = body_limit;
+    } else if (kind == ROAM_STORE_MEMBERS) {
+        req->u.members.user = s->identity.user;
+        req->u.members.conversation = conversation;
+        req->u.members.after = (struct roam_slice){
+            req->memory + offsetof(struct roam__page_ask, after),
+            strlen(ask->after)};
     } else {
         req->u.conversations.user = s->identity.user;
         req->u.conversations.device = s->identity.device;
@@ -120,6 +126,8 @@ static void read_again(struct roam_session *s,
         again->u.history.after = req->u.history.after;
         again->u.history.max_count = req->u.history.max_count;
         again->u.history.operations_only = req->u.history.operations_only;
+    } else if (req->kind == ROAM_STORE_MEMBERS) {
+        again->u.members.max_count = req->u.members.max_count;
     } else {
         again->u.conversations.before = req->u.conversations.before;
         again->u.conversations.max_count = req->u.conversations.max_count;
@@ -148,6 +156,14 @@ bool roam__page_arrived(struct roam_session *s, struct roam_store_request *req,
         return false;
     }
     return true;
+}
+
+uint64_t roam__page_as_of(const struct roam_session *s, uint64_t head)
+{
+    if (ROAM_FAULT("as-of-ahead")) {
+        return head + 1;
+    }
+    return head < s->user->head ? head : s->user->head;
 }
 
 void roam__page_answered(struct roam_session *s)

@@ -16,6 +16,7 @@ static const done_fn done_fns[] = {
     [ROAM_STORE_READ] = roam__read_done,
     [ROAM_STORE_HISTORY] = roam__history_done,
     [ROAM_STORE_CONVERSATIONS] = roam__conversations_done,
+    [ROAM_STORE_MEMBERS] = roam__members_done,
 };
 
 static bool is_write(const struct roam_store_request *req)

@@ -42,6 +42,7 @@ enum roam__event {
     ROAM__ON_PING = ROAM_PING,
     ROAM__ON_HISTORY = ROAM_HISTORY,
     ROAM__ON_CONVERSATIONS = ROAM_CONVERSATIONS,
+    ROAM__ON_MEMBERS = ROAM_MEMBERS,
     /* From inside. */
     ROAM__ON_REFUSED = 0x100, /* the LOGIN was refused */
     ROAM__ON_GRANTED,         /* ... or granted */
@@ -160,7 +161,8 @@ struct roam_core {
     size_t user_count;
 
     struct roam_packer *packer;
-    uint8_t *scratch; /* one encoded PUSH, shared by its receivers */
+    uint8_t *scratch; /* one encoded PUSH, shared by its receivers, or the
+                         rows of a MEMBER_PAGE */
     size_t scratch_room;
 
     struct roam__meters user_meters, address_meters, failure_meters;
@@ -250,6 +252,7 @@ struct roam__page_ask {
     uint32_t max_inflated;
     uint32_t codecs;
     char conversation[ROAM_CONVERSATION_MAX + 1];
+    char after[ROAM_USER_MAX + 1]; /* MEMBERS */
 };
 
 /* The page as the store gave it. */
@@ -276,6 +279,9 @@ void roam__pages_pump(struct roam_session *s);
  * ends here without memory, or the page was stale and is read again. */
 bool roam__page_arrived(struct roam_session *s, struct roam_store_request *req,
                         const struct roam__page *page);
+/* The core's head, or that of the state read if that is lower; no entry above
+ * either has been sent. [HIST-9] */
+uint64_t roam__page_as_of(const struct roam_session *s, uint64_t head);
 /* Packs what fits of a page's rows into m: of its end when from_end, else of
  * its front. *more becomes true when rows are left out. False: s was ended
  * for lack of memory. */
@@ -296,6 +302,7 @@ void roam__handle_ping(struct roam_session *s, const struct roam_message *m);
 void roam__handle_history(struct roam_session *s, const struct roam_message *m);
 void roam__handle_conversations(struct roam_session *s,
                                 const struct roam_message *m);
+void roam__handle_members(struct roam_session *s, const struct roam_message *m);
 /* Their answers from the store. s may have ended or be closed meanwhile. */
 void roam__login_done(struct roam_session *s, struct roam_store_request *req);
 void roam__logout_done(struct roam_session *s, struct roam_store_request *req);
@@ -305,6 +312,7 @@ void roam__read_done(struct roam_session *s, struct roam_store_request *req);
 void roam__history_done(struct roam_session *s, struct roam_store_request *req);
 void roam__conversations_done(struct roam_session *s,
                               struct roam_store_request *req);
+void roam__members_done(struct roam_session *s, struct roam_store_request *req);
 
 /* ----------------------------------------------------------- delivery.c */
 
@@ -317,6 +325,12 @@ void roam__delivery_pump(struct roam_session *s);
 /* A SEND is stored: its entries go to the live sessions of their users. */
 void roam__delivery_fan_out(struct roam_core *core,
                             const struct roam_store_send *send);
+
+/* --------------------------------------------------------------- core.c */
+
+/* At least len bytes, the core's, until the next call; NULL without memory.
+ * len above 0. */
+uint8_t *roam__core_scratch(struct roam_core *core, size_t len);
 
 /* -------------------------------------------------------------- users.c */
 

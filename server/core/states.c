@@ -105,6 +105,8 @@ static const struct edge edges[] = {
     {LIVE, ROAM__ON_HISTORY, SAME, roam__handle_history},
     /* [HIST-8] */
     {LIVE, ROAM__ON_CONVERSATIONS, SAME, roam__handle_conversations},
+    /* [GRP-17] */
+    {LIVE, ROAM__ON_MEMBERS, SAME, roam__handle_members},
     /* [PING-1] */
     {LIVE, ROAM__ON_PING, SAME, roam__handle_ping},
     /* [KICK-9] */

@@ -38,6 +38,8 @@ void roam_store_request_free(struct roam_store_request *req)
         free(req->u.history.rows);
     } else if (req->kind == ROAM_STORE_CONVERSATIONS) {
         free(req->u.conversations.rows);
+    } else if (req->kind == ROAM_STORE_MEMBERS) {
+        free(req->u.members.rows);
     }
     free(req->results);
     free(req->memory);

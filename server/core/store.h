@@ -8,7 +8,7 @@
  * that commit is durable, in the order of submission; only a LOGIN, whose
  * credential is looked at first, may be overtaken before it gets there, and
  * is no write at all when the credential is bad. A *read* request (SYNC,
- * READ, HISTORY, CONVERSATIONS) sees committed data only, all that was
+ * READ, HISTORY, CONVERSATIONS, MEMBERS) sees committed data only, all that was
  * answered before its submission and maybe more, and may overtake writes.
  *
  * Invariants: a request is answered exactly once, from within poll(), on the
@@ -29,6 +29,7 @@
 #include "batch.h"
 #include "operation.h"
 #include "roam_limits.h"
+#include "rows.h"
 #include "slice.h"
 
 /* Who writes: fixed at login, checked in every transaction. */
@@ -47,7 +48,8 @@ enum roam_store_kind {
     ROAM_STORE_SYNC,
     ROAM_STORE_READ,
     ROAM_STORE_HISTORY,
-    ROAM_STORE_CONVERSATIONS
+    ROAM_STORE_CONVERSATIONS,
+    ROAM_STORE_MEMBERS
 };
 
 struct roam_store_login {
@@ -81,8 +83,9 @@ struct roam_store_logout {
 
 /* What the stores judge a SEND by, besides what they hold. */
 struct roam_store_settings {
-    uint64_t recall_ms; /* a message can be recalled this long; 0: always */
-    bool strangers_ask; /* strangers may send APP alone; see policy.h */
+    uint64_t recall_ms;   /* a message can be recalled this long; 0: always */
+    uint32_t max_members; /* of a group */
+    bool strangers_ask;   /* strangers may send APP alone; see policy.h */
 };
 
 /* One entry that a SEND put on a user's timeline. */
@@ -204,6 +207,28 @@ struct roam_store_conversations {
     size_t count;
 };
 
+/* The members of a group, as one of them sees them; spec, section 7.2. */
+struct roam_store_members {
+    /* in; the slices point into memory that the request owns */
+    int64_t user;
+    struct roam_slice conversation;
+    struct roam_slice after;
+    uint32_t max_count;
+    /* out */
+    bool found;     /* false: no such group, or none of the user's */
+    bool more;      /* rows behind the last one were left out */
+    uint64_t head;  /* of the user's timeline, in the state read */
+    bool no_memory; /* for the answer: nothing else out holds */
+    char name[ROAM_NAME_MAX + 1];
+    uint32_t join; /* roam_v1_JoinMode */
+    bool muted;
+    uint32_t member_count;
+    struct roam_member_row *rows; /* rising user; a malloc() of its own, freed
+                                     with the request; its slices point into
+                                     results */
+    size_t count;
+};
+
 struct roam_store_request;
 typedef void (*roam_store_done_fn)(struct roam_store_request *req);
 
@@ -225,6 +250,7 @@ struct roam_store_request {
         struct roam_store_read read;
         struct roam_store_history history;
         struct roam_store_conversations conversations;
+        struct roam_store_members members;
     } u;
 };
 

@@ -9,6 +9,7 @@
 
 #include "alloc.h"
 #include "fault.h"
+#include "store_mem_groups.h"
 #include "store_mem_tables.h"
 
 #define DEDUP_DEFAULT_MS (7ull * 86400 * 1000)
@@ -31,6 +32,7 @@ static const carry_out_fn carry_out_fns[] = {
     [ROAM_STORE_READ] = roam__mem_read,
     [ROAM_STORE_HISTORY] = roam__mem_history,
     [ROAM_STORE_CONVERSATIONS] = roam__mem_conversations,
+    [ROAM_STORE_MEMBERS] = roam__mem_members,
 };
 
 static bool carry_out(struct roam__mem *mem, struct roam_store_request *req)
@@ -168,6 +170,7 @@ static void mem_close(struct roam_store *self)
         mem->messages = message->next;
         roam__mem_message_free(message);
     }
+    roam__mem_groups_free(mem);
     free(mem);
 }
 

@@ -6,7 +6,7 @@
 #include "alloc.h"
 #include "fault.h"
 #include "roam.pb.h"
-#include "store_mem_tables.h"
+#include "store_mem_groups.h"
 
 /* ---------------------------------------------------------------- looking */
 
@@ -14,7 +14,9 @@ bool roam__mem_sees(const struct roam__mem_user *user,
                     const struct roam__mem_message *m)
 {
     if (!m->is_private) {
-        return roam__mem_peer(m, user) != NULL;
+        return m->receiver->group != NULL
+                   ? roam__mem_in_span(m->receiver->group, user, m->msg_id)
+                   : roam__mem_peer(m, user) != NULL;
     }
     const struct roam__mem_viewer *viewer = m->viewers;
     while (viewer != NULL && viewer->user != user) {

@@ -7,7 +7,7 @@
 
 #include "alloc.h"
 #include "roam.pb.h"
-#include "store_mem_tables.h"
+#include "store_mem_groups.h"
 
 /* A page being gathered. */
 struct gathering {
@@ -90,12 +90,26 @@ static bool gather_range(struct gathering *g, const struct roam__mem *mem,
     return true;
 }
 
+/* The other party; NULL: no such conversation, or none of this user's. */
+static const struct roam__mem_user *find_peer(
+    const struct roam__mem *mem, const struct roam_store_history *history)
+{
+    if (!roam_group_id_looks_like(history->conversation)) {
+        return roam__mem_user(mem, (const char *)history->conversation.data,
+                              history->conversation.len);
+    }
+    const struct roam__mem_group *group =
+        roam__mem_group(mem, history->conversation);
+    bool seen =
+        group != NULL &&
+        roam__mem_in_span(group, roam__mem_user_by_id(mem, history->user), 0);
+    return seen ? &group->self : NULL;
+}
+
 bool roam__mem_history(struct roam__mem *mem, struct roam_store_request *req)
 {
     struct roam_store_history *history = &req->u.history;
-    const struct roam__mem_user *peer =
-        roam__mem_user(mem, (const char *)history->conversation.data,
-                       history->conversation.len);
+    const struct roam__mem_user *peer = find_peer(mem, history);
     struct gathering g = {.user = roam__mem_user_by_id(mem, history->user),
                           .device = history->device,
                           .body_limit = history->body_limit};
@@ -155,7 +169,8 @@ static bool is_unread(const struct roam__mem_message *m,
     uint64_t deletion;
     return m->kind == roam_v1_Kind_MESSAGE && m->msg_id > mark &&
            m->sender != user && roam__mem_peer(m, user) == peer &&
-           m->undone_by == 0 && !roam__mem_has_deleted(user, m, &deletion);
+           roam__mem_sees(user, m) && m->undone_by == 0 &&
+           !roam__mem_has_deleted(user, m, &deletion);
 }
 
 static void tell_marks(struct roam_entry *row, const struct roam__mem *mem,
@@ -164,6 +179,10 @@ static void tell_marks(struct roam_entry *row, const struct roam__mem *mem,
 {
     const struct roam__mem_mark *mark = roam__mem_mark(user, peer);
     row->read_mark = mark == NULL ? 0 : mark->msg_id;
+    if (peer->group != NULL) {
+        uint32_t role = roam__mem_part(peer->group, user).role;
+        row->role = roam_role_is_member(role) ? role : roam_v1_Role_ROLE_NONE;
+    }
     for (const struct roam__mem_message *m = mem->messages;
          m != NULL && row->unread < ROAM_UNREAD_MAX; m = m->next) {
         row->unread += is_unread(m, user, peer, row->read_mark) ? 1 : 0;
@@ -173,7 +192,8 @@ static void tell_marks(struct roam_entry *row, const struct roam__mem *mem,
 /* The newest row with each other user, newest first. */
 static bool gather_newest(struct gathering *g, const struct roam__mem *mem)
 {
-    g->rows = roam__alloc((size_t)mem->last_user * sizeof *g->rows);
+    g->rows = roam__alloc(((size_t)mem->last_user + (size_t)mem->last_group) *
+                          sizeof *g->rows);
     if (g->rows == NULL) {
         return false;
     }

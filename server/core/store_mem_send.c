@@ -5,6 +5,7 @@
 
 #include "alloc.h"
 #include "fault.h"
+#include "group_id.h"
 #include "policy.h"
 #include "roam.pb.h"
 #include "store_mem_tables.h"
@@ -55,14 +56,25 @@ static struct roam__mem_message *find_earlier(
     return expired ? NULL : m;
 }
 
+/* CREATE was sent to `#`, and has made the receiver; nothing else has its
+ * body. */
+static bool is_same_conversation(const struct roam__mem_message *m,
+                                 const struct roam_store_send *send)
+{
+    bool created = m->receiver->group != NULL &&
+                   send->operation.action == roam_v1_GroupAction_CREATE;
+    return created
+               ? roam_group_id_is_new(send->conversation)
+               : same_bytes(roam__mem_name(m->receiver), send->conversation);
+}
+
 static bool is_same(const struct roam__mem_message *m,
                     const struct roam_store_send *send)
 {
     if (ROAM_FAULT("dedup-content-ignored")) {
         return true;
     }
-    return m->kind == send->kind &&
-           same_bytes(roam__mem_name(m->receiver), send->conversation) &&
+    return m->kind == send->kind && is_same_conversation(m, send) &&
            same_bytes(m->content_type, send->content_type) &&
            same_bytes(m->body, send->body);
 }
@@ -209,6 +221,9 @@ bool roam__mem_post_own(struct roam__mem_post *post)
 
 bool roam__mem_post_both(struct roam__mem_post *post)
 {
+    if (post->receiver->group != NULL) {
+        return roam__mem_post_members(post);
+    }
     if (!roam__mem_post_reserve(post, post->sender) ||
         !roam__mem_post_reserve(post, post->receiver)) {
         return false;
@@ -269,17 +284,17 @@ static bool has_spoken(const struct roam__mem *mem,
     return m != NULL;
 }
 
-static bool policy_refuses(const struct roam__mem_post *post)
+bool roam__mem_policy_refuses(const struct roam__mem *mem,
+                              const struct roam__mem_user *sender,
+                              const struct roam__mem_user *receiver,
+                              uint32_t kind)
 {
-    uint32_t kind = post->send->kind;
     struct roam_policy_facts facts = {
         .kind = kind,
-        .blocked = has_blocked(post->receiver, post->sender),
-        .strangers_ask = post->mem->settings.strangers_ask,
-        .known = has_spoken(post->mem, post->receiver, post->sender)};
-    bool is_asked = kind == roam_v1_Kind_MESSAGE || kind == roam_v1_Kind_APP;
-    return is_asked && post->sender != post->receiver &&
-           !roam_policy_allows(&facts);
+        .blocked = has_blocked(receiver, sender),
+        .strangers_ask = mem->settings.strangers_ask,
+        .known = has_spoken(mem, receiver, sender)};
+    return sender != receiver && !roam_policy_allows(&facts);
 }
 
 /* The first of the faults that concern the conversation; 0: none.
@@ -293,7 +308,12 @@ static uint32_t judge(const struct roam__mem_post *post)
     if (send->kind == roam_v1_Kind_APP && send->operation.users.count > 0) {
         return roam_v1_ErrorCode_NO_SUCH_USER; /* [OP-12] */
     }
-    return policy_refuses(post) ? roam_v1_ErrorCode_POLICY : 0;
+    bool is_asked =
+        send->kind == roam_v1_Kind_MESSAGE || send->kind == roam_v1_Kind_APP;
+    return is_asked && roam__mem_policy_refuses(post->mem, post->sender,
+                                                post->receiver, send->kind)
+               ? roam_v1_ErrorCode_POLICY
+               : 0;
 }
 
 /* ------------------------------------------------------------------- send */
@@ -334,9 +354,15 @@ bool roam__mem_send(struct roam__mem *mem, struct roam_store_request *req)
     }
     const struct roam__mem_message *earlier = find_earlier(mem, send);
     if (earlier != NULL) {
+        if (send->operation.action == roam_v1_GroupAction_CREATE) {
+            send->made = roam__mem_name(earlier->receiver); /* [GRP-1] */
+        }
         return is_same(earlier, send) /* [SEND-4], [SEND-5] */
                    ? roam__mem_post_stands(&post, earlier->msg_id)
                    : roam__mem_post_refuse(&post, roam_v1_ErrorCode_ID_REUSED);
+    }
+    if (roam_group_id_looks_like(send->conversation)) {
+        return roam__mem_send_to_group(&post);
     }
     post.receiver = roam__mem_user(mem, (const char *)send->conversation.data,
                                    send->conversation.len);

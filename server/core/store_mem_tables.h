@@ -42,6 +42,8 @@ struct roam__mem_viewer {
     struct roam__mem_viewer *next;
 };
 
+struct roam__mem_group;
+
 struct roam__mem_message {
     struct roam__mem_user *sender, *receiver;
     bool is_private;                  /* a row of history for viewers alone */
@@ -87,8 +89,11 @@ struct roam__mem_block {
     struct roam__mem_block *next;
 };
 
+/* A user; or a group, which is the other party of its members, and of these
+ * fields has id (below 0), name and title alone. */
 struct roam__mem_user {
     int64_t id;
+    struct roam__mem_group *group; /* NULL: a user */
     char name[ROAM_USER_MAX + 1];
     char title[ROAM_NAME_MAX + 1];   /* what people read */
     struct roam__mem_entry *entries; /* retained, in order */
@@ -113,7 +118,9 @@ struct roam__mem {
     struct roam_store_settings settings;
     int64_t last_user, last_device;
     uint64_t last_held;
+    uint64_t last_group;
     struct roam__mem_user *users;
+    struct roam__mem_group *groups; /* see store_mem_groups.h */
     struct roam__mem_message *messages;
     struct roam__mem_message *same[ROAM__MEM_BUCKETS];
     struct roam_store_request *first, *last; /* queue */
@@ -134,6 +141,7 @@ bool roam__mem_read(struct roam__mem *mem, struct roam_store_request *req);
 bool roam__mem_history(struct roam__mem *mem, struct roam_store_request *req);
 bool roam__mem_conversations(struct roam__mem *mem,
                              struct roam_store_request *req);
+bool roam__mem_members(struct roam__mem *mem, struct roam_store_request *req);
 
 /* ------------------------------------------------------------------- post */
 
@@ -166,11 +174,27 @@ void roam__mem_post_drop(struct roam__mem_post *post);
 bool roam__mem_post_refuse(struct roam__mem_post *post, uint32_t error);
 bool roam__mem_post_stands(struct roam__mem_post *post, uint64_t msg_id);
 
-/* RECALL, DELETE and READ between two users, where no fault was found yet. */
+/* RECALL, DELETE and READ, where no fault was found yet. */
 bool roam__mem_operation(struct roam__mem_post *post);
-/* To the sender's own timeline, and to the receiver's. */
+/* To the sender's own timeline, and to the receiver's or the members'. */
 bool roam__mem_post_own(struct roam__mem_post *post);
 bool roam__mem_post_both(struct roam__mem_post *post);
+
+/* Is the receiver's policy against that kind from the sender? */
+bool roam__mem_policy_refuses(const struct roam__mem *mem,
+                              const struct roam__mem_user *sender,
+                              const struct roam__mem_user *receiver,
+                              uint32_t kind);
+
+/* ------------------------------------------------------------------ groups */
+
+/* An entry for all members; false without memory, nothing is stored. */
+bool roam__mem_post_members(struct roam__mem_post *post);
+/* A SEND to what begins as a group's id does, not sent before. */
+bool roam__mem_send_to_group(struct roam__mem_post *post);
+/* A change of a group (NULL: CREATE), which the sender may see. */
+bool roam__mem_change(struct roam__mem_post *post,
+                      struct roam__mem_group *group);
 
 /* ----------------------------------------------------------------- looking */
 

@@ -56,9 +56,10 @@ bool roam__mem_sync(struct roam__mem *mem, struct roam_store_request *req)
 const struct roam__mem_user *roam__mem_peer(const struct roam__mem_message *m,
                                             const struct roam__mem_user *user)
 {
-    return m->sender == user     ? m->receiver
-           : m->receiver == user ? m->sender
-                                 : NULL;
+    return m->receiver->group != NULL ? m->receiver
+           : m->sender == user        ? m->receiver
+           : m->receiver == user      ? m->sender
+                                      : NULL;
 }
 
 void roam__mem_show(struct roam_entry *out, const struct roam__mem_message *m,
@@ -187,11 +188,13 @@ void roam__mem_message_free(struct roam__mem_message *m)
     free(m);
 }
 
-/* Nothing is behind the newest message, so no operation has it for target. */
+/* Nothing is behind the newest message, so no operation has it for target. A
+ * group's stays. */
 void roam__mem_forget_newest(struct roam__mem *mem)
 {
     struct roam__mem_message *m = mem->messages;
-    if (m == NULL || m->kind != roam_v1_Kind_MESSAGE) {
+    if (m == NULL || m->kind != roam_v1_Kind_MESSAGE ||
+        m->receiver->group != NULL) {
         return;
     }
     cut_end(m->sender, m);

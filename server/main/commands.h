@@ -29,6 +29,7 @@ int roamd_stats(const char *dir, int argc, char **argv);
 int roamd_check(const char *dir, int argc, char **argv);
 int roamd_backup(const char *dir, int argc, char **argv);
 int roamd_restore(const char *dir, int argc, char **argv);
+int roamd_group(const char *dir, int argc, char **argv);
 int roamd_config_command(const char *dir, int argc, char **argv);
 int roamd_run(const char *dir, int argc, char **argv);
 

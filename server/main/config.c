@@ -121,6 +121,8 @@ static const struct setting settings[] = {
      "clients may repeat a message this long; it is kept longer"},
     {"recall_ms", U64, CORE(store_settings.recall_ms), 0, 100 * YEAR_MS,
      "a message can be recalled this long; 0: for ever"},
+    {"max_members", U32, CORE(store_settings.max_members), 2, ROAM_MEMBERS_MAX,
+     "members that a group may have"},
     {"strangers", STRANGERS, CORE(store_settings.strangers_ask), 0, 0,
      "allow, or requests: who was never written to gets no messages"},
 };

@@ -34,6 +34,10 @@ static const char help[] =
     "  backup FILE             copies the store to FILE\n"
     "  restore FILE            puts a backup in the store's place; the server\n"
     "                          must be stopped\n"
+    "  group list              the groups: id, members, applicants, who may\n"
+    "                          join, muted or not, name; - for none\n"
+    "  group show ID           one of them, then its members: user, role,\n"
+    "                          muted or not, since when, name\n"
     "  config [OPTIONS]        prints the settings that `run` would have\n"
     "  run [OPTIONS]           serves until SIGTERM or SIGINT\n"
     "    --port N              port for TLS (7626); 0: any free one\n"
@@ -56,10 +60,15 @@ static const char help[] =
 static const struct {
     const char *name;
     int (*run)(const char *dir, int argc, char **argv);
-} commands[] = {{"init", roamd_init},       {"user", roamd_user},
-                {"token", roamd_token},     {"stats", roamd_stats},
-                {"check", roamd_check},     {"backup", roamd_backup},
-                {"restore", roamd_restore}, {"config", roamd_config_command},
+} commands[] = {{"init", roamd_init},
+                {"user", roamd_user},
+                {"token", roamd_token},
+                {"stats", roamd_stats},
+                {"check", roamd_check},
+                {"backup", roamd_backup},
+                {"restore", roamd_restore},
+                {"group", roamd_group},
+                {"config", roamd_config_command},
                 {"run", roamd_run}};
 
 static int run_command(const char *dir, int argc, char **argv)

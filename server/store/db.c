@@ -19,6 +19,12 @@
  *             then the SHA-256 of what it was, or that took a READ's place
  *   timeline  the logs of all users. `gap` is version minus prev_version,
  *             almost always 1, which SQLite stores in no bytes
+ *   grp       the groups; `gid` is the id on the wire, `members` and
+ *             `applicants` count the rows of `member`
+ *   member    who is in a group, or applied to it; `since` is the msg_id of
+ *             the change that made them so
+ *   span      the parts of a group's history that a user sees; `until` of
+ *             one that goes on is the last possible msg_id
  *   conversation  of each user, with whom there is a message; and up to
  *             where the user has read (read_id, read_row: the READ that says
  *             so)
@@ -89,6 +95,15 @@ static const char schema[] =
     "CREATE INDEX private_message ON private(message);"
     "CREATE TABLE deletion(target INTEGER NOT NULL, user INTEGER NOT NULL,"
     " msg_id INTEGER NOT NULL, PRIMARY KEY(target, user)) WITHOUT ROWID;"
+    "CREATE TABLE grp(id INTEGER PRIMARY KEY, gid TEXT NOT NULL UNIQUE,"
+    " name TEXT NOT NULL, join_mode INTEGER NOT NULL, muted INTEGER NOT NULL,"
+    " members INTEGER NOT NULL, applicants INTEGER NOT NULL);"
+    "CREATE TABLE member(grp INTEGER NOT NULL, user INTEGER NOT NULL,"
+    " role INTEGER NOT NULL, muted INTEGER NOT NULL, since INTEGER NOT NULL,"
+    " PRIMARY KEY(grp, user)) WITHOUT ROWID;"
+    "CREATE TABLE span(user INTEGER NOT NULL, grp INTEGER NOT NULL,"
+    " since INTEGER NOT NULL, until INTEGER NOT NULL,"
+    " PRIMARY KEY(user, grp, since)) WITHOUT ROWID;"
     "CREATE TABLE timeline(user INTEGER NOT NULL, version INTEGER NOT NULL,"
     " gap INTEGER NOT NULL, message INTEGER NOT NULL,"
     " PRIMARY KEY(user, version)) WITHOUT ROWID;";

@@ -149,7 +149,8 @@ bool roam_gather_message(struct roam_gathering *g, sqlite3_stmt *row)
     if (sqlite3_column_int64(row, at + ROAM_GATHER_DEVICE) == g->device) {
         e->client_msg_id = roam_db_u64(row, at + ROAM_GATHER_CLIENT_MSG_ID);
     }
-    return keep_parties(g, e, sender == g->user ? receiver : sender, sender) &&
+    bool own = receiver < 0 || sender == g->user;
+    return keep_parties(g, e, own ? receiver : sender, sender) &&
            keep_content(g, e, row);
 }
 

@@ -64,6 +64,13 @@ bool roam_msg_ids_next(struct roam_msg_ids *ids, int64_t user, int64_t peer,
     return true;
 }
 
+bool roam_msg_ids_last(struct roam_msg_ids *ids, int64_t user, int64_t peer,
+                       uint64_t *last)
+{
+    return find_last(ids, roam_db_low(user, peer), roam_db_high(user, peer),
+                     last);
+}
+
 bool roam_msg_ids_used(struct roam_msg_ids *ids, int64_t user, int64_t peer,
                        uint64_t msg_id)
 {

@@ -37,6 +37,10 @@ void roam_msg_ids_close(struct roam_msg_ids *ids);
  * an SQLite error, or past the last possible id. */
 bool roam_msg_ids_next(struct roam_msg_ids *ids, int64_t user, int64_t peer,
                        uint64_t now_ms, uint64_t *msg_id, bool *first);
+/* The last one of that conversation; 0: there is none. False on an SQLite
+ * error. */
+bool roam_msg_ids_last(struct roam_msg_ids *ids, int64_t user, int64_t peer,
+                       uint64_t *last);
 /* A message with that id was written. False without memory. */
 bool roam_msg_ids_used(struct roam_msg_ids *ids, int64_t user, int64_t peer,
                        uint64_t msg_id);

@@ -60,13 +60,24 @@ static bool same_content(sqlite3_stmt *row, const struct roam_store_send *send,
     return same(body, (struct roam_slice){hash, sizeof(hash)});
 }
 
+/* Before it is carried out, CREATE has no receiver; nothing else has its
+ * body. */
+static bool same_receiver(struct roam_post *post, int64_t first)
+{
+    if (roam_post_is_create(post->send) && first < 0) {
+        post->receiver = first;
+    }
+    return first == post->receiver;
+}
+
 static bool answer_again(struct roam_post *post, sqlite3_stmt *row)
 {
     struct roam_store_send *send = post->send;
     bool ok;
-    bool equal = sqlite3_column_int64(row, FIRST_RECEIVER) == post->receiver &&
-                 sqlite3_column_int64(row, FIRST_KIND) == send->kind &&
-                 same_content(row, send, &ok);
+    bool equal =
+        same_receiver(post, sqlite3_column_int64(row, FIRST_RECEIVER)) &&
+        sqlite3_column_int64(row, FIRST_KIND) == send->kind &&
+        same_content(row, send, &ok);
 
     post->row = sqlite3_column_int64(row, FIRST_ROW);
     if (equal || ROAM_FAULT("dedup-content-ignored")) {
@@ -175,6 +186,12 @@ bool roam_post_prepare(struct roam_writer *w, struct roam_post *post)
             return false;
         }
         post->receiver_name = keep(texts->name, user->title, user->title_len);
+    } else {
+        post->receiver_name =
+            keep(texts->name, post->group->name, post->group->name_len);
+    }
+    if (post->has_made) {
+        send->made = keep(texts->made, post->made, sizeof(post->made));
     }
     user = roam_user_names_entry(w->names, send->identity.user);
     if (user == NULL) {
@@ -214,6 +231,9 @@ bool roam_post_deliver_all(struct roam_writer *w, struct roam_post *post)
 {
     const struct roam_store_send *send = post->send;
 
+    if (post->receiver < 0) {
+        return roam_post_deliver_members(w, post);
+    }
     if (!roam_post_deliver_own(w, post)) {
         return false;
     }

@@ -30,8 +30,13 @@ struct roam_post {
     uint32_t part;                /* enum roam_db_part */
     int64_t row;                  /* of the message, once added */
     struct roam_slice receiver_name;
+    const struct roam_group_row *group; /* to a group: as it stands then */
+    bool has_made;                      /* a group: */
+    char made[ROAM_GROUP_ID_BYTES];     /* its id */
 };
 
+/* Is it CREATE, sent to where it goes? */
+bool roam_post_is_create(const struct roam_store_send *send);
 /* Did this user send something under this id before? Then the answer is set,
  * and nothing more is to be done. */
 bool roam_post_find_earlier(struct roam_writer *w, struct roam_post *post,
@@ -53,7 +58,12 @@ bool roam_post_deliver(struct roam_writer *w, struct roam_post *post,
                        struct roam_slice conversation_name);
 /* The same for the sender, or for all parties of the conversation. */
 bool roam_post_deliver_own(struct roam_writer *w, struct roam_post *post);
+/* One of a group's. */
+bool roam_post_deliver_group(struct roam_writer *w, struct roam_post *post,
+                             int64_t user);
 bool roam_post_deliver_all(struct roam_writer *w, struct roam_post *post);
+/* To all members of a group. */
+bool roam_post_deliver_members(struct roam_writer *w, struct roam_post *post);
 /* Puts the row, of ROAM_PART_PRIVATE, into the history of one user. */
 bool roam_post_show(struct roam_writer *w, struct roam_post *post,
                     int64_t user);
@@ -63,6 +73,13 @@ bool roam_post_show(struct roam_writer *w, struct roam_post *post,
 /* RECALL, DELETE and READ, where no fault was found yet; post->receiver is
  * set. */
 bool roam_write_operation(struct roam_writer *w, struct roam_post *post);
+
+/* ----------------------------------- write_group.c, write_change.c */
+
+/* A SEND to what begins as a group's id does. */
+bool roam_write_to_group(struct roam_writer *w, struct roam_post *post);
+/* A change of a group, or CREATE, that was not sent before. */
+bool roam_write_change(struct roam_writer *w, struct roam_post *post);
 
 /* --------------------------------------------------- write_policy.c */
 

@@ -6,12 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../core/group_id.h"
 #include "db.h"
 #include "gather.h"
 #include "reader.h"
 
-/* The head of the state that the group sees. */
-static bool read_head(struct roam_store_reader *r, int64_t user, uint64_t *head)
+bool roam_read_head(struct roam_store_reader *r, int64_t user, uint64_t *head)
 {
     sqlite3_stmt *stmt = r->stmt[ROAM_READER_HEAD];
 
@@ -56,9 +56,9 @@ static bool gather_range(struct roam_gathering *g, sqlite3_stmt *row,
     return rc == SQLITE_DONE || *more;
 }
 
-static sqlite3_stmt *statement_for(struct roam_store_reader *r,
-                                   const struct roam_store_history *h,
-                                   bool newest)
+sqlite3_stmt *roam_read_statement(struct roam_store_reader *r,
+                                  const struct roam_store_history *h,
+                                  bool newest)
 {
     if (h->operations_only) { /* [HIST-14] */
         return r->stmt[newest ? ROAM_READER_NEWEST_OPERATIONS
@@ -67,12 +67,49 @@ static sqlite3_stmt *statement_for(struct roam_store_reader *r,
     return r->stmt[newest ? ROAM_READER_NEWEST : ROAM_READER_OLDEST];
 }
 
+bool roam_read_range(struct roam_store_history *h, struct roam_gathering *g,
+                     sqlite3_stmt *row, int64_t peer, uint64_t after,
+                     uint64_t upto)
+{
+    sqlite3_bind_int64(row, 1, roam_db_low(h->user, peer));
+    sqlite3_bind_int64(row, 2, roam_db_high(h->user, peer));
+    roam_db_bind_u64(row, 3, after);
+    roam_db_bind_u64(row, 4, upto);
+    sqlite3_bind_int64(row, 5, h->body_limit);
+    sqlite3_bind_int64(row, 6, h->user);
+    sqlite3_bind_int64(row, 7, peer);
+    return gather_range(g, row, h->max_count, &h->more);
+}
+
+/* *peer 0: there is no such conversation. */
+static bool find_peer(struct roam_store_reader *r,
+                      const struct roam_store_history *h, int64_t *peer)
+{
+    if (roam_group_id_looks_like(h->conversation)) {
+        return roam_group_reader_find(r, h->user, h->conversation, peer);
+    }
+    return roam_user_names_find(r->names, h->conversation, peer);
+}
+
+static bool gather_history(struct roam_store_reader *r,
+                           struct roam_gathering *g,
+                           struct roam_store_history *h, int64_t peer,
+                           bool newest)
+{
+    uint64_t upto = h->before == 0 ? ROAM_VERSION_MAX : h->before - 1;
+
+    if (peer < 0) {
+        return roam_read_group_history(r, g, h, peer, newest);
+    }
+    return roam_read_range(h, g, roam_read_statement(r, h, newest), peer,
+                           h->after, upto);
+}
+
 bool roam_read_history(struct roam_store_reader *r,
                        struct roam_store_request *req)
 {
     struct roam_store_history *h = &req->u.history;
     bool newest = h->before != 0 || h->after == 0; /* [HIST-1] */
-    sqlite3_stmt *row = statement_for(r, h, newest);
     struct roam_gathering g = {.req = req,
                                .names = r->names,
                                .user = h->user,
@@ -81,22 +118,14 @@ bool roam_read_history(struct roam_store_reader *r,
                                .max_bytes = h->max_bytes};
     int64_t peer;
 
-    if (!roam_user_names_find(r->names, h->conversation, &peer) ||
-        !read_head(r, h->user, &h->head)) {
+    if (!find_peer(r, h, &peer) || !roam_read_head(r, h->user, &h->head)) {
         return false;
     }
     h->found = peer != 0;
     if (!h->found) {
         return true;
     }
-    sqlite3_bind_int64(row, 1, roam_db_low(h->user, peer));
-    sqlite3_bind_int64(row, 2, roam_db_high(h->user, peer));
-    sqlite3_bind_int64(row, 6, h->user);
-    sqlite3_bind_int64(row, 7, peer);
-    roam_db_bind_u64(row, 3, h->after);
-    roam_db_bind_u64(row, 4, h->before == 0 ? ROAM_VERSION_MAX : h->before - 1);
-    sqlite3_bind_int64(row, 5, h->body_limit);
-    bool ok = gather_range(&g, row, h->max_count, &h->more);
+    bool ok = gather_history(r, &g, h, peer, newest);
     h->rows = g.entries; /* freed with the request */
     h->count = ok ? g.count : 0;
     roam_gather_finish(&g);
@@ -161,7 +190,9 @@ static bool gather_conversation(struct roam_store_reader *r,
     }
     struct roam_entry *e = &g->entries[g->count - 1];
     e->read_mark = roam_db_u64(row, COLUMN_READ_MARK);
-    return count_unread(r, g->user, sqlite3_column_int64(row, COLUMN_PEER), e);
+    int64_t peer = sqlite3_column_int64(row, COLUMN_PEER);
+    return peer < 0 ? roam_read_group_part(r, g->user, peer, e)
+                    : count_unread(r, g->user, peer, e);
 }
 
 static bool gather_newest(struct roam_store_reader *r, struct roam_gathering *g,
@@ -192,7 +223,7 @@ bool roam_read_conversations(struct roam_store_reader *r,
                                .body_limit = c->body_limit,
                                .max_bytes = c->max_bytes};
 
-    if (!read_head(r, c->user, &c->head)) {
+    if (!roam_read_head(r, c->user, &c->head)) {
         return false;
     }
     sqlite3_bind_int64(row, 1, c->user);

@@ -42,13 +42,23 @@ enum entry_column {
     " WHERE min(n.sender, n.receiver) = min(c.user, c.peer)"                   \
     " AND max(n.sender, n.receiver) * (n.receiver > 0)"                        \
     " = max(c.user, c.peer) * (c.peer > 0)"                                    \
-    " AND n.part = " part " ORDER BY n.msg_id DESC LIMIT 1)"
+    " AND n.part = " part                                                      \
+    " AND n.msg_id <= c.until ORDER BY n.msg_id DESC LIMIT 1)"
 #define NEWEST_ROWS                                                                \
     NEWEST_OF("0")                                                                 \
     " UNION ALL " NEWEST_OF(                                                       \
         "1") " UNION ALL SELECT * FROM (SELECT p.message, p.msg_id FROM private p" \
              " WHERE p.user = c.user AND p.peer = c.peer"                          \
              " ORDER BY p.msg_id DESC LIMIT 1)"
+
+/* Of a conversation, its id, and up to where its user sees it: to the end, or
+ * to that of the last span in a group. */
+#define PEER_NAME                                                              \
+    "CASE WHEN peer > 0 THEN (SELECT name FROM user WHERE id = peer)"          \
+    " ELSE (SELECT gid FROM grp WHERE id = -peer) END"
+#define SEEN_UNTIL                                                             \
+    "CASE WHEN peer > 0 THEN 9223372036854775807 ELSE (SELECT until FROM span" \
+    " WHERE user = ?1 AND grp = -peer ORDER BY since DESC LIMIT 1) END"
 
 static const char *const sql[ROAM_READER_STATEMENTS] = {
     [ROAM_READER_BEGIN] = "BEGIN",
@@ -74,13 +84,13 @@ static const char *const sql[ROAM_READER_STATEMENTS] = {
     /* Three steps into indexes for each conversation, whatever is in it;
      * only ids are sorted, never bodies. */
     [ROAM_READER_CONVERSATIONS] =
-        "SELECT m.id, c.peer, c.read_mark"
-        " FROM conversation c CROSS JOIN user u ON u.id = c.peer"
+        "SELECT m.id, c.peer, c.read_mark FROM (SELECT user, peer, read_mark,"
+        " " PEER_NAME " AS name, " SEEN_UNTIL " AS until"
+        " FROM conversation WHERE user = ?1) c"
         " CROSS JOIN message m ON m.id = (SELECT id FROM (" NEWEST_ROWS
         ") ORDER BY msg_id DESC LIMIT 1)"
-        " WHERE c.user = ?1 AND (?2 = 0 OR m.msg_id < ?2"
-        " OR m.msg_id = ?2 AND u.name < ?3)"
-        " ORDER BY m.msg_id DESC, u.name DESC",
+        " WHERE ?2 = 0 OR m.msg_id < ?2 OR m.msg_id = ?2 AND c.name < ?3"
+        " ORDER BY m.msg_id DESC, c.name DESC",
     [ROAM_READER_MESSAGE] = "SELECT " ROAM_GATHER_COLUMNS(
         "m.msg_id", "?2") " FROM message m WHERE m.id = ?1",
     [ROAM_READER_UNREAD] =
@@ -90,7 +100,15 @@ static const char *const sql[ROAM_READER_STATEMENTS] = {
         " (SELECT 1 FROM deletion d WHERE d.target = m.id AND d.user = ?4)"
         " LIMIT ?5)",
     [ROAM_READER_USER] = ROAM_CREDENTIAL_USER,
-    [ROAM_READER_TOKEN] = ROAM_CREDENTIAL_TOKEN};
+    [ROAM_READER_TOKEN] = ROAM_CREDENTIAL_TOKEN,
+    [ROAM_READER_GROUP] =
+        "SELECT g.id, g.name, g.join_mode, g.muted, g.members, m.role"
+        " FROM grp g CROSS JOIN member m ON m.grp = g.id"
+        " WHERE g.gid = ?1 AND m.user = ?2",
+    [ROAM_READER_MEMBERS] =
+        "SELECT u.name, u.title, m.role, m.muted, m.since"
+        " FROM member m CROSS JOIN user u ON u.id = m.user WHERE m.grp = ?1"
+        " AND m.role >= ?2 AND u.name > ?3 ORDER BY u.name LIMIT ?4"};
 
 bool roam_store_reader_open(struct roam_store_reader *r, const char *path,
                             char *error, size_t cap)
@@ -102,7 +120,8 @@ bool roam_store_reader_open(struct roam_store_reader *r, const char *path,
     r->names = roam_user_names_new(r->db, error, cap);
     return r->names != NULL &&
            roam_db_prepare(r->db, sql, ROAM_READER_STATEMENTS, r->stmt, error,
-                           cap);
+                           cap) &&
+           roam_group_reader_open(&r->groups, r->db, error, cap);
 }
 
 void roam_store_reader_close(struct roam_store_reader *r)
@@ -291,6 +310,8 @@ bool roam_store_reader_do(struct roam_store_reader *r,
         return roam_read_history(r, req);
     case ROAM_STORE_CONVERSATIONS:
         return roam_read_conversations(r, req);
+    case ROAM_STORE_MEMBERS:
+        return roam_read_members(r, req);
     case ROAM_STORE_LOGIN:
         return do_login(r, &req->u.login);
     case ROAM_STORE_LOGOUT:

@@ -10,6 +10,7 @@
 #include <sqlite3.h>
 
 #include "../core/store.h"
+#include "read_groups.h"
 #include "user_names.h"
 
 enum roam_reader_statement {
@@ -29,6 +30,8 @@ enum roam_reader_statement {
     ROAM_READER_USER,
     ROAM_READER_TOKEN,
     ROAM_READER_UNREAD,
+    ROAM_READER_GROUP,
+    ROAM_READER_MEMBERS,
     ROAM_READER_STATEMENTS
 };
 
@@ -36,6 +39,7 @@ struct roam_store_reader {
     sqlite3 *db;
     sqlite3_stmt *stmt[ROAM_READER_STATEMENTS];
     struct roam_user_names *names;
+    struct roam_group_reader groups;
 };
 
 /* Opens a connection to a store that the writer has opened already. False
@@ -57,5 +61,20 @@ bool roam_read_history(struct roam_store_reader *r,
                        struct roam_store_request *req);
 bool roam_read_conversations(struct roam_store_reader *r,
                              struct roam_store_request *req);
+/* The statement for the rows that a HISTORY asks for. */
+sqlite3_stmt *roam_read_statement(struct roam_store_reader *r,
+                                  const struct roam_store_history *h,
+                                  bool newest);
+/* Gathers its rows in (after, upto]; h->more: there is one more. */
+bool roam_read_range(struct roam_store_history *h, struct roam_gathering *g,
+                     sqlite3_stmt *row, int64_t peer, uint64_t after,
+                     uint64_t upto);
+/* The head of the state that the group of requests sees. */
+bool roam_read_head(struct roam_store_reader *r, int64_t user, uint64_t *head);
+
+/* ----------------------------------------------- read_members.c, for _do() */
+
+bool roam_read_members(struct roam_store_reader *r,
+                       struct roam_store_request *req);
 
 #endif

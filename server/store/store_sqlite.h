@@ -66,4 +66,36 @@ bool roam_admin_revoke_token(struct roam_admin *admin, const char *token,
 bool roam_admin_revoke_token_id(struct roam_admin *admin, const char *id,
                                 char *error, size_t cap);
 
+/* ------------------------------------------------------------------ groups */
+
+struct roam_admin_group {
+    char id[ROAM_CONVERSATION_MAX + 1];
+    char name[ROAM_NAME_MAX + 1]; /* what its members say, any UTF-8 */
+    uint32_t join;                /* roam_v1_JoinMode */
+    bool muted;
+    uint32_t members, applicants;
+};
+
+struct roam_admin_member {
+    char user[ROAM_USER_MAX + 1];
+    char name[ROAM_NAME_MAX + 1];
+    uint32_t role; /* roam_v1_Role */
+    bool muted;
+    uint64_t since_ms; /* since 2020-01-01 UTC */
+};
+
+/* What is called for each; borrowed. */
+struct roam_admin_look {
+    void (*group)(void *ctx, const struct roam_admin_group *group);
+    void (*member)(void *ctx, const struct roam_admin_member *member);
+    void *ctx;
+};
+
+/* All groups, the oldest first; or, when id is not empty, that one and who is
+ * in it, applicants too, by user id. False with one line of reason, also when
+ * there is no such group. */
+bool roam_admin_look_at_groups(const char *path, const char *id,
+                               const struct roam_admin_look *look, char *error,
+                               size_t cap);
+
 #endif

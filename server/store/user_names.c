@@ -14,6 +14,7 @@
 enum statement {
     BY_NAME,
     BY_NUMBER,
+    GROUP_BY_NUMBER,
     CHANGES,
     STATEMENT_COUNT
 };
@@ -21,6 +22,7 @@ enum statement {
 static const char *const sql[STATEMENT_COUNT] = {
     [BY_NAME] = "SELECT id FROM user WHERE name = ?1",
     [BY_NUMBER] = "SELECT name, title, blocks FROM user WHERE id = ?1",
+    [GROUP_BY_NUMBER] = "SELECT gid, name, 0 FROM grp WHERE id = -?1",
     [CHANGES] = "SELECT changes FROM provision WHERE id = 1"};
 
 struct roam_user_names {
@@ -126,7 +128,7 @@ const struct roam_user_name *roam_user_names_entry(
 {
     struct roam_user_name *place =
         &names->by_number[(uint64_t)user % CACHE_SIZE];
-    sqlite3_stmt *stmt = names->stmt[BY_NUMBER];
+    sqlite3_stmt *stmt = names->stmt[user > 0 ? BY_NUMBER : GROUP_BY_NUMBER];
 
     if (place->user == user) {
         return place;

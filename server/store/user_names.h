@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Users by name and by number, with a cache of constant size in front of the
- * table. A user is never removed, and its name, which is its id, never
+ * table. A number below 0 is a group's, whose title is its name: see groups.h.
+ * A user is never removed, and its name, which is its id, never
  * changes; the title that people read and whether it blocks somebody do, by
  * another process, which is noticed at each refresh. One per connection.
  * Inside server/store/ only. */

@@ -26,6 +26,19 @@ static bool add(struct roam_writer *w, struct roam_post *post, uint32_t part)
            roam_post_prepare(w, post);
 }
 
+/* Does the sender see the target, if all parties of the conversation do? In a
+ * group that is so in the sender's spans. [GRP-15] */
+static bool sees_target(struct roam_writer *w, const struct roam_post *post,
+                        bool *yes)
+{
+    const struct roam_store_send *send = post->send;
+
+    *yes = true;
+    return post->receiver > 0 ||
+           roam_groups_in_span(&w->groups, post->receiver, send->identity.user,
+                               send->operation.msg_id, yes);
+}
+
 /* ---------------------------------------------------------------- RECALL */
 
 struct target {
@@ -51,6 +64,11 @@ static bool find_message(struct roam_writer *w, const struct roam_post *post,
         target->undone_by = roam_db_u64(stmt, 3);
     }
     sqlite3_reset(stmt);
+    bool seen;
+    if (!sees_target(w, post, &seen)) {
+        return false;
+    }
+    target->row = seen ? target->row : 0;
     return rc == SQLITE_ROW || rc == SQLITE_DONE;
 }
 
@@ -126,7 +144,13 @@ static bool find_row(struct roam_writer *w, const struct roam_post *post,
     sqlite3_bind_int64(stmt, 5, post->receiver);
     int rc = sqlite3_step(stmt);
     *row = rc == SQLITE_ROW ? sqlite3_column_int64(stmt, 0) : 0;
+    bool own = rc == SQLITE_ROW && sqlite3_column_int64(stmt, 1) != 0;
     sqlite3_reset(stmt);
+    bool seen;
+    if (!sees_target(w, post, &seen)) {
+        return false;
+    }
+    *row = seen || own ? *row : 0;
     return rc == SQLITE_ROW || rc == SQLITE_DONE;
 }
 
@@ -192,8 +216,15 @@ static bool find_newest(struct roam_writer *w, const struct roam_post *post,
                         uint64_t *newest)
 {
     sqlite3_stmt *stmt = w->stmt[ROAM_WRITER_NEWEST];
+    uint64_t until = ROAM_VERSION_MAX;
 
+    if (post->receiver < 0 &&
+        !roam_groups_seen_until(&w->groups, post->receiver,
+                                post->send->identity.user, &until)) {
+        return false;
+    }
     bind_pair(stmt, post);
+    roam_db_bind_u64(stmt, 5, until);
     sqlite3_bind_int64(stmt, 3, post->send->identity.user);
     sqlite3_bind_int64(stmt, 4, post->receiver);
     bool found = sqlite3_step(stmt) == SQLITE_ROW;

@@ -101,6 +101,9 @@ bool roam_write_send(struct roam_writer *w, struct roam_store_request *req)
         send->result = ROAM_SEND_FENCED;
         return true;
     }
+    if (roam_group_id_looks_like(send->conversation)) {
+        return roam_write_to_group(w, &post);
+    }
     return roam_user_names_find(w->names, send->conversation, &post.receiver) &&
            write_to_user(w, &post);
 }

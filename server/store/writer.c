@@ -58,17 +58,17 @@ static const char *const sql[ROAM_WRITER_STATEMENTS] = {
         "SELECT id, sender, kind, undone_by FROM message" IN_PAIR
         " AND part = 0 AND msg_id = ?3",
     [ROAM_WRITER_ROW_AT] =
-        "SELECT id FROM message" IN_PAIR " AND part = 0 AND msg_id = ?3"
+        "SELECT id, 0 FROM message" IN_PAIR " AND part = 0 AND msg_id = ?3"
         " UNION ALL"
-        " SELECT id FROM message" IN_PAIR " AND part = 1 AND msg_id = ?3"
+        " SELECT id, 0 FROM message" IN_PAIR " AND part = 1 AND msg_id = ?3"
         " UNION ALL"
-        " SELECT message FROM private WHERE user = ?4 AND peer = ?5"
+        " SELECT message, 1 FROM private WHERE user = ?4 AND peer = ?5"
         " AND msg_id = ?3",
     [ROAM_WRITER_NEWEST] =
         "SELECT max(coalesce((SELECT max(msg_id) FROM message" IN_PAIR
-        " AND part = 0), 0),"
+        " AND part = 0 AND msg_id <= ?5), 0),"
         " coalesce((SELECT max(msg_id) FROM message" IN_PAIR
-        " AND part = 1), 0),"
+        " AND part = 1 AND msg_id <= ?5), 0),"
         " coalesce((SELECT max(msg_id) FROM private"
         " WHERE user = ?3 AND peer = ?4), 0))",
     [ROAM_WRITER_ERASE] = "UPDATE message SET content_type = '', body = ?2,"
@@ -90,7 +90,8 @@ static const char *const sql[ROAM_WRITER_STATEMENTS] = {
         " WHERE user = ?1 AND peer = ?2",
     [ROAM_WRITER_BLOCK] = "SELECT 1 FROM block WHERE user = ?1 AND other = ?2",
     [ROAM_WRITER_SPOKE] = "SELECT 1 FROM message" IN_PAIR
-                          " AND part IN (0, 1) AND sender = ?3 LIMIT 1"};
+                          " AND part IN (0, 1) AND sender = ?3 LIMIT 1",
+    [ROAM_WRITER_CHANGED] = "UPDATE provision SET changes = changes + 1"};
 
 static int note_log_pages(void *self, sqlite3 *db, const char *schema,
                           int pages)
@@ -120,7 +121,8 @@ bool roam_writer_open(struct roam_writer *w, const char *path,
                            cap) &&
            roam_timelines_open(&w->timelines, w->db, random, random_ctx, error,
                                cap) &&
-           roam_msg_ids_open(&w->msg_ids, w->db, error, cap);
+           roam_msg_ids_open(&w->msg_ids, w->db, error, cap) &&
+           roam_groups_open(&w->groups, w->db, random, random_ctx, error, cap);
 }
 
 void roam_writer_close(struct roam_writer *w)
@@ -166,6 +168,7 @@ bool roam_writer_do(struct roam_writer *w, struct roam_store_request *req)
     case ROAM_STORE_READ:
     case ROAM_STORE_HISTORY:
     case ROAM_STORE_CONVERSATIONS:
+    case ROAM_STORE_MEMBERS:
         break;
     }
     return false; /* the reader's */

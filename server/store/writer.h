@@ -16,6 +16,7 @@
 
 #include "../core/arbitration.h"
 #include "../core/store.h"
+#include "groups.h"
 #include "msg_ids.h"
 #include "timelines.h"
 #include "user_names.h"
@@ -48,6 +49,7 @@ enum roam_writer_statement {
     ROAM_WRITER_MARK_SET,
     ROAM_WRITER_BLOCK,
     ROAM_WRITER_SPOKE,
+    ROAM_WRITER_CHANGED,
     ROAM_WRITER_STATEMENTS
 };
 
@@ -57,6 +59,7 @@ struct roam_writer {
     struct roam_user_names *names;
     struct roam_timelines timelines;
     struct roam_msg_ids msg_ids;
+    struct roam_groups groups;
     struct roam_store_settings settings;
     int log_pages;    /* of the write-ahead log, after the last commit */
     int insist_pages; /* from here on readers of the log are waited for */
