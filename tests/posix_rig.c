@@ -105,16 +105,36 @@ void rig_crash(struct posix_rig *r)
 
 /* ------------------------------------------------------------------- runs */
 
+/* What of an event's slices is worth keeping; NULL: nothing. */
+static const struct roam_bytes *text_of_event(const struct roam_posix_event *e)
+{
+    if (e->type != ROAM_POSIX_PROTOCOL) {
+        return NULL;
+    }
+    switch (e->u.engine.type) {
+    case ROAM_EVENT_ENTRY:
+        return &e->u.engine.u.entry.body;
+    case ROAM_EVENT_MEMBER:
+        return &e->u.engine.u.member.user;
+    case ROAM_EVENT_SESSION:
+        return &e->u.engine.u.session.device_name;
+    case ROAM_EVENT_SENT:
+        return e->message.kind == ROAM_KIND_GROUP ? &e->message.conversation
+                                                  : NULL;
+    default:
+        return NULL;
+    }
+}
+
 static void keep_event(struct posix_rig *r, const struct roam_posix_event *e)
 {
     assert_true(r->event_count < RIG_EVENTS_MAX);
     r->events[r->event_count++] = *e;
-    if (e->type == ROAM_POSIX_PROTOCOL &&
-        e->u.engine.type == ROAM_EVENT_ENTRY) {
+    const struct roam_bytes *said = text_of_event(e);
+    if (said) {
         size_t n = strlen(r->bodies);
-        const struct roam_bytes *body = &e->u.engine.u.entry.body;
-        snprintf(r->bodies + n, sizeof r->bodies - n, "%.*s|", (int)body->len,
-                 body->len ? (const char *)body->data : "");
+        snprintf(r->bodies + n, sizeof r->bodies - n, "%.*s|", (int)said->len,
+                 said->len ? (const char *)said->data : "");
     }
 }
 

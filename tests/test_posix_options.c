@@ -16,6 +16,7 @@
 #include "commands.h"
 #include "options.h"
 #include "profile.h"
+#include "roam_limits.h"
 
 static char error[ROAM_PROFILE_ERROR_MAX];
 static char *words[32];
@@ -147,6 +148,62 @@ static void test_a_wrong_line_is_refused_with_its_reason(void **state)
     refused("unexpected argument: d");
     assert_false(parse(&o, "status", "--user", "a", "b", NULL));
     refused("unexpected argument: b");
+}
+
+static void test_operations_have_their_arguments(void **state)
+{
+    static const char *const commands[] = {"recall", "delete", "read"};
+    struct roam_options o;
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        assert_true(parse(&o, commands[i], "bob", "7", "--user", "a", NULL));
+        assert_int_equal(o.command, ROAM_COMMAND_RECALL + (int)i);
+        assert_false(parse(&o, commands[i], "bob", "--user", "a", NULL));
+        refused("argument is missing: PEER MSG_ID");
+        assert_false(
+            parse(&o, commands[i], "bob", "7", "8", "--user", "a", NULL));
+        refused("unexpected argument: 8");
+    }
+    assert_false(parse(&o, "app", "--user", "a", NULL));
+    refused("argument is missing");
+    assert_false(parse(&o, "app", "b", "c", "d", "--user", "a", NULL));
+    refused("unexpected argument: d");
+    assert_false(parse(&o, "group", "--user", "a", NULL));
+    refused("argument is missing");
+    assert_false(
+        parse(&o, "sessions", "a", "b", "c", "d", "--user", "a", NULL));
+    refused("unexpected argument: d");
+    assert_false(parse(&o, "send", "b", "--attach", "f", "--user", "a", NULL));
+    refused("belong together");
+    assert_false(parse(&o, "send", "b", "--url", "u", "--user", "a", NULL));
+    refused("belong together");
+    assert_false(parse(&o, "app", "b", "--off", "--user", "a", NULL));
+    refused("not for this command: off");
+    assert_false(parse(&o, "send", "b", "--to", "c", "--user", "a", NULL));
+    refused("not for this command: to");
+}
+
+static void test_an_app_names_up_to_16_users(void **state)
+{
+    (void)state;
+    for (unsigned count = ROAM_APP_USERS_MAX; count <= ROAM_APP_USERS_MAX + 1;
+         count++) {
+        char store[22][16] = {"roam", "app", "#g", "--user=a"};
+        char *line[22];
+        struct roam_options o;
+        for (unsigned i = 0; i < 22; i++) {
+            if (i >= 4) {
+                snprintf(store[i], sizeof store[i], "--to=u%u", i - 4);
+            }
+            line[i] = store[i];
+        }
+        assert_int_equal(sizeof o.to / sizeof o.to[0], ROAM_APP_USERS_MAX);
+        bool good = roam_options_parse(&o, 4 + (int)count, line, error);
+        assert_int_equal(good, count == ROAM_APP_USERS_MAX);
+        assert_int_equal(o.to_count, ROAM_APP_USERS_MAX);
+        assert_string_equal(o.to[15], "u15");
+    }
+    refused("--to: bad value: u16");
 }
 
 static void test_numbers_have_bounds(void **state)
@@ -427,6 +484,113 @@ static void test_a_ca_file_that_is_none_is_a_wrong_configuration(void **state)
     assert_null(strstr(said, "secret"));
 }
 
+/* A line with at most four words behind `group`; NULL: fewer. */
+static const struct group_line {
+    const char *words[4];
+    const char *option;
+    bool good;
+} group_lines[] = {
+    {{"create"}, NULL, true},
+    {{"create", "bob", "carol"}, "--name=Walks", true},
+    {{"create"}, "--join=approval", true},
+    {{"create"}, "--join=ajar", false},
+    {{"create"},
+     "--name=123456789012345678901234567890123456789012345678",
+     true},
+    {{"create"},
+     "--name=1234567890123456789012345678901234567890123456789",
+     false},
+    {{"create"}, "--off", false},
+    {{"invite", "#g", "bob"}, NULL, true},
+    {{"invite", "#g", "bob", "carol"}, NULL, true},
+    {{"invite", "#g"}, NULL, false},
+    {{"invite"}, NULL, false},
+    {{"join", "#g"}, NULL, true},
+    {{"join", "#g", "please"}, NULL, true},
+    {{"join", "#g", "please", "do"}, NULL, false},
+    {{"approve", "#g", "bob"}, NULL, true},
+    {{"approve", "#g"}, NULL, false},
+    {{"deny", "#g", "bob"}, NULL, true},
+    {{"deny", "#g", "bob", "carol"}, NULL, false},
+    {{"leave", "#g"}, NULL, true},
+    {{"leave", "#g", "bob"}, NULL, false},
+    {{"remove", "#g", "bob"}, NULL, true},
+    {{"remove", "#g", "bob"}, "--off", false},
+    {{"rename", "#g", "Hills"}, NULL, true},
+    {{"rename", "#g"}, NULL, false},
+    {{"rename", "#g", "Hills"}, "--name=Walks", false},
+    {{"admin", "#g", "bob"}, NULL, true},
+    {{"admin", "#g", "bob"}, "--off", true},
+    {{"admin", "#g"}, NULL, false},
+    {{"mute", "#g"}, NULL, true},
+    {{"mute", "#g", "bob"}, "--off", true},
+    {{"mute", "#g", "bob", "carol"}, NULL, false},
+    {{"transfer", "#g", "bob"}, NULL, true},
+    {{"transfer", "#g"}, NULL, false},
+    {{"set-join", "#g", "open"}, NULL, true},
+    {{"set-join", "#g", "ajar"}, NULL, false},
+    {{"dissolve", "#g"}, NULL, true},
+    {{"dissolve", "#g"}, "--join=open", false},
+    {{"members", "#g"}, NULL, true},
+    {{"members", "#g", "bob"}, NULL, false},
+    {{"members", "#g"}, "--off", false},
+    {{"shout", "#g"}, NULL, false},
+};
+
+static void test_an_action_of_a_group_has_its_words(void **state)
+{
+    char said[512];
+    (void)state;
+    for (size_t i = 0; i < sizeof group_lines / sizeof group_lines[0]; i++) {
+        const struct group_line *l = &group_lines[i];
+        const char *w[6] = {l->words[0], l->words[1], l->words[2],
+                            l->words[3], NULL,        NULL};
+        struct roam_options o;
+        int n = 0;
+        while (w[n]) {
+            n++;
+        }
+        w[n] = l->option;
+        assert_true(
+            parse(&o, "group", "--user=a", w[0], w[1], w[2], w[3], w[4], NULL));
+        assert_int_equal(run(roam_command_group, &o, said), ROAM_EXIT_USAGE);
+        if (l->good != (strstr(said, "which server?") != NULL)) {
+            fail_msg("line %zu: %s", i, said);
+        }
+    }
+}
+
+static void test_an_operation_that_cannot_be_is_not_sent(void **state)
+{
+    static const char *const ids[] = {"0", "x", "9223372036854775808", ""};
+    struct roam_options o;
+    char said[512];
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        assert_true(parse(&o, "recall", "bob", ids[i], "--user=a", NULL));
+        assert_int_equal(run(roam_command_operation, &o, said),
+                         ROAM_EXIT_USAGE);
+        assert_non_null(strstr(said, "MSG_ID"));
+    }
+    assert_true(
+        parse(&o, "read", "bob", "9223372036854775807", "--user=a", NULL));
+    assert_int_equal(run(roam_command_operation, &o, said), ROAM_EXIT_USAGE);
+    assert_non_null(strstr(said, "which server?"));
+    assert_true(parse(&o, "app", "bob", "--user=a", NULL));
+    run(roam_command_operation, &o, said);
+    assert_non_null(strstr(said, "empty"));
+    assert_true(parse(&o, "sessions", "end", "fridge", "3", "--user=a", NULL));
+    run(roam_command_sessions, &o, said);
+    assert_non_null(strstr(said, "TYPE GENERATION"));
+    assert_true(parse(&o, "sessions", "end", "web", "3", "--user=a", NULL));
+    run(roam_command_sessions, &o, said);
+    assert_non_null(strstr(said, "which server?"));
+    assert_true(parse(&o, "send", "bob", "text", "--attach=/dev/null",
+                      "--url=u", "--user=a", NULL));
+    run(roam_command_send, &o, said);
+    assert_non_null(strstr(said, "does not go with --attach"));
+}
+
 int main(void)
 {
 #define H(f) cmocka_unit_test_setup_teardown(f, make_home, remove_home)
@@ -436,6 +600,8 @@ int main(void)
         cmocka_unit_test(test_history_goes_online_to_fetch),
         cmocka_unit_test(test_every_type_has_a_name),
         cmocka_unit_test(test_a_wrong_line_is_refused_with_its_reason),
+        cmocka_unit_test(test_operations_have_their_arguments),
+        cmocka_unit_test(test_an_app_names_up_to_16_users),
         cmocka_unit_test(test_numbers_have_bounds),
         cmocka_unit_test(test_a_user_name_has_1_to_64_bytes),
         cmocka_unit_test(test_two_dashes_end_the_options),
@@ -447,6 +613,8 @@ int main(void)
         H(test_a_token_file_holds_one_token),
         H(test_a_spoilt_profile_is_refused),
         H(test_a_device_that_never_logged_in_is_told_to),
+        H(test_an_action_of_a_group_has_its_words),
+        H(test_an_operation_that_cannot_be_is_not_sent),
         H(test_a_ca_file_that_is_none_is_a_wrong_configuration),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

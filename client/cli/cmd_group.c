@@ -181,6 +181,7 @@ enum roam_exit roam_command_group(const struct roam_options *o)
     if (a->action == 0) {
         return list_members(o);
     }
+    memset(&c, 0, sizeof c);
     size_t len = put_together(&c, a, o);
     if (len == 0) {
         return ROAM_EXIT_USAGE;
