@@ -26,6 +26,8 @@
 #   @ return DEVICE            it comes back
 #   @ limbo DEVICE             the next line is DEVICE's; the server is frozen
 #                              and DEVICE is killed before it has an answer
+#   @ takeback DEVICE: TEXT    DEVICE sends this and takes it back
+#   @ read DEVICE              DEVICE reads up to the newest message
 #   @ newphone                 alice's phone slot is taken over
 #   @ catchup DEVICE           an offline device comes back, and leaves
 
@@ -233,7 +235,7 @@ settle() {
         case $device/$event in
         "$dead/exit") dead='' ;;
         "$dead/"*) ;;
-        */sent | */message)
+        */sent | */message | */recall | */read)
             arrived
             if [ "$device" = "$victim" ] && [ "$mine" -le "$kill_at" ]; then
                 murder
@@ -377,6 +379,51 @@ play_message() {
     burst=0
     settle
     [ -z "$victim" ] || fail "$victim survived the burst"
+}
+
+# alone NAME: its chat ends, so that other commands can have its store.
+alone() {
+    type_line "$1" /quit
+    wait_for "$1" exit
+    leave "$1"
+    case $1 in alice_*) peer=bob ;; *) peer=alice ;; esac
+}
+
+# back NAME: its chat goes on, and nothing was missed.
+back() {
+    start "$1"
+    arrive "$1"
+    [ "$missed" = 0 ] || fail "$1 got $missed messages that it had"
+}
+
+# takeback NAME TEXT: everybody sees it, and everybody sees it go. Whoever is
+# offline now never gets the text.
+play_takeback() {
+    alone "$1"
+    played=$((played + 1))
+    expect_everywhere
+    id=$(client "$1" send "$peer" "$2") || fail "$1 cannot send"
+    settle
+    expect_everywhere
+    client "$1" recall "$peer" "$id" >"$tmp/try" || fail "$1 cannot recall"
+    settle
+    back "$1"
+    note "$1 took that back: no history shows it any more"
+}
+
+# read NAME: the mark comes to that user's other devices, and to nobody else.
+play_read() {
+    alone "$1"
+    line=$(stored "$1" history "$peer" --json | tail -n 1)
+    get msg_id
+    for one in $online; do
+        case $one in "${1%%_*}"_*) expect "$one" 1 ;; esac
+    done
+    client "$1" read "$peer" "$value" >"$tmp/try" || fail "$1 cannot read"
+    settle
+    back "$1"
+    note "$1 has read all; so have the other devices of ${1%%_*}"
+    reader=${1%%_*}
 }
 
 # How the takeover looked, with what the devices really said.
@@ -523,6 +570,16 @@ play_direction() {
         arrive "$name"
         note "$name is back and fetches the $missed messages that it missed"
         ;;
+    takeback)
+        name_of "${2%:}"
+        text=$*
+        show "${2%:}" "${text#*: }"
+        play_takeback "$name" "${text#*: }"
+        ;;
+    read)
+        name_of "$2"
+        play_read "$name"
+        ;;
     limbo) limbo=$2 ;;
     newphone) play_newphone ;;
     catchup)
@@ -557,20 +614,22 @@ watchdog() {
 
 # ------------------------------------------------------------------ the end
 
-# expected USER N: the first N messages of the file as that user's history.
+# expected USER N: the first N messages of the file as that user's history. Of
+# what was taken back only that is left.
 expected() {
     awk -v user="$1" -v n="$2" '
-        /^[a-z]+\/[a-z]+: / {
+        /^(@ takeback )?[a-z]+\/[a-z]+: / {
             if (++count > n) {
                 exit
             }
+            back = sub(/^@ takeback /, "")
             sender = substr($0, 1, index($0, "/") - 1)
-            text = substr($0, index($0, ": ") + 2)
-            if (sender == user) {
-                peer = user == "alice" ? "bob" : "alice"
-                print "me -> " peer ": " text
-            } else {
-                print sender ": " text
+            text = back ? "[taken back]" : substr($0, index($0, ": ") + 2)
+            peer = user == "alice" ? "bob" : "alice"
+            who = sender == user ? "me -> " peer : sender
+            print who ": " text
+            if (back) {
+                print who ": [took back]"
             }
         }' "$script"
 }
@@ -583,15 +642,27 @@ compare() {
     expected "$user" "$2" >"$tmp/want"
     stored "$1" history "$peer" >"$tmp/history" ||
         fail "the history of $1 cannot be read"
-    LC_ALL=C cut -c 21- "$tmp/history" >"$tmp/have"
+    LC_ALL=C cut -c 21- "$tmp/history" |
+        sed 's/\[took back [0-9]*]$/[took back]/' >"$tmp/have"
     if ! cmp -s "$tmp/want" "$tmp/have"; then
         diff "$tmp/want" "$tmp/have" | head -n 10 >&2
         fail "the history of $1 is not the conversation"
     fi
-    [ "$(wc -l <"$tmp/have")" -eq "$2" ] ||
+    [ "$(grep -cv ': \[took back]$' "$tmp/have")" -eq "$2" ] ||
         fail "the history of $1 has not $2 messages"
     printf '  %-17s %4s of %s messages, in order, none lost, none twice\n' \
         "$1" "$2" "$played"
+}
+
+# What the reader has not read, on every device: nothing.
+check_unread() {
+    for one in "$@"; do
+        line=$(stored "$one" conversations --json)
+        case $line in
+        *'"unread":0,"unread_open":false'*) ;;
+        *) fail "$one has not read all: $line" ;;
+        esac
+    done
 }
 
 say_goodbye() {
@@ -669,6 +740,9 @@ for name in alice_new_phone alice_desktop bob_phone bob_web bob_tablet; do
     compare "$name" "$played"
 done
 compare alice_phone "$old_phone_knows"
+[ "$reader" = bob ] || fail "bob was to read it all"
+check_unread bob_phone bob_web bob_tablet
+printf '  nothing is unread on any device of %s\n' "$reader"
 
 printf '\n%s== Figures%s\n' "$bold" "$plain"
 say "  $played messages, each on the disk of the server and of every device"
