@@ -25,10 +25,22 @@ static bool closed_for_nothing(const struct conn *c)
            c->state != CONN_OPEN;
 }
 
+/* The rule that the client thinks is broken is one that the case is about. */
 static bool false_end(struct stage *g)
 {
+    const struct step *step = g->world.step;
+    struct text rules = {0};
+    text_add(&rules, "FRAME-14");
+    if (step && step->rule) {
+        text_add(&rules, " %s", step->rule);
+    }
+    for (size_t i = 0; i < g->world.s->rule_count; i++) {
+        if (strcmp(g->world.s->rules[i], "FRAME-14") != 0) {
+            text_add(&rules, " %s", g->world.s->rules[i]);
+        }
+    }
     return world_fail(
-        &g->world, "FRAME-14",
+        &g->world, text_str(&rules),
         "the client closed a connection on which nothing was wrong", "it stays",
         NULL);
 }

@@ -241,7 +241,7 @@ static bool judge_ack(struct stage *g, struct conn *c, const struct frame *f)
                     "ACK of what is stored", f);
     }
     if (version > c->subject->cursor) {
-        return fail(g, "ACK-1",
+        return fail(g, c->subject->owes_sync ? "ACK-1 CHAIN-6" : "ACK-1",
                     arena_printf("%" PRIu64 " is acknowledged, but only what "
                                  "ends at %" PRIu64 " is stored",
                                  version, c->subject->cursor),

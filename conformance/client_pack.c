@@ -214,6 +214,24 @@ static void bend_group(struct packed *p)
     append(p, "\x93\x06\x94\x06", 4); /* field 98 starts and ends */
 }
 
+/* The first field behind the others: BATCH-1 wants them in order. */
+static void bend_order(struct packed *p)
+{
+    struct wire_field f;
+    size_t at = 0;
+    if (wire_next(p->payload, p->len, &at, &f) == WIRE_FIELD) {
+        append(p, p->payload, at);
+        p->payload += at;
+        p->len -= at;
+    }
+}
+
+/* One more value of the column kind, not packed. */
+static void bend_unpacked(struct packed *p)
+{
+    append(p, "\x48\x00", 2);
+}
+
 static void bend_cut(struct packed *p)
 {
     p->len--;
@@ -239,6 +257,8 @@ static const struct {
     {"column-twice", NULL, bend_twice, 0},
     {"group-inside", NULL, bend_group, 0},
     {"columns-cut", NULL, bend_cut, 0},
+    {"columns-turned", NULL, bend_order, 0},
+    {"column-unpacked", NULL, bend_unpacked, 0},
     {"deflate-cut", NULL, NULL, 1},
     {"deflate-trailing", NULL, NULL, 2},
     {"deflate-zlib", NULL, NULL, 3},

@@ -72,3 +72,15 @@ const ProtobufCMessageDescriptor *client_event_find(const char *name)
     }
     return NULL;
 }
+
+bool client_capability_known(const char *name)
+{
+    static const char *const known[] = {"ack",    "sync",    "history", "drop",
+                                        "limits", "restart", "clock"};
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        if (strcmp(known[i], name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}

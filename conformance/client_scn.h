@@ -49,4 +49,7 @@ const struct client_verb *client_verb_find(const char *name);
 /* The message that has the event's fields; NULL: no such event. */
 const ProtobufCMessageDescriptor *client_event_find(const char *name);
 
+/* What an adapter may name in its hello, and `clock`. */
+bool client_capability_known(const char *name);
+
 #endif

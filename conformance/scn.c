@@ -192,6 +192,11 @@ static bool parse_header(struct parser *p, int line, const struct words *w)
         }
     } else if (strcmp(word, "needs") == 0) {
         s->needs = join(w, 1);
+        for (size_t i = 1; i < w->count; i++) {
+            if (!client_capability_known(w->at[i])) {
+                fail(p, line, arena_printf("no capability %s", w->at[i]));
+            }
+        }
     } else if (strcmp(word, "level") == 0) {
         s->is_should = strcmp(join(w, 1), "should") == 0;
         if (!s->is_should && strcmp(join(w, 1), "must") != 0) {

@@ -70,8 +70,8 @@ static void test_every_bend_is_a_lie(void **state)
         "index-out-of-table", "own-rows-fall", "own-row-past-end",
         "name-empty",         "name-too-long", "name-no-text",
         "noop-with-body",     "version-wraps", "column-twice",
-        "group-inside",       "columns-cut",   "size-less",
-        "size-more"};
+        "group-inside",       "columns-cut",   "columns-turned",
+        "column-unpacked",    "size-less",     "size-more"};
     static const char *const deflated[] = {
         "deflate-cut", "deflate-trailing", "deflate-zlib", "deflate-garbage",
         "size-less",   "size-more",        "bomb"};

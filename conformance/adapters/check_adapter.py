@@ -5,6 +5,8 @@ a real server behind them.
 
     check_adapter.py ROAMD BUILD
 
+and an adapter that is reached over TCP. ROAMD's folder has roam-conform, too.
+
 A block is run as one exchange: what begins with > is said, what begins with <
 has to come, with the same fields, each of the same type, and the same result.
 Prints a line for each block and adapter, then `N passed, N failed`."""
@@ -12,8 +14,10 @@ import json
 import os
 import pathlib
 import re
+import socket
 import subprocess
 import sys
+import threading
 
 import check_client
 
@@ -93,6 +97,30 @@ def check(name, words, server):
     return good
 
 
+def bridge(listener, words):
+    """Each connection gets an adapter of its own, until the listener ends."""
+    while True:
+        try:
+            sock = listener.accept()[0]
+        except OSError:
+            return
+        with sock:
+            subprocess.run(words, stdin=sock, stdout=sock)
+
+
+def over_tcp(conform, words):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=bridge, args=(listener, words),
+                         daemon=True).start()
+        done = subprocess.run(
+            [conform, "client", "--adapter",
+             "tcp:127.0.0.1:%d" % listener.getsockname()[1], "--case", "53"],
+            capture_output=True, text=True)
+        listener.shutdown(socket.SHUT_RDWR)
+    assert done.returncode == 0, done.stdout + done.stderr
+    print("ok   over TCP")
+
+
 def main():
     roamd, build = sys.argv[1:]
     check_client.generate(build)
@@ -110,6 +138,13 @@ def main():
             except AssertionError as error:
                 failed += 1
                 print("FAIL %s: %s" % (name, error))
+    try:
+        over_tcp(str(pathlib.Path(roamd).parent / "roam-conform"),
+                 adapters["libroam"])
+        passed += 1
+    except AssertionError as error:
+        failed += 1
+        print("FAIL over TCP: %s" % error)
     print("%d passed, %d failed" % (passed, failed))
     sys.exit(failed > 0)
 

@@ -70,16 +70,6 @@ def page_end_not_told(line):
         line.get("count") == "0") else [line]
 
 
-@fault
-def page_asked_again(line):
-    """Asks for a page twice, to be sure."""
-    if line.get("verb") == "history":
-        return [line, dict(line, id=10**6 + line["id"])]
-    if line.get("id", 0) > 10**6:
-        return []
-    return [line]
-
-
 def main():
     name = os.environ.get("ROAM_FAULT")
     bend = FAULTS[name] if name else lambda line: [line]

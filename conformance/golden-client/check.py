@@ -29,6 +29,8 @@ CHANGES = (
     (r"\(0x\w\w\), \d+ bytes", "(bytes)"),
     (r"--seed 1 -- .*", "--seed 1 -- (adapter)"),
     (r"0x[0-9a-f]{7,}", "(address)"),
+    (r"inflated_size=\d+", "inflated_size=(size)"),
+    (r"\(\d+ bytes\)", "(bytes)"),
 )
 
 
