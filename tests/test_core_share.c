@@ -207,6 +207,32 @@ static void test_backlog_pauses_and_comes_whole(void **state)
     rig_stop(&rig);
 }
 
+/* What pages bring counts with it: a page more waits as long as needed. */
+static void test_pages_count_as_backlog(void **state)
+{
+    (void)state; /* [FLOW-2] */
+    struct rig rig;
+    struct peer sender, p;
+    start_paced(&rig);
+    peer_login(&rig, &sender, "bob", 1, PHONE, 1, 0);
+    send_bodies(&rig, &sender, "alice", 1, 1);
+    peer_login(&rig, &p, "alice", 1, PHONE, 1, 0);
+    for (uint64_t ref = 1; ref <= 10; ref++) {
+        peer_say(&p, say_history(ref, "bob", 0, 0));
+        rig_take(&p, ROAM_HISTORY_PAGE);
+    }
+    peer_say(&p, say_conversations(11, 0, ""));
+    const roam_v1_Error *e = &rig_take(&p, ROAM_ERROR)->u.error;
+    assert_int_equal(e->code, roam_v1_ErrorCode_RATE_LIMITED);
+    assert_int_equal(e->retry_after_ms, 1);
+    rig_pass(&rig, 1);
+    peer_say(&p, say_conversations(11, 0, ""));
+    rig_take(&p, ROAM_CONVERSATION_PAGE);
+    peer_free(&p);
+    peer_free(&sender);
+    rig_stop(&rig);
+}
+
 static void test_live_entries_do_not_pause(void **state)
 {
     (void)state; /* [FLOW-8]: of a sibling whose backlog does */
@@ -576,6 +602,7 @@ int main(void)
         cmocka_unit_test(test_empty_read_is_no_sign_of_life),
         cmocka_unit_test(test_syncs_up_to_the_rate_and_one_more),
         cmocka_unit_test(test_backlog_pauses_and_comes_whole),
+        cmocka_unit_test(test_pages_count_as_backlog),
         cmocka_unit_test(test_live_entries_do_not_pause),
         cmocka_unit_test(test_new_sync_does_not_shorten_the_pause),
         cmocka_unit_test(test_silence_ends_a_session_whose_backlog_pauses),

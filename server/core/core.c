@@ -21,7 +21,7 @@ static void default_limits(struct roam_core_config *config)
         /* Twenty a second to a group of 500. */
         [ROAM_RATE_DELIVERIES] = {1000000, 100 * SECOND_MS},
         [ROAM_RATE_PAGES] = {10000, 100 * SECOND_MS},
-        [ROAM_RATE_BACKLOG_BYTES] = {256u << 20, 64 * SECOND_MS},
+        [ROAM_RATE_BACKLOG_BYTES] = {128u << 20, 64 * SECOND_MS},
     };
     static const struct roam_rate address_rates[ROAM_ADDRESS_RATES] = {
         /* A company behind one address comes back after a restart. */

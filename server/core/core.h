@@ -47,7 +47,7 @@ enum roam_user_rate {
     ROAM_RATE_SEND_BYTES,
     ROAM_RATE_DELIVERIES,    /* entries that its SENDs made, of all users */
     ROAM_RATE_PAGES,         /* and other questions */
-    ROAM_RATE_BACKLOG_BYTES, /* read from the log for deliveries */
+    ROAM_RATE_BACKLOG_BYTES, /* read for deliveries and pages */
     ROAM_USER_RATES
 };
 

@@ -21,8 +21,6 @@
 
 /* Entries in one read of the log: more would keep the loop from others. */
 #define READ_MAX_ENTRIES 1024u
-/* What an entry counts beside its body, in the bytes of a user's backlog. */
-#define ENTRY_BYTES 64u
 
 static uint32_t smaller(uint32_t a, uint32_t b)
 {
@@ -187,16 +185,6 @@ void roam__delivery_pump(struct roam_session *s)
     }
 }
 
-/* What a read has cost: an entry without a body is no gift either. */
-static uint64_t bytes_of(const struct roam_store_read *read)
-{
-    uint64_t bytes = (uint64_t)read->count * ENTRY_BYTES;
-    for (size_t i = 0; i < read->count; i++) {
-        bytes += read->entries[i].body.len;
-    }
-    return bytes;
-}
-
 void roam__read_done(struct roam_session *s, struct roam_store_request *req)
 {
     struct roam_store_read *read = &req->u.read;
@@ -215,7 +203,7 @@ void roam__read_done(struct roam_session *s, struct roam_store_request *req)
         roam__session_no_memory(s);
         return;
     }
-    roam__flow_backlog_read(s, bytes_of(read));
+    roam__flow_backlog_read(s, read->entries, read->count);
     if (ROAM_FAULT("lost-in-batch")) {
         read->count = lose_one(read->entries, read->count);
     }

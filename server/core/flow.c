@@ -31,6 +31,9 @@ static const struct roam_rate tell_rate = {64, 6400};
  * a second. Some 700 KB in all. */
 #define METERS 4096u
 
+/* What an entry or a row counts beside its body, in the bytes of a backlog. */
+#define ROW_BYTES 64u
+
 bool roam__flow_open(struct roam_core *core)
 {
     const struct roam_core_config *config = &core->config;
@@ -237,7 +240,9 @@ void roam__flow_delivered(struct roam_session *s, size_t count)
 
 bool roam__flow_page(struct roam_session *s, uint64_t ref)
 {
-    uint64_t wait = take(s, ROAM_RATE_PAGES, 1);
+    uint64_t wait = roam__meters_wait(&s->core->user_meters, s->user_key,
+                                      ROAM_RATE_BACKLOG_BYTES, 1, now_of(s));
+    wait = wait > 0 ? wait : take(s, ROAM_RATE_PAGES, 1);
     if (wait == 0 || ROAM_FAULT("pages-unlimited")) {
         return true;
     }
@@ -258,8 +263,14 @@ bool roam__flow_backlog(struct roam_session *s)
     return false;
 }
 
-void roam__flow_backlog_read(struct roam_session *s, uint64_t bytes)
+/* A row without a body is no gift either. */
+void roam__flow_backlog_read(struct roam_session *s,
+                             const struct roam_entry *rows, size_t count)
 {
+    uint64_t bytes = (uint64_t)count * ROW_BYTES;
+    for (size_t i = 0; i < count; i++) {
+        bytes += rows[i].body.len;
+    }
     roam__meters_take(&s->core->user_meters, s->user_key,
                       ROAM_RATE_BACKLOG_BYTES, bytes, now_of(s));
 }

@@ -151,6 +151,7 @@ bool roam__page_arrived(struct roam_session *s, struct roam_store_request *req,
         roam__session_no_memory(s);
         return false;
     }
+    roam__flow_backlog_read(s, page->rows, page->count);
     if (page->head < s->told) { /* [HIST-6] */
         read_again(s, req, page->ask);
         return false;

@@ -385,8 +385,9 @@ bool roam__flow_page(struct roam_session *s, uint64_t ref);
 void roam__flow_delivered(struct roam_session *s, size_t count);
 /* False: the backlog of s pauses; the timer goes on with it. [FLOW-8] */
 bool roam__flow_backlog(struct roam_session *s);
-/* That many bytes were read for it. */
-void roam__flow_backlog_read(struct roam_session *s, uint64_t bytes);
+/* These rows were read for it, or for a page. */
+void roam__flow_backlog_read(struct roam_session *s,
+                             const struct roam_entry *rows, size_t count);
 
 /* ---------------------------------------------------------- strangers.c */
 

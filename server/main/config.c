@@ -86,7 +86,7 @@ static const struct setting settings[] = {
      "entries that messages of a user make for all who get them"},
     {"user_pages", USER(ROAM_RATE_PAGES), "pages and other questions"},
     {"user_backlog_bytes", USER(ROAM_RATE_BACKLOG_BYTES),
-     "read from the log for a user; the delivery pauses above it"},
+     "read from the log for a user; above it deliveries pause, pages wait"},
     {"address_connections", FROM(ROAM_RATE_CONNECTIONS),
      "connections from one address, or one /64 network of IPv6"},
     {"address_logins", FROM(ROAM_RATE_ADDRESS_LOGINS),
