@@ -159,6 +159,24 @@ static void test_limited_page_of_a_lost_connection_has_failed(void **unused)
     assert_non_null(strstr(r.events, "PAGE_FAILED"));
 }
 
+static void test_next_page_waits_on_the_next_connection_too(void **unused)
+{
+    (void)unused; /* FLOW-4 */
+    static struct rig r;
+    begin(&r);
+    rig_ask(&r, 9, 0, 0);
+    rig_run(&r);
+    say_limited(&r, 9, 700);
+    rig_run(&r);
+    rig_lose(&r);
+    rig_go_live(&r, 0);
+    rig_ask(&r, 10, 0, 0);
+    rig_wait(&r, 699);
+    assert_null(strstr(r.frames, "HISTORY"));
+    rig_wait(&r, 1);
+    assert_non_null(strstr(r.frames, "HISTORY"));
+}
+
 static void test_throttled_login_waits_for_its_time_and_the_back_off(
     void **unused)
 {
@@ -225,6 +243,7 @@ int main(void)
         cmocka_unit_test(test_no_other_frame_waits_for_a_limited_message),
         cmocka_unit_test(test_limited_page_is_asked_for_again),
         cmocka_unit_test(test_limited_page_of_a_lost_connection_has_failed),
+        cmocka_unit_test(test_next_page_waits_on_the_next_connection_too),
         cmocka_unit_test(
             test_throttled_login_waits_for_its_time_and_the_back_off),
         cmocka_unit_test(test_throttled_time_is_told_to_the_caller),

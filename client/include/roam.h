@@ -457,7 +457,8 @@ enum roam_status roam_client_send(struct roam_client *c, uint64_t client_msg_id,
 
 /* Asks for a page of a conversation's history. One page request at a time,
  * of either kind; the answer is any number of PAGE_ROWs and a PAGE_END, or
- * PAGE_FAILED. A page moves no cursor. Spec: section 8.3.
+ * PAGE_FAILED. A page moves no cursor. While the server limits its user, a
+ * request waits by itself. Spec: section 8.3.
  *
  * ref           not 0; comes back in the events.
  * conversation  borrowed, 1..64 bytes.

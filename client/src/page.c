@@ -49,6 +49,7 @@ static enum roam_status ask(struct roam__engine *e, struct roam__page *page,
     }
     page->state = PAGE_DUE;
     page->bad = e->page.bad;
+    page->ask_at_ms = e->page.ask_at_ms; /* FLOW-4 */
     e->page = *page;
     return ROAM_STATUS_OK;
 }
