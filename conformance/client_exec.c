@@ -349,6 +349,7 @@ static bool do_step(struct stage *g, const struct step *step)
         return do_advance(g, step);
     case STEP_CHECKPOINT:
     case STEP_SERVER:
+    case STEP_PROVISION:
         return world_mistake(&g->world, "this step is of the server role");
     }
     return false;

@@ -47,6 +47,7 @@ enum seen coverage_seen(const struct step *step)
         return SEEN_ACCEPTING;
     case STEP_LET:
     case STEP_SERVER:
+    case STEP_PROVISION:
     case STEP_REPEAT:
     case STEP_ANY_OF:
     case STEP_ADVANCE:

@@ -448,6 +448,25 @@ static bool do_server(struct world *w, const struct step *step)
     return true;
 }
 
+/* `what` is a user to block, or a name. */
+static bool do_provision(struct world *w, const struct step *step)
+{
+    const char *reason = "";
+    const char *what = step->operand;
+    size_t len = strlen(what);
+    if (strcmp(step->command, "name") != 0) {
+        what = arena_printf("%s-%s", what, w->suffix);
+    } else if (*what == '"') {
+        what = arena_copy(what + 1, len - 2);
+    }
+    world_event(w, NULL, "-",
+                arena_printf("%s %s %s", step->command, step->word, what));
+    return server_change_user(w->server, step->command,
+                              arena_printf("%s-%s", step->word, w->suffix),
+                              what, &reason) ||
+           world_mistake(w, reason);
+}
+
 static bool do_let(struct world *w, const struct step *step)
 {
     struct value v;
@@ -518,6 +537,8 @@ static bool do_step(struct world *w, const struct step *step)
         return checkpoint(w, step);
     case STEP_SERVER:
         return do_server(w, step);
+    case STEP_PROVISION:
+        return do_provision(w, step);
     case STEP_REPEAT:
         return do_repeat(w, step);
     case STEP_ANY_OF:

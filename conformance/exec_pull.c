@@ -33,7 +33,7 @@ static void add_told(struct told **at, size_t *count, size_t *cap,
                      const char *conversation, uint64_t msg_id)
 {
     arena_grow((void **)at, *count, cap, sizeof **at);
-    (*at)[(*count)++] = (struct told){conversation, msg_id};
+    (*at)[(*count)++] = (struct told){conversation, msg_id, false};
 }
 
 static bool has(const struct told *at, size_t count, const struct told *t)

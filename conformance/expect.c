@@ -7,6 +7,7 @@
 
 #include "expr.h"
 #include "link.h"
+#include "row_state.h"
 
 static struct expect_outcome pending(void)
 {
@@ -51,14 +52,33 @@ static const struct value *bound(const struct bindings *b, const char *name)
     return NULL;
 }
 
+/* What a step looks at. */
+struct subject_of {
+    const ProtobufCMessage *m;
+    const struct row_state *state; /* of a row of a page; else NULL */
+};
+
+static const ProtobufCFieldDescriptor *read_field(const struct subject_of *s,
+                                                  const char *name,
+                                                  struct value *have)
+{
+    const ProtobufCFieldDescriptor *fd = row_state_find(name);
+    if (s->state && fd) {
+        *have = row_state_get(s->state, name);
+        return fd;
+    }
+    fd = field_find(s->m->descriptor, name);
+    return fd && field_get(s->m, name, have) ? fd : NULL;
+}
+
 /* One field: NULL when it fits, else why not. */
-static const char *match_field(struct world *w, const ProtobufCMessage *m,
+static const char *match_field(struct world *w, const struct subject_of *s,
                                const struct term *t, struct bindings *b)
 {
-    const ProtobufCFieldDescriptor *fd = field_find(m->descriptor, t->left);
     struct value have, want;
     const char *reason = "";
-    if (!fd || !field_get(m, t->left, &have)) {
+    const ProtobufCFieldDescriptor *fd = read_field(s, t->left, &have);
+    if (!fd) {
         return arena_printf("no field %s", t->left);
     }
     enum expr_result r = expr_eval(w, t->right, fd, &want, &reason);
@@ -87,11 +107,11 @@ static const char *match_field(struct world *w, const ProtobufCMessage *m,
                         t->op == OP_EQ ? "" : " ", t->right);
 }
 
-static const char *match_fields(struct world *w, const ProtobufCMessage *m,
+static const char *match_fields(struct world *w, const struct subject_of *s,
                                 const struct terms *fields, struct bindings *b)
 {
     for (size_t i = 0; i < fields->count; i++) {
-        const char *why = match_field(w, m, &fields->at[i], b);
+        const char *why = match_field(w, s, &fields->at[i], b);
         if (why) {
             return why;
         }
@@ -134,12 +154,13 @@ bool expect_check(struct world *w, const struct terms *where)
     return !why || world_fail(w, NULL, why, NULL, NULL);
 }
 
-struct expect_outcome expect_message(struct world *w, const ProtobufCMessage *m,
-                                     const struct step *step,
-                                     const struct frame *f)
+static struct expect_outcome expect_subject(struct world *w,
+                                            const struct subject_of *s,
+                                            const struct step *step,
+                                            const struct frame *f)
 {
     struct bindings b = {.count = 0};
-    const char *why = match_fields(w, m, &step->fields, &b);
+    const char *why = match_fields(w, s, &step->fields, &b);
     if (why) {
         return mismatch(why, f);
     }
@@ -153,6 +174,13 @@ struct expect_outcome expect_message(struct world *w, const ProtobufCMessage *m,
         return mismatch(why, f);
     }
     return match();
+}
+
+struct expect_outcome expect_message(struct world *w, const ProtobufCMessage *m,
+                                     const struct step *step,
+                                     const struct frame *f)
+{
+    return expect_subject(w, &(struct subject_of){m, NULL}, step, f);
 }
 
 /* ----------------------------------------------------------------- lanes */
@@ -275,6 +303,12 @@ static struct expect_outcome try_frame(struct world *w, struct link *l,
 
 /* The next row of the page taken last: all of it is there, nothing can come
  * any more. */
+static struct subject_of subject_of_row(const struct link *l, size_t at)
+{
+    return (struct subject_of){&l->page->at[at]->base,
+                               l->page->states ? &l->page->states[at] : NULL};
+}
+
 static struct expect_outcome try_page_row(struct world *w, struct link *l,
                                           const struct step *step)
 {
@@ -283,8 +317,8 @@ static struct expect_outcome try_page_row(struct world *w, struct link *l,
                                 : "no page was taken before",
                         l->page_frame);
     }
-    struct expect_outcome o =
-        expect_message(w, &l->page->at[l->page_at]->base, step, l->page_frame);
+    const struct subject_of subject = subject_of_row(l, l->page_at);
+    struct expect_outcome o = expect_subject(w, &subject, step, l->page_frame);
     if (o.result == EXPECT_MATCH) {
         l->page_at++;
     } else {
@@ -457,7 +491,9 @@ static bool absent_row(struct world *w, struct link *l, const struct step *step)
             step->subject == ABOUT_FRAME && step->type->number == F_BATCH
                 ? r->frame->msg
                 : &r->push->base;
-        if (!r->consumed && by_kind && !match_fields(w, m, &step->fields, &b)) {
+        if (!r->consumed && by_kind &&
+            !match_fields(w, &(struct subject_of){m, NULL}, &step->fields,
+                          &b)) {
             return world_fail(w, NULL, "it came, and must not", step->text,
                               r->frame);
         }
@@ -471,7 +507,8 @@ static bool absent_page_row(struct world *w, const struct link *l,
 {
     for (size_t i = 0; l->page && i < l->page->count; i++) {
         struct bindings b = {.count = 0};
-        if (!match_fields(w, &l->page->at[i]->base, &step->fields, &b)) {
+        const struct subject_of subject = subject_of_row(l, i);
+        if (!match_fields(w, &subject, &step->fields, &b)) {
             return world_fail(w, NULL, "it is in the page, and must not be",
                               step->text, l->page_frame);
         }
@@ -493,7 +530,8 @@ bool expect_absent(struct world *w, const struct step *step)
         const struct item *item = &l->items[i];
         struct bindings b = {.count = 0};
         if (!item->consumed && item->frame->number == step->type->number &&
-            !match_fields(w, item->frame->msg, &step->fields, &b)) {
+            !match_fields(w, &(struct subject_of){item->frame->msg, NULL},
+                          &step->fields, &b)) {
             return world_fail(w, NULL, "it came, and must not", step->text,
                               item->frame);
         }

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "expr_body.h"
+
 /* A body that no frame can carry is a mistake in the scenario. */
 #define MAX_BYTES 0xffffffu
 
@@ -137,6 +139,15 @@ static enum expr_result eval_call(struct world *w, const char *expr,
                                   .data = w->devices[i].installation->id,
                                   .len = 16};
             return EXPR_OK;
+        }
+    }
+    bool is_body = false;
+    const char *name = arena_copy(expr, strcspn(expr, "("));
+    if (call(expr, name)) {
+        enum expr_result r =
+            expr_body(w, name, call(expr, name), out, reason, &is_body);
+        if (is_body) {
+            return r;
         }
     }
     bool is_text = call(expr, "text") != NULL;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Expressions of scenarios: numbers, "text", words, $variables, bytes(n),
- * text(n), random, id(device), sums. SCENARIOS.md has the list. */
+ * text(n), random, id(device), bodies of operations, sums. SCENARIOS.md has the
+ * list. */
 #ifndef CONFORM_EXPR_H
 #define CONFORM_EXPR_H
 

@@ -39,6 +39,10 @@ const struct judge_rule judge_rules[] = {
     {"PUSH-3", "a message has one entry on a timeline"},
     {"PUSH-4", "client_msg_id only in this device's own entries"},
     {"PUSH-6", "content, sender and conversation as sent"},
+    {"OP-3", "what was recalled before a delivery or a page was asked for "
+             "comes recalled, nothing else does"},
+    {"OP-5", "a READ that was replaced before is a NOOP"},
+    {"OP-11", "DELETE and READ reach nobody but their sender"},
     {"ACK-3", "never more in flight than max_unacked"},
     {"SEND-2", "one answer for each SEND, none for others"},
     {"SEND-11", "no more than max_commands commands are unanswered together"},
@@ -63,6 +67,7 @@ const struct judge_rule judge_rules[] = {
     {"HIST-9", "as_of is no lower than the entries before and no higher than "
                "the next PONG's head"},
     {"HIST-10", "pages asked for count among them"},
+    {"HIST-14", "no message in a page of operations"},
     {"LIMIT-1", "max_rows and max_inflated of a page"},
     {"PING-1", "PONG tells the id of a PING"},
     {"PING-2", "PONG's head is not below an entry seen before its PING whose "
@@ -88,12 +93,13 @@ static void note_login(struct link *l, const Roam__V1__Login *m)
     l->max_frame = m->max_frame;
 }
 
-static void note_sync(struct link *l, const Roam__V1__Sync *m)
+static void note_sync(struct link *l, const Roam__V1__Sync *m, uint64_t order)
 {
     if (!l->is_live && l->login_count == 0) {
         return; /* it will be dropped, or it is the offence */
     }
-    l->sync = (struct sync_sent){.cursor = m->cursor,
+    l->sync = (struct sync_sent){.order = order,
+                                 .cursor = m->cursor,
                                  .max_entries = m->max_entries,
                                  .max_unacked = m->max_unacked,
                                  .max_inflated = m->max_inflated,
@@ -120,7 +126,7 @@ void judge_sent(struct world *w, struct link *l, const struct frame_type *type,
         note_login(l, (const Roam__V1__Login *)m);
         break;
     case F_SYNC:
-        note_sync(l, (const Roam__V1__Sync *)m);
+        note_sync(l, (const Roam__V1__Sync *)m, w->event_count);
         break;
     case F_ACK:
         judge_note_ack(l, ((const Roam__V1__Ack *)m)->version);

@@ -36,7 +36,26 @@ struct sent *judge_find_sent(struct world *w, const struct link *l,
                              uint64_t client_msg_id);
 /* The conversation of a stored SEND as u sees it; NULL: not u's. */
 const char *judge_seen_as(const struct sent *s, const struct user *u);
-/* The same message, where neither has a cut body? */
+/* Is an entry of that kind its sender's alone? */
+bool judge_is_private(uint64_t kind);
+/* Was it answered with the operation that stands, and changed nothing? */
+bool judge_stands(const struct sent *s);
+/* The msg_id that an operation's body names; 0: none. */
+uint64_t judge_target(uint64_t kind, const ProtobufCBinaryData *body);
+/* Has a newer READ taken this one's place? `before` as below. [OP-5] */
+bool judge_was_replaced(const struct world *w, const struct user *u,
+                        const Roam__V1__Push *read, uint64_t before);
+/* Is there a row of history for an entry of that kind? */
+bool judge_is_row(uint64_t kind);
+/* RECALLs of that message, sent by anybody; answered before the event
+ * `before`, if it is not 0. [OP-3] */
+bool judge_was_recalled(const struct world *w, const struct user *u,
+                        const Roam__V1__Push *message, uint64_t before);
+/* The content and the audience of an entry or a row, whose delivery or page
+ * was asked for at event `asked`. */
+bool judge_operation(struct world *w, const struct user *u,
+                     const Roam__V1__Push *p, uint64_t asked, struct frame *f);
+/* The same message, where neither has a cut or an erased body? */
 bool judge_same_message(const Roam__V1__Push *a, const Roam__V1__Push *b);
 void judge_add_item(struct link *l, struct frame *f, enum lane lane);
 
@@ -53,7 +72,8 @@ bool judge_page(struct world *w, struct link *l, struct frame *f);
 struct page_sent *judge_find_page(struct world *w, const struct link *l,
                                   bool is_list, uint64_t ref);
 /* This connection was told of a message. */
-void judge_tell(struct link *l, const char *conversation, uint64_t msg_id);
+void judge_tell(struct link *l, const char *conversation, uint64_t msg_id,
+                uint64_t kind);
 /* A PONG's head against what pages told before its PING, l->pings[ping]. */
 bool judge_page_pong(struct world *w, const struct link *l, size_t ping,
                      struct frame *f);

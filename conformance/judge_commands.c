@@ -15,6 +15,7 @@ void judge_note_send(struct world *w, struct link *l, const Roam__V1__Send *m)
         .content_type = value_text(m->content_type),
         .body = {.kind = VALUE_BYTES, .data = m->body.data, .len = m->body.len},
         .kind = (uint64_t)(int64_t)m->kind,
+        .target = judge_target((uint64_t)m->kind, &m->body),
         .order = w->event_count,
     };
 }
@@ -119,6 +120,7 @@ bool judge_send_ok(struct world *w, struct link *l, struct frame *f)
         return false;
     }
     s->is_answered = true;
+    s->done = w->event_count;
     s->msg_id = m->msg_id;
     s->is_duplicate = m->duplicate != 0;
     if (l->displaced && s->order >= l->displaced) {
@@ -132,11 +134,14 @@ bool judge_send_ok(struct world *w, struct link *l, struct frame *f)
                           "this id was stored before, and is stored again",
                           "the first msg_id and duplicate=1", f);
     }
-    if (!first && m->duplicate && !has_unanswered_twin(w, s)) {
+    bool may_stand = s->kind != ROAM__V1__KIND__MESSAGE; /* [OP-10] */
+    if (!first && m->duplicate && !may_stand && !has_unanswered_twin(w, s)) {
         return world_fail(w, "SEND-4", "`duplicate`, yet the id is new",
                           "duplicate=0", f);
     }
-    judge_tell(l, (const char *)s->conversation.data, m->msg_id);
+    if (judge_is_row(s->kind)) {
+        judge_tell(l, (const char *)s->conversation.data, m->msg_id, s->kind);
+    }
     return m->duplicate || check_msg_id(w, s, f);
 }
 

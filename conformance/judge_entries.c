@@ -34,6 +34,9 @@ static const char *seen_as(const struct sent *s, const struct user *u)
     if (u == sender) {
         return to;
     }
+    if (judge_is_private(s->kind)) {
+        return NULL;
+    }
     return strcmp(u->name, to) == 0 ? sender->name : NULL;
 }
 
@@ -165,10 +168,12 @@ bool judge_same_message(const Roam__V1__Push *a, const Roam__V1__Push *b)
                      (a->body.len == b->body.len &&
                       (a->body.len == 0 ||
                        memcmp(a->body.data, b->body.data, a->body.len) == 0));
+    bool erased = a->recalled || b->recalled;
     return a->kind == b->kind && a->msg_id == b->msg_id &&
            strcmp(a->conversation, b->conversation) == 0 &&
            strcmp(a->sender, b->sender) == 0 &&
-           strcmp(a->content_type, b->content_type) == 0 && same_body;
+           (erased ||
+            (strcmp(a->content_type, b->content_type) == 0 && same_body));
 }
 
 static bool is_known(const struct user *u, uint64_t version)
@@ -208,7 +213,7 @@ static bool check_again(struct world *w, const struct user *u, struct known *k,
             "another device was told another prev_version of this version",
             arena_printf("prev_version=%" PRIu64, k->prev_version), f);
     }
-    if (!is_noop) {
+    if (!is_noop && (!k->message || k->message->recalled)) {
         k->message = p;
     }
     return true;
@@ -235,7 +240,7 @@ static bool check_place(struct world *w, const struct known *k,
                                        k->prev_version, k->version),
                           NULL, f);
     }
-    if (p->kind == ROAM__V1__KIND__MESSAGE && k->message &&
+    if (p->kind != ROAM__V1__KIND__NOOP && k->message &&
         k->message->msg_id == p->msg_id &&
         strcmp(k->message->conversation, p->conversation) == 0) {
         return world_fail(w, "PUSH-3 SEND-6",
@@ -276,6 +281,7 @@ static bool take_entry(struct world *w, struct link *l, const Roam__V1__Push *p,
 {
     if (!check_chain(w, l, p, f) || !check_window(w, l, p->version, f) ||
         !check_own(w, l, p, f) || !check_cut(w, l, p, f) ||
+        !judge_operation(w, l->device->user, p, l->active.order, f) ||
         !note_known(w, l->device->user, p, from_batch, f)) {
         return false;
     }
@@ -283,8 +289,8 @@ static bool take_entry(struct world *w, struct link *l, const Roam__V1__Push *p,
     if (p->version > l->told_version) {
         l->told_version = p->version;
     }
-    if (p->kind == ROAM__V1__KIND__MESSAGE) {
-        judge_tell(l, p->conversation, p->msg_id);
+    if (judge_is_row((uint64_t)p->kind)) {
+        judge_tell(l, p->conversation, p->msg_id, (uint64_t)p->kind);
     }
     if (l->syncs_open > 0) {
         return true; /* [SYNC-8]: a client drops it */
@@ -346,9 +352,11 @@ static bool check_content(struct world *w, const struct sent *s,
         .kind = VALUE_BYTES, .data = p->body.data, .len = p->body.len};
     bool same_body =
         p->cut_size ? p->cut_size == s->body.len : value_equal(&body, &s->body);
+    bool same_content =
+        p->recalled || (value_equal(&type, &s->content_type) && same_body);
     if (strcmp(p->sender, s->link->device->user->name) == 0 &&
         strcmp(p->conversation, conversation) == 0 &&
-        value_equal(&type, &s->content_type) && same_body) {
+        (uint64_t)p->kind == s->kind && same_content) {
         return true;
     }
     struct text t = {0};
@@ -378,7 +386,7 @@ static bool is_complete(const struct world *w, const struct user *u)
 static bool check_sent(struct world *w, const struct sent *s, struct user *u)
 {
     const char *conversation = seen_as(s, u);
-    if (!conversation || s->msg_id == 0) {
+    if (!conversation || s->msg_id == 0 || judge_stands(s)) {
         return true;
     }
     for (size_t i = 0; i < u->known_count; i++) {
@@ -424,7 +432,8 @@ static bool check_noop(struct world *w, const struct link *l,
         return world_fail(w, "PUSH-2", "this very session sent the message",
                           "NOOP with version and prev_version", r->frame);
     }
-    if (is_noop && message && !own && !open) {
+    if (is_noop && message && !own && !open &&
+        !judge_was_replaced(w, u, message, 0)) {
         return world_fail(w, "PUSH-1 PUSH-2",
                           "NOOP, yet this session did not send the message",
                           "the message in full", r->frame);

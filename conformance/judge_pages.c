@@ -15,10 +15,12 @@
 /* ROAM_ENTRY_OVERHEAD of section 11. */
 #define ENTRY_OVERHEAD 448u
 
-void judge_tell(struct link *l, const char *conversation, uint64_t msg_id)
+void judge_tell(struct link *l, const char *conversation, uint64_t msg_id,
+                uint64_t kind)
 {
     arena_grow((void **)&l->told, l->told_count, &l->told_cap, sizeof *l->told);
-    l->told[l->told_count++] = (struct told){conversation, msg_id};
+    l->told[l->told_count++] =
+        (struct told){conversation, msg_id, kind == ROAM__V1__KIND__MESSAGE};
 }
 
 void judge_note_page(struct world *w, struct link *l, bool is_list,
@@ -43,6 +45,7 @@ void judge_note_page(struct world *w, struct link *l, bool is_list,
         p.max_rows = h->max_rows;
         p.max_inflated = h->max_inflated;
         p.codecs = h->codecs;
+        p.operations_only = h->operations_only;
     }
     arena_grow((void **)&w->pages, w->page_count, &w->page_cap,
                sizeof *w->pages);
@@ -158,7 +161,12 @@ static bool check_row(struct world *w, const struct link *l,
     if (!schema_check_row(row, &bad)) {
         return world_fail(w, bad.rule, bad.what, NULL, f);
     }
+    if (!judge_is_row((uint64_t)row->kind)) {
+        return world_fail(w, "OP-11", "no kind that has a row of history", NULL,
+                          f);
+    }
     return check_own(w, l, row, f) && check_cut(w, l, p, row, f) &&
+           judge_operation(w, l->device->user, row, p->order, f) &&
            check_known(w, l->device->user, row, f);
 }
 
@@ -189,6 +197,10 @@ static bool check_history_order(struct world *w, const struct page_sent *p,
                                            ", below %" PRIu64,
                                            p->after, p->before),
                               f);
+        }
+        if (p->operations_only && row->kind == ROAM__V1__KIND__MESSAGE) {
+            return world_fail(w, "HIST-14", "a message among operations",
+                              "rows of other kinds", f);
         }
         if (i > 0 && row->msg_id <= rows->at[i - 1]->msg_id) {
             return world_fail(w, "HIST-2", "the rows do not rise", NULL, f);
@@ -245,7 +257,7 @@ static bool check_history(struct world *w, const struct link *l,
     for (size_t i = 0; i < l->told_count; i++) {
         const struct told *t = &l->told[i];
         if (strcmp(t->conversation, p->conversation) == 0 &&
-            in_range(p, t->msg_id) &&
+            in_range(p, t->msg_id) && !(p->operations_only && t->is_message) &&
             !find_row(rows, t->conversation, t->msg_id) &&
             !check_left_out(w, p, rows, more, t->msg_id, f)) {
             return false;
@@ -373,7 +385,8 @@ static void note_rows(struct world *w, struct link *l,
                       const struct batch_rows *rows, struct frame *f)
 {
     for (size_t i = 0; i < rows->count; i++) {
-        judge_tell(l, rows->at[i]->conversation, rows->at[i]->msg_id);
+        judge_tell(l, rows->at[i]->conversation, rows->at[i]->msg_id,
+                   (uint64_t)rows->at[i]->kind);
         arena_grow((void **)&w->page_rows, w->page_row_count, &w->page_row_cap,
                    sizeof *w->page_rows);
         w->page_rows[w->page_row_count++] =
@@ -449,7 +462,8 @@ bool judge_page_pong(struct world *w, const struct link *l, size_t ping,
 
 /* ------------------------------------------------------------- at the end */
 
-static bool is_from(const struct sent *s, const struct page_row *r)
+static bool is_from(const struct world *w, const struct sent *s,
+                    const struct page_row *r)
 {
     const struct user *u = r->link->device->user;
     const Roam__V1__Push *p = r->push;
@@ -460,9 +474,11 @@ static bool is_from(const struct sent *s, const struct page_row *r)
     return seen && (s->msg_id == p->msg_id || s->msg_id == 0) &&
            strcmp(seen, p->conversation) == 0 &&
            strcmp(p->sender, s->link->device->user->name) == 0 &&
-           value_equal(&type, &s->content_type) &&
-           (p->cut_size ? p->cut_size == s->body.len
-                        : value_equal(&body, &s->body));
+           (uint64_t)p->kind == s->kind &&
+           (p->recalled || value_equal(&type, &s->content_type)) &&
+           (p->recalled   ? judge_was_recalled(w, u, p, 0)
+            : p->cut_size ? p->cut_size == s->body.len
+                          : value_equal(&body, &s->body));
 }
 
 bool judge_page_rows(struct world *w)
@@ -470,7 +486,7 @@ bool judge_page_rows(struct world *w)
     for (size_t i = 0; i < w->page_row_count; i++) {
         const struct page_row *r = &w->page_rows[i];
         size_t k = 0;
-        while (k < w->sent_count && !is_from(&w->sent[k], r)) {
+        while (k < w->sent_count && !is_from(w, &w->sent[k], r)) {
             k++;
         }
         if (k == w->sent_count) {

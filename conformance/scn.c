@@ -9,6 +9,7 @@
 
 #include "client_scn.h"
 #include "edit.h"
+#include "row_state.h"
 #include "scn_lex.h"
 
 struct parser {
@@ -269,7 +270,8 @@ static bool parse_field(struct parser *p, struct step *step, const char *word,
         return fail(p, step->line,
                     arena_printf("%s is neither field nor keyword", word));
     }
-    if (!desc || !field_find(desc, t.left)) {
+    bool of_row = step->subject == ABOUT_ROW && row_state_find(t.left) != NULL;
+    if (!desc || (!of_row && !field_find(desc, t.left))) {
         return fail(p, step->line, arena_printf("no field %s", t.left));
     }
     bool is_matched = step->kind == STEP_EXPECT || step->kind == STEP_ABSENT ||
@@ -458,6 +460,16 @@ static bool parse_check(struct parser *p, struct step *step, struct words *w)
            (at == w->count || fail(p, step->line, "words left over"));
 }
 
+static bool knows_user(const struct parser *p, const char *word)
+{
+    for (size_t i = 0; i < p->s->user_count; i++) {
+        if (strcmp(p->s->users[i], word) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool parse_checkpoint(struct parser *p, struct step *step,
                              const struct words *w)
 {
@@ -467,12 +479,8 @@ static bool parse_checkpoint(struct parser *p, struct step *step,
         return fail(p, step->line, "checkpoint USER.*");
     }
     step->word = arena_copy(w->at[1], len - 2);
-    for (size_t i = 0; i < p->s->user_count; i++) {
-        if (strcmp(p->s->users[i], step->word) == 0) {
-            return true;
-        }
-    }
-    return fail(p, step->line, "checkpoint of an unknown user");
+    return knows_user(p, step->word) ||
+           fail(p, step->line, "checkpoint of an unknown user");
 }
 
 static bool parse_server(struct parser *p, struct step *step,
@@ -487,6 +495,23 @@ static bool parse_server(struct parser *p, struct step *step,
     }
     return p->s->is_private ||
            fail(p, step->line, "server steps need a `private` line");
+}
+
+static bool parse_provision(struct parser *p, struct step *step,
+                            const struct words *w)
+{
+    step->kind = STEP_PROVISION;
+    step->command = w->count == 4 ? w->at[1] : "";
+    bool names = strcmp(step->command, "name") == 0;
+    if (!names && strcmp(step->command, "block") != 0 &&
+        strcmp(step->command, "unblock") != 0) {
+        return fail(p, step->line, "provision name|block|unblock USER WHAT");
+    }
+    step->word = w->at[2];
+    step->operand = w->at[3];
+    return (knows_user(p, step->word) &&
+            (names || knows_user(p, step->operand))) ||
+           fail(p, step->line, "provision of an unknown user");
 }
 
 /* any-of may nest repeat and repeat any-of, as deep as files go. */
@@ -558,6 +583,9 @@ static bool parse_step(struct parser *p, struct step *step, struct words *w,
     }
     if (strcmp(word, "server") == 0) {
         return parse_server(p, step, w);
+    }
+    if (strcmp(w->at[0], "provision") == 0) {
+        return parse_provision(p, step, w);
     }
     return parse_device_step(p, step, w);
 }

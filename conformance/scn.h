@@ -48,6 +48,7 @@ enum step_kind {
     STEP_CHECK,      /* check $a > $b */
     STEP_CHECKPOINT, /* checkpoint user.* */
     STEP_SERVER,     /* server kill|start|restart */
+    STEP_PROVISION,  /* provision name|block|unblock USER TEXT|USER */
     STEP_REPEAT,     /* repeat n ... end */
     STEP_ANY_OF,     /* any-of ... or ... end */
     STEP_EVENT,      /* dev: EVENT field=...; client role */
@@ -98,8 +99,11 @@ struct step {
     enum verb verb;
     int act;             /* of VERB_CLIENT */
     bool lie;            /* what is sent breaks a rule on purpose */
-    const char *word;    /* user of a checkpoint, act of a server, variable */
-    const char *operand; /* count of a repeat, expression of a let */
+    const char *word;    /* user of a checkpoint or of what is provisioned,
+                            act of a server, variable */
+    const char *operand; /* count of a repeat, expression of a let, what is
+                            provisioned */
+    const char *command; /* of STEP_PROVISION */
     bool peek;           /* BATCH: leave its rows unread */
     struct terms fields;
     struct terms where;

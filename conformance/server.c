@@ -345,3 +345,20 @@ bool server_issue_token(struct server *s, const char *user, const char *type,
     }
     return run(s, argv, token, reason);
 }
+
+bool server_change_user(struct server *s, const char *command, const char *user,
+                        const char *what, const char **reason)
+{
+    const char *output;
+    if (s->provision) {
+        const char *argv[] = {s->provision, command, user, what, NULL};
+        return run(s, argv, &output, reason);
+    }
+    if (!s->roamd) {
+        *reason = "users of that server cannot be changed: no --provision";
+        return false;
+    }
+    const char *argv[] = {s->roamd, "-d", s->dir, "user",
+                          command,  user, what,   NULL};
+    return run(s, argv, &output, reason);
+}

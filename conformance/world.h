@@ -33,7 +33,9 @@ struct sent {
     uint64_t client_msg_id;
     struct value conversation, content_type, body;
     uint64_t kind;
-    uint64_t order; /* event number when it was sent */
+    uint64_t target; /* msg_id that RECALL, DELETE or READ names; else 0 */
+    uint64_t order;  /* event number when it was sent */
+    uint64_t done;   /* and when it was answered */
     bool is_answered;
     bool is_duplicate;
     uint64_t msg_id; /* 0: no SEND_OK */
@@ -47,6 +49,7 @@ struct page_sent {
     const char *conversation;
     uint64_t before, after;
     uint32_t max_rows, max_inflated, codecs;
+    bool operations_only;
     uint64_t order; /* event number when it was sent */
     bool is_answered;
 };
@@ -58,17 +61,19 @@ struct page_row {
     struct frame *frame;
 };
 
-/* A message that one connection was told of: by an entry, by SEND_OK or by
- * an earlier page. [HIST-6] is about these. */
+/* A row of history that one connection was told of: by an entry, by SEND_OK
+ * or by an earlier page. [HIST-6] is about these. */
 struct told {
     const char *conversation; /* as the link's user sees it */
     uint64_t msg_id;
+    bool is_message;
 };
 
 /* What is known of one entry of a user's timeline, from all devices. */
 struct known {
     uint64_t version, prev_version;
-    const Roam__V1__Push *message; /* NULL: only seen as NOOP */
+    const Roam__V1__Push *message; /* NULL: only seen as NOOP; with its
+                                      content, if it was ever seen so */
 };
 
 struct user {
@@ -134,6 +139,7 @@ struct ping_sent {
 
 /* What a SYNC asked for. */
 struct sync_sent {
+    uint64_t order; /* event number when it was sent */
     uint64_t cursor;
     uint32_t max_entries, max_unacked, max_inflated, codecs;
 };

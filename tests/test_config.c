@@ -197,6 +197,38 @@ static void test_user_names_are_utf8_of_1_to_64_bytes(void **state)
     roamd_expect(rig, 0, "token", "issue", "--", "--help");
 }
 
+static void test_users_are_named_and_blocked(void **state)
+{
+    struct roamd_rig *rig = *state;
+    char name[50];
+
+    memset(name, 'n', sizeof(name));
+    name[49] = '\0';
+    roamd_expect(rig, 2, "user", "add", "--name", name, "alice");
+    assert_says(rig, "48 bytes");
+    roamd_expect(rig, 0, "user", "add", "--name", name + 1, "alice");
+    roamd_expect(rig, 0, "user", "add", "bob");
+    roamd_expect(rig, 1, "user", "add", "#bob");
+    assert_says(rig, "groups");
+    roamd_expect(rig, 0, "user", "name", "bob", "Bob");
+    roamd_expect(rig, 0, "user", "name", "bob", "");
+    roamd_expect(rig, 1, "user", "name", "bob", name);
+    roamd_expect(rig, 1, "user", "name", "bob", "\xc3");
+    roamd_expect(rig, 1, "user", "name", "nobody", "x");
+    assert_says(rig, "no user");
+    roamd_expect(rig, 0, "user", "block", "alice", "bob");
+    roamd_expect(rig, 0, "user", "block", "alice", "bob");
+    roamd_expect(rig, 1, "user", "block", "alice", "alice");
+    roamd_expect(rig, 1, "user", "block", "alice", "nobody");
+    roamd_expect(rig, 1, "user", "block", "nobody", "alice");
+    roamd_expect(rig, 0, "user", "unblock", "alice", "bob");
+    roamd_expect(rig, 2, "user", "block", "alice");
+    assert_says(rig, "user block NAME OTHER");
+    roamd_expect(rig, 2, "user", "block", "--name", "x", "alice");
+    roamd_expect(rig, 2, "user", "rename", "alice", "x");
+    roamd_expect(rig, 2, "user");
+}
+
 static void test_token_is_all_that_is_printed(void **state)
 {
     struct roamd_rig *rig = *state;
@@ -517,6 +549,7 @@ int main(void)
         HOME(test_an_option_without_its_value_is_told),
         HOME(test_output_that_is_lost_is_a_failure),
         HOME(test_user_names_are_utf8_of_1_to_64_bytes),
+        HOME(test_users_are_named_and_blocked),
         HOME(test_token_is_all_that_is_printed),
         HOME(test_token_is_revoked_by_argument_or_input),
         HOME(test_bad_lines_are_told_with_file_and_line),

@@ -27,37 +27,114 @@ static struct roam_admin *open_store(const char *dir)
     return admin;
 }
 
-static int add_user(const char *dir, int argc, char **argv)
+/* ------------------------------------------------------------------- user */
+
+struct user_command {
+    const char *name;
+    int arguments;
+    const char *usage;
+    bool (*run)(struct roam_admin *admin, char **argument, char *error,
+                size_t cap);
+};
+
+static bool add_user(struct roam_admin *admin, char **argument, char *error,
+                     size_t cap)
+{
+    return roam_admin_add_user(admin, argument[0], error, cap);
+}
+
+static bool name_user(struct roam_admin *admin, char **argument, char *error,
+                      size_t cap)
+{
+    return roam_admin_name_user(admin, argument[0], argument[1], error, cap);
+}
+
+static bool block_user(struct roam_admin *admin, char **argument, char *error,
+                       size_t cap)
+{
+    return roam_admin_block_user(admin, argument[0], argument[1], true, error,
+                                 cap);
+}
+
+static bool unblock_user(struct roam_admin *admin, char **argument, char *error,
+                         size_t cap)
+{
+    return roam_admin_block_user(admin, argument[0], argument[1], false, error,
+                                 cap);
+}
+
+static const struct user_command user_commands[] = {
+    {"add", 1, "user add [--name TEXT] NAME", add_user},
+    {"name", 2, "user name NAME TEXT", name_user},
+    {"block", 2, "user block NAME OTHER", block_user},
+    {"unblock", 2, "user unblock NAME OTHER", unblock_user},
+};
+#define USER_COMMANDS (sizeof(user_commands) / sizeof(user_commands[0]))
+
+/* Takes `--name TEXT` and `--` off the front; a user stays for ever, so no
+ * other word with a dash is a name by accident. */
+static int parse_user(const struct user_command *command, int *argc,
+                      char ***argv, const char **title)
+{
+    bool marked = false;
+
+    while (*argc > 0 && !marked && (*argv)[0][0] == '-') {
+        marked = strcmp((*argv)[0], "--") == 0;
+        bool named = command->run == add_user && *argc > 1 &&
+                     strcmp((*argv)[0], "--name") == 0;
+        if (!marked && !named) {
+            return roamd_misused("it is `user %s -- %s`, if %s is the name",
+                                 command->name, (*argv)[0], (*argv)[0]);
+        }
+        *title = named ? (*argv)[1] : *title;
+        *argc -= named ? 2 : 1;
+        *argv += named ? 2 : 1;
+    }
+    return *argc == command->arguments
+               ? ROAMD_OK
+               : roamd_misused("it is `%s`", command->usage);
+}
+
+static int run_user(const char *dir, const struct user_command *command,
+                    char **argument, const char *title)
 {
     char error[ROAMD_ERROR_MAX];
-    bool marked = argc == 3 && strcmp(argv[1], "--") == 0;
+    struct roam_admin *admin;
 
-    if (argc != 2 && !marked) {
-        return roamd_misused("it is `user add NAME`");
+    if (title != NULL && strlen(title) > ROAM_NAME_MAX) {
+        return roamd_misused("what people read is up to %u bytes long",
+                             ROAM_NAME_MAX);
     }
-    const char *name = argv[argc - 1];
-    if (name[0] == '-' && !marked) { /* a user stays for ever */
-        return roamd_misused("it is `user add -- %s`, if %s is the name", name,
-                             name);
-    }
-    struct roam_admin *admin = open_store(dir);
+    admin = open_store(dir);
     if (admin == NULL) {
         return ROAMD_FAILED;
     }
-    bool ok = roam_admin_add_user(admin, name, error, sizeof(error));
+    bool ok = command->run(admin, argument, error, sizeof(error)) &&
+              (title == NULL || roam_admin_name_user(admin, argument[0], title,
+                                                     error, sizeof(error)));
     roam_admin_close(admin);
-    return ok ? ROAMD_OK : roamd_failed("user add: %s", error);
+    return ok ? ROAMD_OK : roamd_failed("user %s: %s", command->name, error);
 }
 
 int roamd_user(const char *dir, int argc, char **argv)
 {
-    if (argc >= 2 && strcmp(argv[1], "add") == 0) {
-        return add_user(dir, argc - 1, argv + 1);
-    }
+    const char *title = NULL;
+
     if (argc == 2 && strcmp(argv[1], "list") == 0) {
         return roamd_user_list(dir);
     }
-    return roamd_misused("it is `user add NAME` or `user list`");
+    for (size_t i = 0; argc >= 2 && i < USER_COMMANDS; i++) {
+        if (strcmp(argv[1], user_commands[i].name) == 0) {
+            argc -= 2;
+            argv += 2;
+            int status = parse_user(&user_commands[i], &argc, &argv, &title);
+            return status == ROAMD_OK
+                       ? run_user(dir, &user_commands[i], argv, title)
+                       : status;
+        }
+    }
+    return roamd_misused("it is `user add`, `user name`, `user block`, `user"
+                         " unblock` or `user list`");
 }
 
 /* ------------------------------------------------------------ token issue */

@@ -51,6 +51,9 @@ static bool same_content(sqlite3_stmt *row, const struct roam_store_send *send,
     uint8_t hash[ROAM_CONTENT_HASH_BYTES];
 
     *ok = true;
+    if (erased && ROAM_FAULT("recall-forgets-content")) {
+        return true;
+    }
     if (!erased) {
         return same(roam_db_column(row, FIRST_CONTENT_TYPE),
                     send->content_type) &&

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../core/fault.h"
 #include "../core/group_id.h"
 #include "db.h"
 #include "gather.h"
@@ -60,7 +61,8 @@ sqlite3_stmt *roam_read_statement(struct roam_store_reader *r,
                                   const struct roam_store_history *h,
                                   bool newest)
 {
-    if (h->operations_only) { /* [HIST-14] */
+    if (h->operations_only && !ROAM_FAULT("messages-among-operations")) {
+        /* [HIST-14] */
         return r->stmt[newest ? ROAM_READER_NEWEST_OPERATIONS
                               : ROAM_READER_OLDEST_OPERATIONS];
     }
@@ -169,7 +171,7 @@ static bool count_unread(struct roam_store_reader *r, int64_t user,
     sqlite3_bind_int64(stmt, 1, roam_db_low(user, peer));
     sqlite3_bind_int64(stmt, 2, roam_db_high(user, peer));
     roam_db_bind_u64(stmt, 3, e->read_mark);
-    sqlite3_bind_int64(stmt, 4, user);
+    sqlite3_bind_int64(stmt, 4, ROAM_FAULT("unread-counts-own") ? 0 : user);
     sqlite3_bind_int64(stmt, 5, ROAM_UNREAD_MAX);
     bool found = sqlite3_step(stmt) == SQLITE_ROW;
     e->unread = found ? (uint32_t)sqlite3_column_int64(stmt, 0) : 0;

@@ -103,6 +103,21 @@ static bool erase(struct roam_writer *w, int64_t row, uint64_t undone_by)
     return roam_db_run(stmt) == SQLITE_OK;
 }
 
+/* The fault: what is other people's is told from what is not there. */
+static bool is_elsewhere(struct roam_writer *w, uint64_t msg_id)
+{
+    char *sql = sqlite3_mprintf("SELECT 1 FROM message WHERE msg_id = %lld",
+                                (long long)msg_id);
+    sqlite3_stmt *stmt = NULL;
+    bool found = sql != NULL &&
+                 sqlite3_prepare_v2(w->db, sql, -1, &stmt, NULL) == SQLITE_OK &&
+                 sqlite3_step(stmt) == SQLITE_ROW;
+
+    sqlite3_finalize(stmt);
+    sqlite3_free(sql);
+    return found;
+}
+
 static bool recall(struct roam_writer *w, struct roam_post *post)
 {
     struct roam_store_send *send = post->send;
@@ -110,6 +125,10 @@ static bool recall(struct roam_writer *w, struct roam_post *post)
 
     if (!find_message(w, post, &target)) {
         return false;
+    }
+    if (target.row == 0 && ROAM_FAULT("foreign-message-told") &&
+        is_elsewhere(w, send->operation.msg_id)) {
+        return roam_post_refuse(post, roam_v1_ErrorCode_FORBIDDEN);
     }
     if (target.row == 0) {
         return roam_post_refuse(post, roam_v1_ErrorCode_NO_SUCH_MESSAGE);

@@ -69,6 +69,9 @@ static bool write_to_user(struct roam_writer *w, struct roam_post *post)
     if (kind == roam_v1_Kind_MESSAGE && error == 0) {
         return send_to_both(w, post);
     }
+    if (error != 0 && ROAM_FAULT("refusal-before-repetition")) {
+        return roam_post_refuse(post, error);
+    }
     if (!roam_post_find_earlier(w, post, &found)) {
         return false;
     }

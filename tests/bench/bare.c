@@ -47,8 +47,8 @@ static void write_rows(int a_commit)
 {
     sqlite3_stmt *message = prepare(
         "INSERT INTO message(msg_id, sender, receiver, device, generation,"
-        " attempt, client_msg_id, kind, content_type, body)"
-        " VALUES(?1, ?2, ?3, 1, 1, 1, ?4, 0, '', ?5)");
+        " attempt, client_msg_id, kind, content_type, body, part)"
+        " VALUES(?1, ?2, ?3, 1, 1, 1, ?4, 0, '', ?5, 0)");
     sqlite3_stmt *entry = prepare("INSERT INTO timeline VALUES(?1, ?2, 1, ?3)");
     sqlite3_int64 version[USERS] = {0};
 
