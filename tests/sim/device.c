@@ -131,10 +131,36 @@ struct sim_stored sim_stored_of(const struct sim_line *line, uint32_t user,
         .prev_version = line->prev_version,
         .msg_id = m->msg_id,
         .conversation = sim_oracle_user(conversation),
-        .kind = ROAM_KIND_MESSAGE,
+        .kind = m->kind,
         .cut_size = cut ? (uint32_t)m->body.len : 0,
         .content = h,
     };
+}
+
+static bool same_stored(const struct sim_stored *a, const struct sim_stored *b)
+{
+    return a->msg_id == b->msg_id && a->conversation == b->conversation &&
+           a->kind == b->kind && a->cut_size == b->cut_size &&
+           a->content == b->content;
+}
+
+bool sim_stored_fits(const struct sim_stored *s, const struct sim_line *line,
+                     uint32_t user, size_t body_limit)
+{
+    const struct sim_message *m = line->message;
+    struct sim_stored must = sim_stored_of(line, user, body_limit);
+    if (same_stored(s, &must)) {
+        return true;
+    }
+    if (m->kind != ROAM_KIND_MESSAGE || m->undone_by == NULL) {
+        return false;
+    }
+    struct sim_message erased = *m;
+    erased.body.len = erased.content_type.len = 0;
+    const struct sim_line empty = {line->version, line->prev_version, &erased};
+    must = sim_stored_of(&empty, user, body_limit);
+    must.kind |= SIM_RECALLED;
+    return same_stored(s, &must);
 }
 
 /* ---------------------------------------------------------------- power */
@@ -317,7 +343,7 @@ static bool hand_draft(struct sim_world *w, struct sim_device *d, size_t i)
     struct sim_draft *draft = &d->disk.drafts[i];
     const struct sim_message *m = draft->message;
     enum roam_status status =
-        roam_client_send(&d->client, m->client_msg_id, ROAM_KIND_MESSAGE,
+        roam_client_send(&d->client, m->client_msg_id, (enum roam_kind)m->kind,
                          m->conversation, m->content_type, m->body, w->now_ms);
     if (status == ROAM_STATUS_OUTBOX_FULL) {
         return false;

@@ -133,5 +133,9 @@ struct sim_stored sim_stored_from(const struct roam_entry_event *e);
 /* A message as an entry of this device's. */
 struct sim_stored sim_stored_of(const struct sim_line *line, uint32_t user,
                                 size_t body_limit);
+/* Is this the content of that line, as it was sent or as it is since it was
+ * recalled? The versions are not compared. */
+bool sim_stored_fits(const struct sim_stored *s, const struct sim_line *line,
+                     uint32_t user, size_t body_limit);
 
 #endif

@@ -28,7 +28,9 @@ server_faults='no-kick kick-wrong-type kick-not-last command-after-kick
     client-msg-id-leaked push-beyond-window sync-reset-as-up-to-date
     dedup-forgotten commit-late pong-head-zero history-unordered
     history-more-wrong history-foreign-conversation history-loses-row
-    conversations-loses-row as-of-ahead limit-resets limited-without-time'
+    conversations-loses-row as-of-ahead limit-resets limited-without-time
+    recall-by-anybody recall-any-time recall-twice recall-keeps-body
+    delete-for-all read-for-all old-read-stays mark-goes-back'
 # What a store does that forgets to answer.
 store_faults='store-loses-send-answer store-loses-read-answer'
 # What an app around the client engine does wrong.

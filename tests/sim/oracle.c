@@ -366,12 +366,14 @@ static void due_on(struct sim_world *w, uint32_t user, struct sim_message *m)
 }
 
 /* In the order of [SEND-19]. *error is the code with REFUSED. */
-static enum roam_send_result decide_send(const struct sim_message *m,
+static enum roam_send_result decide_send(const struct sim_world *w,
+                                         const struct sim_message *m,
                                          const struct roam_store_send *in,
-                                         uint32_t *error)
+                                         uint32_t *error, uint64_t *stands)
 {
     struct roam_bytes name = {in->conversation.data, in->conversation.len};
     bool same =
+        in->kind == m->kind &&
         sim_same_bytes(in->conversation.data, in->conversation.len,
                        m->conversation.data, m->conversation.len) &&
         sim_same_bytes(in->content_type.data, in->content_type.len,
@@ -379,6 +381,7 @@ static enum roam_send_result decide_send(const struct sim_message *m,
         sim_same_bytes(in->body.data, in->body.len, m->body.data, m->body.len);
     *error = 0;
     if (m->stored) {
+        *stands = m->msg_id;
         *error = same ? 0 : (uint32_t)roam_v1_ErrorCode_ID_REUSED;
         return same ? ROAM_SEND_DUPLICATE : ROAM_SEND_REFUSED;
     }
@@ -386,7 +389,7 @@ static enum roam_send_result decide_send(const struct sim_message *m,
         *error = roam_v1_ErrorCode_NO_SUCH_CONVERSATION;
         return ROAM_SEND_REFUSED;
     }
-    return ROAM_SEND_STORED;
+    return sim_oracle_decide_operation(w, m, in, error, stands);
 }
 
 static void store_message(struct sim_world *w, struct sim_message *m,
@@ -399,23 +402,30 @@ static void store_message(struct sim_world *w, struct sim_message *m,
     m->attempt = in->identity.attempt;
     struct roam_bytes name = {in->conversation.data, in->conversation.len};
     uint32_t to = sim_oracle_user(name);
+    bool is_private =
+        m->kind == roam_v1_Kind_DELETE || m->kind == roam_v1_Kind_READ;
     due_on(w, m->user, m);
-    if (to != m->user) {
+    if (to != m->user && !is_private) { /* [OP-11] */
         due_on(w, to, m);
     }
     m->stored_ms = in->now_ms;
+    sim_oracle_carry_out(w, m);
 }
 
 /* What the answer names must be what was stored: the scan that follows reads
  * msg_id and the versions from the timelines. */
-static void note_answer(struct sim_world *w, const struct sim_message *m,
-                        const struct roam_store_send *in)
+static void note_answer(struct sim_world *w, struct sim_message *m,
+                        const struct roam_store_send *in, uint64_t stands)
 {
     struct sim_oracle *o = w->oracle;
-    if (in->result == ROAM_SEND_DUPLICATE && in->msg_id != m->msg_id) {
+    if (in->result == ROAM_SEND_DUPLICATE && in->msg_id != stands) {
         sim_fail(w, "SEND-4", "msg_id %" PRIu64 " told again as %" PRIu64,
-                 m->msg_id, in->msg_id);
+                 stands, in->msg_id);
     }
+    if (in->result == ROAM_SEND_REFUSED) {
+        m->refusals |= UINT64_C(1) << in->error;
+    }
+    m->stood = m->stood || (in->result == ROAM_SEND_DUPLICATE && !m->stored);
     if (in->result == ROAM_SEND_STORED) {
         o->told_msg_id = in->msg_id;
         o->told_count = in->delivery_count;
@@ -434,8 +444,9 @@ void sim_oracle_send(struct sim_world *w, const struct roam_store_send *in,
         return;
     }
     uint32_t error = 0;
+    uint64_t stands = 0;
     enum roam_send_result result =
-        holds ? decide_send(m, in, &error) : ROAM_SEND_FENCED;
+        holds ? decide_send(w, m, in, &error, &stands) : ROAM_SEND_FENCED;
     if (told && (result != in->result || error != in->error)) {
         sim_fail(w, result == ROAM_SEND_FENCED ? "KICK-5" : "SEND-4",
                  "send %" PRIx64 ": result %d/%" PRIu32 ", must be %d/%" PRIu32,
@@ -450,6 +461,6 @@ void sim_oracle_send(struct sim_world *w, const struct roam_store_send *in,
         store_message(w, m, row, in);
     }
     if (told) {
-        note_answer(w, m, in);
+        note_answer(w, m, in, stands);
     }
 }

@@ -17,10 +17,14 @@ struct sim_id {
     uint8_t bytes[ROAM_DEVICE_ID_BYTES];
 };
 
-/* A message that a person wrote. */
+/* A message that a person wrote, or an operation. */
 struct sim_message {
     uint64_t client_msg_id;
     uint32_t user;      /* who wrote it */
+    uint32_t kind;      /* roam_v1_Kind */
+    uint64_t target;    /* msg_id that RECALL, DELETE and READ name */
+    uint64_t refusals;  /* bit set: the oracle refused it with this code */
+    bool stood;         /* it changed nothing: an earlier one stands */
     uint32_t must_fail; /* roam_v1_ErrorCode; 0: it can be stored */
     struct roam_bytes conversation, content_type, body;
     /* Since the store has it: */
@@ -29,7 +33,8 @@ struct sim_message {
     uint64_t stored_ms;   /* wall clock of the SEND, since 2020-01-01 UTC */
     struct sim_id device; /* the session that it was stored for */
     uint64_t generation, attempt;
-    uint64_t version[SIM_USERS]; /* 0: not on this timeline */
+    uint64_t version[SIM_USERS];         /* 0: not on this timeline */
+    const struct sim_message *undone_by; /* the RECALL, or a newer READ */
 };
 
 struct sim_line {
@@ -49,6 +54,13 @@ struct sim_message *sim_oracle_message_new(struct sim_world *w, uint32_t user,
                                            struct roam_bytes conversation,
                                            struct roam_bytes content_type,
                                            struct roam_bytes body);
+/* Makes an operation of it, of which the body says the same. */
+void sim_oracle_message_aims(struct sim_message *m, uint32_t kind,
+                             uint64_t target);
+/* One of the last messages and operations stored in this conversation, by
+ * lot; its msg_id. 0: there is none. */
+uint64_t sim_oracle_draw_target(struct sim_world *w, uint32_t user,
+                                struct roam_bytes conversation);
 /* NULL: nobody wrote this. */
 struct sim_message *sim_oracle_message(const struct sim_world *w,
                                        uint64_t client_msg_id);
@@ -93,6 +105,18 @@ size_t sim_oracle_floor(const struct sim_world *w, uint32_t user);
 void sim_oracle_told(struct sim_world *w, const struct sim_message *m);
 /* The newest version of a timeline for which that is so. */
 uint64_t sim_oracle_told_head(const struct sim_world *w, uint32_t user);
+
+/* May the answer to this operation name that one as what stands? */
+bool sim_oracle_may_stand(const struct sim_world *w,
+                          const struct sim_message *m, uint64_t msg_id);
+/* Is there a row of history for it? */
+bool sim_oracle_is_row(const struct sim_message *m);
+/* Has a newer READ taken its place? */
+bool sim_oracle_is_void(const struct sim_message *m);
+/* The state of a user's conversation with `party` at a line: where the mark is
+ * and what is unread. */
+void sim_oracle_marks(const struct sim_world *w, uint32_t user, uint32_t party,
+                      size_t line, uint64_t *mark, uint32_t *unread);
 
 /* The conversation of a message as this user sees it. */
 struct roam_bytes sim_oracle_conversation(const struct sim_message *m,

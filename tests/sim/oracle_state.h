@@ -59,4 +59,14 @@ struct sim_oracle {
     uint64_t told_head[SIM_USERS];
 };
 
+/* ------------------------------------------------ oracle_operations.c */
+
+/* What an operation that is not stored yet must be answered with: a result,
+ * with its error or the msg_id of what stands. */
+enum roam_send_result sim_oracle_decide_operation(
+    const struct sim_world *w, const struct sim_message *m,
+    const struct roam_store_send *in, uint32_t *error, uint64_t *stands);
+/* It is stored: what it does to others. */
+void sim_oracle_carry_out(struct sim_world *w, struct sim_message *m);
+
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "device.h"
+#include "operation.h"
 #include "roam.pb.h"
 #include "server.h"
 
@@ -12,6 +13,10 @@
 #define BURST_MAX 25u
 /* Longer than any draft that a person has patience for. */
 #define DRAFTS_MAX 40u
+/* Of what a person does in a conversation, the rest is written. */
+#define OPERATIONS_PERMILLE 300u
+/* Their bodies are short here. */
+#define OPERATION_MAX 32u
 
 /* ----------------------------------------------------------------- texts */
 
@@ -66,20 +71,59 @@ static struct roam_bytes draw_body(struct sim_world *w)
     return body;
 }
 
+/* An operation on something in the conversation, or beside it. NULL: there
+ * is nothing. */
+static struct sim_message *draw_operation(struct sim_world *w,
+                                          struct sim_device *d,
+                                          struct roam_bytes conversation)
+{
+    static const uint32_t kinds[] = {
+        roam_v1_Kind_RECALL, roam_v1_Kind_DELETE, roam_v1_Kind_READ,
+        roam_v1_Kind_READ,   roam_v1_Kind_APP,
+    };
+    uint8_t *body = sim_alloc(w, OPERATION_MAX);
+    struct roam_operation op = {.kind = kinds[sim_rng_below(&w->rng, 5)]};
+    op.msg_id = sim_oracle_draw_target(w, d->user, conversation);
+    if (op.msg_id == 0) {
+        return NULL;
+    }
+    op.msg_id += sim_rng_chance(&w->rng, 50) ? 1 : 0;
+    op.data = (struct roam_slice){(const uint8_t *)"poke", 4};
+    size_t len = roam_operation_encode(&op, NULL, 0, body, OPERATION_MAX);
+    struct sim_message *m = sim_oracle_message_new(
+        w, d->user, conversation, text(""), (struct roam_bytes){body, len});
+    sim_oracle_message_aims(m, op.kind,
+                            op.kind == roam_v1_Kind_APP ? 0 : op.msg_id);
+    return m;
+}
+
+static struct sim_message *draw_message(struct sim_world *w,
+                                        struct sim_device *d,
+                                        struct roam_bytes conversation)
+{
+    struct sim_message *m = NULL;
+    if (sim_rng_chance(&w->rng, OPERATIONS_PERMILLE)) {
+        m = draw_operation(w, d, conversation);
+    }
+    if (m == NULL) {
+        struct roam_bytes type = draw_type(w);
+        m = sim_oracle_message_new(w, d->user, conversation, type,
+                                   draw_body(w));
+    }
+    return m;
+}
+
 void sim_people_write(struct sim_world *w, struct sim_device *d)
 {
     if (!d->on || d->disk.draft_count > DRAFTS_MAX) {
         return;
     }
     struct roam_bytes conversation = draw_conversation(w, d->user);
-    struct roam_bytes type = draw_type(w);
-    struct roam_bytes body = draw_body(w);
-    struct sim_message *m =
-        sim_oracle_message_new(w, d->user, conversation, type, body);
+    struct sim_message *m = draw_message(w, d, conversation);
     if (sim_oracle_user(conversation) == SIM_USERS) {
         m->must_fail = roam_v1_ErrorCode_NO_SUCH_CONVERSATION;
     }
-    if (body.len > w->server->config.max_body) {
+    if (m->body.len > w->server->config.max_body) {
         m->must_fail = roam_v1_ErrorCode_BODY_TOO_LONG;
     }
     w->written++;

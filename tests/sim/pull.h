@@ -18,14 +18,17 @@
 /* More than this, and two of a conversation become one that has both. */
 #define SIM_HOLES_MAX 12u
 
+/* Above all kinds: the content was erased. */
+#define SIM_RECALLED 0x100u
+
 struct sim_device;
 
 /* An entry, or a row of a page, as the device has it. */
 struct sim_stored {
     uint64_t version, prev_version, msg_id; /* a row has no versions */
     uint64_t conversation;                  /* the party, as a user's number */
-    uint32_t kind, cut_size;
-    uint64_t content; /* hash of names, type and body */
+    uint32_t kind, cut_size;                /* kind: with SIM_RECALLED or not */
+    uint64_t content;                       /* hash of names, type and body */
 };
 
 struct sim_hole {

@@ -28,6 +28,9 @@ struct roam_store *sim_server_store(const struct sim_world *w)
     return w->server->inner;
 }
 
+/* Some recalls come too late. */
+#define RECALL_MS 20000u
+
 struct roam_now sim_server_now(const struct sim_world *w)
 {
     return (struct roam_now){w->now_ms, sim_wall_ms(w)};
@@ -75,6 +78,8 @@ static void draw_config(struct sim_world *w)
     c->heartbeat_ms = w->heartbeat_ms;
     c->output_max_bytes = outputs[sim_rng_below(&w->rng, 3)];
     c->retry_window_ms = 5000;
+    c->store_settings.recall_ms = RECALL_MS;
+    roam_store_mem_set_settings(s->inner, &c->store_settings);
     if (sim_fault_on(w, SIM_FAULT_FEW)) {
         c->max_sessions = FEW_PLACES;
     }

@@ -31,6 +31,7 @@ struct sim_page_wanted {
     uint32_t conversation; /* the party; SIM_USERS: there is none */
     uint64_t before, after;
     uint32_t max_rows, max_inflated, codecs;
+    bool operations_only;
 };
 
 struct sim_watch {

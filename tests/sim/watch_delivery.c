@@ -87,11 +87,20 @@ static void check_content(struct sim_world *w, struct sim_link *l,
     const char *name = sim_oracle_user_name(m->user);
     struct roam_bytes sender = {(const uint8_t *)name, strlen(name)};
     struct roam_bytes body = {m->body.data, cut ? 0 : m->body.len};
-    if (e->kind != roam_v1_Kind_MESSAGE || e->msg_id != m->msg_id ||
+    static const struct roam_bytes nothing;
+    if (e->recalled) {
+        cut = false;
+        body = nothing;
+        if (m->undone_by == NULL) {
+            sim_fail(w, "OP-3", "#%u: entry %" PRIu64 " is recalled", l->number,
+                     e->version);
+        }
+    }
+    if (e->kind != m->kind || e->msg_id != m->msg_id ||
         !same(e->sender, sender) ||
         !same(e->conversation, sim_oracle_conversation(m, t->user)) ||
-        !same(e->content_type, m->content_type) || !same(e->body, body) ||
-        e->cut_size != (cut ? m->body.len : 0)) {
+        !same(e->content_type, e->recalled ? nothing : m->content_type) ||
+        !same(e->body, body) || e->cut_size != (cut ? m->body.len : 0)) {
         sim_fail(w, "PUSH-6", "#%u: entry %" PRIu64 " is not what was sent",
                  l->number, e->version);
     }
@@ -123,7 +132,11 @@ static void check_entry(struct sim_world *w, struct sim_link *l,
     }
     const struct sim_message *m = line->message;
     bool own = sim_watch_is_own(t, m);
-    if (own != (e->kind == roam_v1_Kind_NOOP)) {
+    bool is_noop = e->kind == roam_v1_Kind_NOOP;
+    if (is_noop && !own && sim_oracle_is_void(m)) {
+        own = true; /* [OP-5] */
+    }
+    if (own != is_noop) {
         sim_fail(w, "PUSH-2", "#%u: entry %" PRIu64 " has kind %" PRIu32,
                  l->number, e->version, e->kind);
     } else if (!own) {
@@ -169,6 +182,7 @@ void sim_watch_push(struct sim_world *w, struct sim_link *l,
         .cut_size = p->cut_size,
         .conversation = text_slice(p->conversation),
         .sender = text_slice(p->sender),
+        .recalled = p->recalled,
         .content_type = text_slice(p->content_type),
         .body = m->body,
     };

@@ -39,8 +39,9 @@ void sim_watch_take_history(struct sim_world *w, struct sim_link *l,
                             const roam_v1_History *h)
 {
     const struct sim_page_wanted p = {
-        h->ref,   false,       party(h->conversation), h->before,
-        h->after, h->max_rows, h->max_inflated,        h->codecs};
+        h->ref,          false,     party(h->conversation),
+        h->before,       h->after,  h->max_rows,
+        h->max_inflated, h->codecs, h->operations_only};
     take(w, l, &p);
 }
 
@@ -48,8 +49,9 @@ void sim_watch_take_list(struct sim_world *w, struct sim_link *l,
                          const roam_v1_Conversations *c)
 {
     const struct sim_page_wanted p = {
-        c->ref, true,        party(c->conversation), c->before,
-        0,      c->max_rows, c->max_inflated,        c->codecs};
+        c->ref,          true,      party(c->conversation),
+        c->before,       0,         c->max_rows,
+        c->max_inflated, c->codecs, false};
     take(w, l, &p);
 }
 
@@ -103,6 +105,10 @@ struct check {
     struct sim_page_wanted p;
     bool more;
     size_t *lines; /* of the rows, their numbers */
+    struct marks {
+        uint64_t mark;
+        uint32_t unread;
+    } * marks; /* and what a list says beside them */
     size_t count;
 };
 
@@ -135,6 +141,23 @@ static size_t line_of(const struct check *c, const struct roam_entry *e)
     return 0;
 }
 
+/* Recalled exactly from the line of the RECALL on: what was told is in the
+ * page's state, what is not there yet is not. [OP-3] */
+static void check_recalled(const struct check *c, const struct sim_message *m,
+                           const struct roam_entry *e)
+{
+    const struct sim_watch *t = &c->l->watch;
+    bool undone = m->kind == roam_v1_Kind_MESSAGE && m->undone_by != NULL;
+    size_t number = 0;
+    if (undone) {
+        sim_oracle_find(c->w, t->user, m->undone_by->version[t->user], &number);
+    }
+    if (e->recalled ? !undone : undone && number <= t->told) {
+        sim_fail(c->w, "OP-3", "#%u: row %" PRIu64 ": recalled is %d",
+                 c->l->number, e->msg_id, e->recalled);
+    }
+}
+
 static void check_content(const struct check *c, const struct sim_message *m,
                           const struct roam_entry *e)
 {
@@ -144,9 +167,16 @@ static void check_content(const struct check *c, const struct sim_message *m,
     struct roam_bytes sender = {(const uint8_t *)name, strlen(name)};
     struct roam_bytes body = {m->body.data, cut ? 0 : m->body.len};
     bool own = m->user == t->user && sim_same_id(&m->device, &t->device);
-    if (e->kind != roam_v1_Kind_MESSAGE || !same(e->sender, sender) ||
-        !same(e->content_type, m->content_type) || !same(e->body, body) ||
-        e->cut_size != (cut ? m->body.len : 0) ||
+    static const struct roam_bytes nothing;
+    check_recalled(c, m, e);
+    if (e->recalled) {
+        cut = false;
+        body = nothing;
+    }
+    if (e->kind != m->kind || !sim_oracle_is_row(m) ||
+        !same(e->sender, sender) ||
+        !same(e->content_type, e->recalled ? nothing : m->content_type) ||
+        !same(e->body, body) || e->cut_size != (cut ? m->body.len : 0) ||
         e->client_msg_id != (own ? m->client_msg_id : 0)) {
         sim_fail(c->w, "HIST-7", "#%u: row %" PRIu64 " is not what was sent",
                  c->l->number, e->msg_id);
@@ -157,7 +187,8 @@ static void take_rows(struct check *c, const struct roam_message *m)
 {
     uint8_t *buf = malloc(c->p.max_inflated);
     c->lines = calloc(c->p.max_rows, sizeof *c->lines);
-    if (buf == NULL || c->lines == NULL) {
+    c->marks = calloc(c->p.max_rows, sizeof *c->marks);
+    if (buf == NULL || c->lines == NULL || c->marks == NULL) {
         abort();
     }
     struct roam_unpack u;
@@ -176,6 +207,7 @@ static void take_rows(struct check *c, const struct roam_message *m)
             break;
         }
         check_content(c, message_at(c, line), &e);
+        c->marks[c->count] = (struct marks){e.read_mark, e.unread};
         c->lines[c->count++] = line;
     }
     free(buf);
@@ -187,7 +219,10 @@ static void take_rows(struct check *c, const struct roam_message *m)
 static bool in_range(const struct check *c, size_t line)
 {
     const struct sim_message *m = message_at(c, line);
-    return party_of(c, m) == c->p.conversation && m->msg_id > c->p.after &&
+    bool wanted = sim_oracle_is_row(m) &&
+                  (!c->p.operations_only || m->kind != roam_v1_Kind_MESSAGE);
+    return wanted && party_of(c, m) == c->p.conversation &&
+           m->msg_id > c->p.after &&
            (c->p.before == 0 || m->msg_id < c->p.before);
 }
 
@@ -249,7 +284,8 @@ static void check_ends(const struct check *c)
 static size_t newest(const struct check *c, uint32_t conversation, size_t upto)
 {
     size_t i = upto;
-    while (i > 0 && party_of(c, message_at(c, i)) != conversation) {
+    while (i > 0 && (party_of(c, message_at(c, i)) != conversation ||
+                     !sim_oracle_is_row(message_at(c, i)))) {
         i--;
     }
     return i;
@@ -293,6 +329,30 @@ static void check_list_rows(const struct check *c)
     }
 }
 
+/* Of some state that the page may be of, all that the row says is true. */
+static void check_marks(const struct check *c, size_t i)
+{
+    uint32_t user = c->l->watch.user;
+    uint32_t conversation = party_of(c, message_at(c, c->lines[i]));
+    uint64_t mark = 0;
+    uint32_t unread = 0;
+    size_t all = sim_oracle_count(c->w, user);
+    for (size_t line = c->l->watch.told; line <= all; line++) {
+        if (newest(c, conversation, line) != c->lines[i]) {
+            continue;
+        }
+        sim_oracle_marks(c->w, user, conversation, line, &mark, &unread);
+        if (mark == c->marks[i].mark && unread == c->marks[i].unread) {
+            return;
+        }
+    }
+    sim_fail(c->w, "HIST-15",
+             "#%u: %s is read up to %" PRIu64 ", %" PRIu32
+             " unread; last %" PRIu64 ", %" PRIu32,
+             c->l->number, sim_oracle_user_name(conversation), c->marks[i].mark,
+             c->marks[i].unread, mark, unread);
+}
+
 static bool is_listed(const struct check *c, uint32_t conversation)
 {
     for (size_t i = 0; i < c->count; i++) {
@@ -331,6 +391,9 @@ static void check_list(const struct check *c, uint64_t as_of)
     size_t number = 0;
     bool may_be_behind = false;
     check_list_rows(c);
+    for (size_t i = 0; i < c->count && !c->w->failed; i++) {
+        check_marks(c, i);
+    }
     check_unlisted(c, &may_be_behind);
     if (c->more && (c->count == 0 || !may_be_behind)) {
         sim_fail(c->w, "HIST-8", "#%u: nothing more is there", c->l->number);
@@ -366,4 +429,5 @@ void sim_watch_page(struct sim_world *w, struct sim_link *l,
         l->watch.told = c.lines[i] > l->watch.told ? c.lines[i] : l->watch.told;
     }
     free(c.lines);
+    free(c.marks);
 }

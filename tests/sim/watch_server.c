@@ -266,6 +266,11 @@ static void send_ok(struct sim_world *w, struct sim_link *l,
         return;
     }
     struct sim_message *m = sim_oracle_message(w, ok->client_msg_id);
+    bool stands =
+        m != NULL && ok->duplicate && sim_oracle_may_stand(w, m, ok->msg_id);
+    if (stands && !m->stored) {
+        return;
+    }
     if (m == NULL || !m->stored || m->msg_id != ok->msg_id) {
         sim_fail(w, "SEND-3", "#%u: %" PRIx64 " is told and not stored",
                  l->number, ok->client_msg_id);
@@ -301,7 +306,10 @@ static void error(struct sim_world *w, struct sim_link *l,
     }
     const struct sim_message *m = sim_oracle_message(w, e->ref);
     bool limited = m != NULL && sim_watch_is_limit(w, e);
-    if (m == NULL || (!limited && m->must_fail != (uint32_t)e->code)) {
+    bool refused =
+        m != NULL && e->code < 64 && (m->refusals >> e->code & 1) != 0;
+    if (m == NULL ||
+        (!limited && !refused && m->must_fail != (uint32_t)e->code)) {
         sim_fail(w, "SEND-2", "#%u: error %d for %" PRIx64, l->number, e->code,
                  e->ref);
     }
