@@ -569,6 +569,45 @@ static void test_tokens_cannot_be_read_from_the_files(void **state)
     assert_false(file_contains(rig->path, "Kq7-the-token"));
 }
 
+/* [OP-9]: short bodies, and long ones on pages of their own. The log is
+ * emptied when the store closes. */
+static void test_recalled_content_is_gone_from_the_file(void **state)
+{
+    struct sqlite_rig *rig = *state;
+    char body[20000];
+    static const char *const words[] = {"Xk-short-secret", "Xk-long-secret"};
+
+    for (size_t i = 0; i < 2; i++) {
+        memset(body, 'b', sizeof(body));
+        memcpy(body + (i == 0 ? 0 : 15000), words[i], strlen(words[i]));
+        body[i == 0 ? strlen(words[i]) : sizeof(body) - 1] = '\0';
+        rig_open(rig);
+        struct roam_identity alice = rig_login(rig, "alice", 1, 1, 1 + i, 0);
+        uint64_t msg_id;
+        assert_int_equal(
+            rig_send(rig, &alice, "bob", 10 + i, body, RIG_NOW_MS, &msg_id),
+            ROAM_SEND_STORED);
+        rig_close(rig);
+        assert_true(file_contains(rig->path, words[i]));
+        rig_open(rig);
+        const struct roam_operation op = {.kind = roam_v1_Kind_RECALL,
+                                          .msg_id = msg_id};
+        struct roam_store_request *req =
+            rig_send_request(&alice, "bob", 20 + i, "12345678901", RIG_NOW_MS);
+        struct roam_store_send *send = &req->u.send;
+        send->kind = op.kind;
+        send->body.len = roam_operation_encode(&op, NULL, 0, req->memory + 3,
+                                               send->body.len);
+        assert_true(
+            roam_operation_decode(op.kind, send->body, &send->operation));
+        assert_true(rig_do(rig, req));
+        assert_int_equal(send->result, ROAM_SEND_STORED);
+        roam_store_request_free(req);
+        rig_close(rig);
+        assert_false(file_contains(rig->path, words[i]));
+    }
+}
+
 /* ------------------------------------------------- what every store must do */
 
 static struct sqlite_rig suite_rig;
@@ -689,6 +728,7 @@ int main(void)
         TEST(test_users_and_tokens_change_while_a_server_runs),
         TEST(test_admin_refuses_what_cannot_be_used),
         TEST(test_tokens_cannot_be_read_from_the_files),
+        TEST(test_recalled_content_is_gone_from_the_file),
     };
     int failures = cmocka_run_group_tests(tests, NULL, NULL);
     return failures + store_suite_run(&suite);

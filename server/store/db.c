@@ -113,12 +113,14 @@ static const char marks[] =
 
 /* Full sync: a commit has reached the disk when COMMIT returns. The log is
  * checkpointed by the writer, after it has answered. No memory map: an I/O
- * error must come as a result code, not as a signal. */
+ * error must come as a result code, not as a signal. What is erased is
+ * overwritten [OP-9]; the log has it until it starts over. */
 static const char settings[] = "PRAGMA journal_mode=WAL;"
                                "PRAGMA synchronous=FULL;"
                                "PRAGMA wal_autocheckpoint=0;"
                                "PRAGMA mmap_size=0;"
                                "PRAGMA cache_size=-32768;"
+                               "PRAGMA secure_delete=ON;"
                                "PRAGMA trusted_schema=OFF;";
 
 int roam_db_exec(sqlite3 *db, const char *sql)
