@@ -319,6 +319,20 @@ static void test_what_later_versions_send_is_for_programs(void **state)
     is_shown(show_event, &e, "", "\"noop\"," CHAIN "}\n");
 }
 
+static void test_ids_are_shown_to_who_wants_them(void **state)
+{
+    (void)state;
+    struct roam_posix_event e = entry(ROAM_KIND_MESSAGE, "bob", "bob", b("x"));
+    struct roam_local_row row;
+    memset(&row, 0, sizeof row);
+    row.msg_id = 9;
+    row.conversation = row.sender = b("bob");
+    options.ids = true;
+    assert_string_equal(said_by(show_event, &e), "9 bob: x\n");
+    assert_string_equal(said_by(show_row, &row),
+                        "1970-01-01 00:00:00 9 bob: \n");
+}
+
 /* -------------------------------------------------------------- attachments */
 
 static void test_a_file_is_described_and_shown(void **state)
@@ -550,6 +564,7 @@ int main(void)
         T(test_a_new_device_is_announced),
         T(test_a_broken_operation_is_no_message),
         T(test_what_later_versions_send_is_for_programs),
+        T(test_ids_are_shown_to_who_wants_them),
         T(test_a_file_is_described_and_shown),
         T(test_a_url_has_its_bound),
         T(test_members_are_listed_with_their_roles),

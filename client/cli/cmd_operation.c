@@ -57,7 +57,7 @@ enum roam_exit roam_command_operation(const struct roam_options *o)
               : o->command == ROAM_COMMAND_DELETE ? ROAM_KIND_DELETE
                                                   : ROAM_KIND_READ;
     if (!roam_number_parse(o->arguments[1], ROAM_VERSION_MAX, &op.msg_id)) {
-        return complain("MSG_ID is a number, as history --json shows it",
+        return complain("MSG_ID is a number, as history --ids shows it",
                         o->arguments[1]);
     }
     return submit(o, &op);

@@ -62,6 +62,8 @@
       "                     chat, tail and --fetch get it as history")         \
     X(JSON, "json", NULL, ANY & ~(BIT(LOGIN) | BIT(LOGOUT)),                   \
       "one JSON object a line")                                                \
+    X(IDS, "ids", NULL, BIT(HISTORY) | BIT(TAIL),                              \
+      "with the MSG_IDs that recall, delete and read want")                    \
     X(STATS, "stats", NULL, BIT(CHAT) | BIT(TAIL),                             \
       "at the end, an event with what was received")                           \
     X(EXIT_WHEN_SYNCED, "exit-when-synced", NULL, BIT(TAIL),                   \
@@ -219,6 +221,9 @@ static bool set_option(struct roam_options *o, enum option id,
         break;
     case OPTION_OFF:
         o->off = true;
+        break;
+    case OPTION_IDS:
+        o->ids = true;
         break;
     case OPTION_STATS:
         o->stats = true;

@@ -55,6 +55,7 @@ struct roam_options {
     bool fetch;
     bool all;
     bool from_now;
+    bool ids;
     bool exit_when_synced;
     uint64_t exit_at;                        /* version; 0: not given */
     uint64_t until_count;                    /* messages; 0: not given */

@@ -107,6 +107,14 @@ static bool is_own(const struct roam_show *out, struct roam_bytes sender)
            memcmp(sender.data, out->options->user, sender.len) == 0;
 }
 
+void roam__show_say_msg_id(struct roam_text *t, const struct roam_show *out,
+                           uint64_t msg_id)
+{
+    if (out->options->ids) {
+        roam_text_printf(t, "%" PRIu64 " ", msg_id);
+    }
+}
+
 /* "Bob <bob>", or "bob" when there is no name. */
 void roam__show_say_id(struct roam_text *t, struct roam_bytes id,
                        struct roam_bytes name)

@@ -39,6 +39,8 @@ void roam__show_add_parties(struct roam_text *t, const struct roam__parties *p);
 
 /* The same for people; see the functions. */
 void roam__show_say_time(struct roam_text *t, uint64_t unix_ms);
+void roam__show_say_msg_id(struct roam_text *t, const struct roam_show *out,
+                           uint64_t msg_id); /* with --ids */
 void roam__show_say_id(struct roam_text *t, struct roam_bytes id,
                        struct roam_bytes name);
 void roam__show_say_parties(struct roam_text *t, const struct roam_show *out,

@@ -47,6 +47,7 @@ static void say_row(struct roam_text *t, const struct roam_show *out,
     const struct roam_content c = roam__show_content_of_row(row);
     roam__show_say_time(t, row->time_ms);
     roam_text_printf(t, " ");
+    roam__show_say_msg_id(t, out, row->msg_id);
     roam__show_say_parties(t, out, &p);
     roam_content_say(t, &c);
 }

@@ -29,6 +29,8 @@
 #   @ takeback DEVICE: TEXT    DEVICE sends this and takes it back
 #   @ read DEVICE              DEVICE reads up to the newest message
 #   @ newphone                 alice's phone slot is taken over
+#   @ newcomer DEVICE          a device that was never there wants no backlog,
+#                              and fetches the history
 #   @ catchup DEVICE           an offline device comes back, and leaves
 
 set -u
@@ -542,6 +544,15 @@ play_catchup() {
         "$batch_bytes bytes, $catchup_ms ms from start to end"
 }
 
+# newcomer NAME: starts from now on, then fetches all that was.
+play_newcomer() {
+    client "$1" login --from-now 2>"$tmp/$1.err" || fail "$1 cannot log in"
+    client "$1" history --fetch >"$tmp/try" 2>"$tmp/$1.err" ||
+        fail "$1 cannot fetch the history"
+    newcomer_knows=$played
+    note "$1 is new and has fetched the history"
+}
+
 play_direction() {
     # shellcheck disable=SC2086
     set -- $1
@@ -582,6 +593,10 @@ play_direction() {
         ;;
     limbo) limbo=$2 ;;
     newphone) play_newphone ;;
+    newcomer)
+        name_of "$2"
+        play_newcomer "$name"
+        ;;
     catchup)
         name_of "$2"
         play_catchup "$name"
@@ -741,7 +756,8 @@ for name in alice_new_phone alice_desktop bob_phone bob_web bob_tablet; do
 done
 compare alice_phone "$old_phone_knows"
 [ "$reader" = bob ] || fail "bob was to read it all"
-check_unread bob_phone bob_web bob_tablet
+compare bob_desktop "$newcomer_knows"
+check_unread bob_phone bob_web bob_tablet bob_desktop
 printf '  nothing is unread on any device of %s\n' "$reader"
 
 printf '\n%s== Figures%s\n' "$bold" "$plain"
