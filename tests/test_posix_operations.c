@@ -128,6 +128,46 @@ static void test_a_recall_takes_messages_only_and_a_delete_any_row(void **state)
     roam_local_close(l);
 }
 
+/* Is this text anywhere in the file of the store? */
+static bool file_has(const char *text)
+{
+    static char bytes[262144];
+    FILE *file = fopen(local_path, "rb");
+    assert_non_null(file);
+    size_t n = fread(bytes, 1, sizeof bytes, file);
+    fclose(file);
+    assert_true(n < sizeof bytes);
+    for (size_t i = 0; i + strlen(text) <= n; i++) {
+        if (memcmp(bytes + i, text, strlen(text)) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void test_what_was_taken_back_is_not_in_the_file(void **state)
+{
+    (void)state;
+    static char secret[5000]; /* longer than a page */
+    memset(secret, 's', sizeof secret - 1);
+    for (int length = 20; length < (int)sizeof secret; length += 4000) {
+        struct roam_local *l = local_rig_store();
+        struct roam_entry_event e = local_rig_entry(&said, 10);
+        e.body = local_rig_text(secret);
+        e.body.len = (size_t)length;
+        local_rig_arrive(l, e);
+        assert_int_equal(roam_local_commit(l), OK);
+        roam_local_close(l);
+        assert_true(file_has("ssssssssssssssss"));
+        l = local_rig_store();
+        local_rig_arrive(l, local_rig_entry(&recalls, 11));
+        assert_int_equal(roam_local_commit(l), OK);
+        roam_local_close(l);
+        assert_false(file_has("ssssssssssssssss"));
+        unlink(local_path);
+    }
+}
+
 static void test_a_broken_body_is_kept_and_does_nothing(void **state)
 {
     (void)state;
@@ -454,6 +494,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(test_every_order_of_operations_has_the_same_effect),
         T(test_a_recall_takes_messages_only_and_a_delete_any_row),
+        T(test_what_was_taken_back_is_not_in_the_file),
         T(test_a_broken_body_is_kept_and_does_nothing),
         T(test_unread_are_others_messages_above_the_mark),
         T(test_unread_is_told_up_to_its_bound),

@@ -2,7 +2,13 @@
 /* chat: a conversation on a terminal, or between two pipes.
  *
  * Each line of input is a message to the peer. A line that begins with a
- * slash is a command: /to NAME, /quit; two slashes begin a message with one.
+ * slash is a command; two slashes begin a message with one:
+ *
+ *   /to NAME   another peer, or a group
+ *   /recall    takes back the last message that this user sent to the peer
+ *   /read      all that the peer's conversation has is read now
+ *   /quit
+ *
  * At the end of the input, chat waits until all is sent. */
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +17,7 @@
 #include "commands.h"
 #include "input.h"
 #include "online.h"
+#include "operation.h"
 
 /* Messages without an answer from which on input is not read. */
 #define UNANSWERED_MAX 256u
@@ -40,18 +47,7 @@ static void set_peer(struct chat *c, const char *name, size_t len)
     c->peer[len] = '\0';
 }
 
-static void take_command(struct chat *c, const char *line, size_t len)
-{
-    if (len > 4 && memcmp(line, "/to ", 4) == 0) {
-        set_peer(c, line + 4, len - 4);
-    } else if (len == 5 && memcmp(line, "/quit", 5) == 0) {
-        c->leaving = true;
-    } else {
-        complain("commands are /to NAME and /quit; // begins a message");
-    }
-}
-
-static void send_line(struct chat *c, struct roam_bytes body)
+static void send_as(struct chat *c, enum roam_kind kind, struct roam_bytes body)
 {
     static const struct roam_bytes no_type;
     struct roam_bytes peer = {(const uint8_t *)c->peer, strlen(c->peer)};
@@ -60,8 +56,8 @@ static void send_line(struct chat *c, struct roam_bytes body)
         complain("to whom? say /to NAME");
         return;
     }
-    enum roam_posix_status status = roam_posix_send(
-        c->session.posix, ROAM_KIND_MESSAGE, peer, no_type, body, &id);
+    enum roam_posix_status status =
+        roam_posix_send(c->session.posix, kind, peer, no_type, body, &id);
     if (status == ROAM_POSIX_STATUS_OK) {
         c->unanswered++;
         return;
@@ -72,6 +68,64 @@ static void send_line(struct chat *c, struct roam_bytes body)
     }
 }
 
+static bool is_own(const struct chat *c, struct roam_bytes sender)
+{
+    const char *user = c->session.options->user;
+    return sender.len == strlen(user) &&
+           memcmp(sender.data, user, sender.len) == 0;
+}
+
+/* What an operation of this kind is about: the last message that this user
+ * sent to the peer, or the last row of all; 0: there is none. */
+static uint64_t find_target(struct chat *c, enum roam_kind kind)
+{
+    struct roam_local_row row;
+    bool found = true;
+    uint64_t target = 0;
+    struct roam_local_history *h =
+        roam_local_history_open(roam_posix_store(c->session.posix), c->peer);
+    while (h &&
+           roam_local_history_next(h, &row, &found) == ROAM_POSIX_STATUS_OK &&
+           found) {
+        bool fits =
+            kind == ROAM_KIND_READ || (row.kind == ROAM_KIND_MESSAGE &&
+                                       !row.recalled && is_own(c, row.sender));
+        target = fits && !row.hole ? row.msg_id : target;
+    }
+    roam_local_history_close(h);
+    return target;
+}
+
+static void operate(struct chat *c, enum roam_kind kind)
+{
+    uint8_t bytes[16];
+    const struct roam_operation op = {.kind = kind,
+                                      .msg_id = find_target(c, kind)};
+    if (op.msg_id == 0) {
+        complain("there is nothing yet");
+        return;
+    }
+    struct roam_bytes body = {
+        bytes, roam_operation_encode(&op, NULL, 0, bytes, sizeof bytes)};
+    send_as(c, kind, body);
+}
+
+static void take_command(struct chat *c, const char *line, size_t len)
+{
+    if (len > 4 && memcmp(line, "/to ", 4) == 0) {
+        set_peer(c, line + 4, len - 4);
+    } else if (len == 5 && memcmp(line, "/quit", 5) == 0) {
+        c->leaving = true;
+    } else if (len == 7 && memcmp(line, "/recall", 7) == 0) {
+        operate(c, ROAM_KIND_RECALL);
+    } else if (len == 5 && memcmp(line, "/read", 5) == 0) {
+        operate(c, ROAM_KIND_READ);
+    } else {
+        complain("commands are /to NAME, /recall, /read and /quit; // begins"
+                 " a message");
+    }
+}
+
 static void take_line(struct chat *c, struct roam_bytes line)
 {
     const char *text = (const char *)line.data;
@@ -79,11 +133,11 @@ static void take_line(struct chat *c, struct roam_bytes line)
         return;
     }
     if (text[0] != '/') {
-        send_line(c, line);
+        send_as(c, ROAM_KIND_MESSAGE, line);
     } else if (line.len > 1 && text[1] == '/') {
         line.data++;
         line.len--;
-        send_line(c, line);
+        send_as(c, ROAM_KIND_MESSAGE, line);
     } else {
         take_command(c, text, line.len);
     }

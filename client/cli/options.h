@@ -13,7 +13,8 @@
 #define ROAM_COMMAND_LIST(X)                                                   \
     X(LOGIN, "login", "", "log in for the first time and remember how")        \
     X(LOGOUT, "logout", "", "give the slot up")                                \
-    X(CHAT, "chat", "[PEER]", "talk: one line a message, /to NAME, /quit")     \
+    X(CHAT, "chat", "[PEER]",                                                  \
+      "talk: one line a message; /to NAME, /recall, /read")                    \
     X(SEND, "send", "PEER [TEXT]", "send one message (TEXT or the input)")     \
     X(RECALL, "recall", "PEER MSG_ID", "take a message back")                  \
     X(DELETE, "delete", "PEER MSG_ID",                                         \

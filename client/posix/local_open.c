@@ -339,8 +339,10 @@ static enum roam_posix_status open_database(struct roam_local *l,
         return ROAM_POSIX_STATUS_STORE;
     }
     sqlite3_busy_timeout(l->db, BUSY_TIMEOUT_MS);
+    /* What was taken back leaves no trace in the file. */
     return mode == ROAM_LOCAL_OWN ? execute(l, "PRAGMA journal_mode = WAL;"
-                                               "PRAGMA synchronous = FULL")
+                                               "PRAGMA synchronous = FULL;"
+                                               "PRAGMA secure_delete = 1")
                                   : execute(l, "PRAGMA query_only = 1");
 }
 

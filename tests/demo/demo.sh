@@ -415,15 +415,11 @@ play_takeback() {
 
 # read NAME: the mark comes to that user's other devices, and to nobody else.
 play_read() {
-    alone "$1"
-    line=$(stored "$1" history "$peer" --json | tail -n 1)
-    get msg_id
     for one in $online; do
         case $one in "${1%%_*}"_*) expect "$one" 1 ;; esac
     done
-    client "$1" read "$peer" "$value" >"$tmp/try" || fail "$1 cannot read"
+    printf '/read\n' 1<>"$tmp/$1.in"
     settle
-    back "$1"
     note "$1 has read all; so have the other devices of ${1%%_*}"
     reader=${1%%_*}
 }

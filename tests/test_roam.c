@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The command roam against roamd, both as processes: what one device does
+ * shows on the others, and an answer of the server's is the exit status. */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "roamd_rig.h"
+
+#define DEVICES 4
+
+static const struct device {
+    const char *user, *type;
+} devices[DEVICES] = {{"alice", "phone"},
+                      {"alice", "desktop"},
+                      {"bob", "phone"},
+                      {"carol", "phone"}};
+
+enum {
+    ALICE,
+    DESKTOP,
+    BOB,
+    CAROL
+};
+
+static struct roamd_rig rig;
+static char out[16384], err[16384];
+
+static void read_file(const char *name, char *text, size_t cap)
+{
+    char path[192];
+    snprintf(path, sizeof path, "%s/%s", rig.dir, name);
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    text[fread(text, 1, cap - 1, file)] = '\0';
+    fclose(file);
+}
+
+/* Runs `roam WORDS` on that device; the exit status. What it prints is in
+ * `out` and `err`. */
+static int roam(int device, const char *format, ...)
+{
+    char words[512], command[2048], program[512];
+    const struct device *d = &devices[device];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(words, sizeof words, format, args);
+    va_end(args);
+    strcpy(program, roamd_program());
+    program[strlen(program) - 1] = '\0'; /* roamd, roam */
+    int n =
+        snprintf(command, sizeof command,
+                 "cd '%s' && '%s' %s --user %s --type %s --state %s-%s"
+                 " >out 2>err </dev/null",
+                 rig.dir, program, words, d->user, d->type, d->user, d->type);
+    assert_true(n > 0 && (size_t)n < sizeof command);
+    int status = system(command);
+    read_file("out", out, sizeof out);
+    read_file("err", err, sizeof err);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+#define expect(code, device, ...)                                              \
+    do {                                                                       \
+        int got_ = roam((device), __VA_ARGS__);                                \
+        if (got_ != (code)) {                                                  \
+            fail_msg("exit status %d: %s%s", got_, out, err);                  \
+        }                                                                      \
+    } while (0)
+
+static void assert_out(const char *text)
+{
+    if (!strstr(out, text)) {
+        fail_msg("\"%s\" is not in: %s", text, out);
+    }
+}
+
+static void assert_not_out(const char *text)
+{
+    if (strstr(out, text)) {
+        fail_msg("\"%s\" is in: %s", text, out);
+    }
+}
+
+/* What the command printed, without its newline. */
+static const char *answer(char id[65])
+{
+    snprintf(id, 65, "%.64s", out);
+    id[strcspn(id, "\n")] = '\0';
+    assert_true(id[0] != '\0');
+    return id;
+}
+
+static void catch_up(int device)
+{
+    expect(0, device, "tail --exit-when-synced");
+}
+
+static void log_in(int device)
+{
+    const struct device *d = &devices[device];
+    roamd_expect(&rig, 0, "token", "issue", d->user);
+    rig.out[43] = '\0';
+    assert_int_equal(setenv("ROAM_TOKEN", rig.out, 1), 0);
+    expect(0, device, "login --plain --server 127.0.0.1:%u",
+           (unsigned)rig.plain_port);
+    unsetenv("ROAM_TOKEN");
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    roamd_rig_setup(&rig);
+    roamd_expect(&rig, 0, "init");
+    roamd_expect(&rig, 0, "user", "add", "alice");
+    roamd_expect(&rig, 0, "user", "add", "bob");
+    roamd_expect(&rig, 0, "user", "add", "carol");
+    roamd_start(&rig, (struct roamd_limits){0, 0}, "run", "--plain-port", "0",
+                NULL);
+    for (int i = 0; i < DEVICES; i++) {
+        log_in(i);
+    }
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    char command[512];
+    (void)state;
+    assert_int_equal(roamd_stop(&rig, SIGTERM), 0);
+    snprintf(command, sizeof command, "rm -rf '%s'/*-* '%s'/out '%s'/err",
+             rig.dir, rig.dir, rig.dir);
+    assert_int_equal(system(command), 0);
+    roamd_rig_teardown(&rig);
+    return 0;
+}
+
+/* --------------------------------------------------------------- operations */
+
+static void test_what_is_recalled_is_gone_everywhere(void **state)
+{
+    char id[65], again[65];
+    (void)state;
+    expect(0, ALICE, "send bob secret");
+    answer(id);
+    catch_up(BOB);
+    assert_out("alice: secret");
+    expect(0, ALICE, "recall bob %s", id);
+    answer(again);
+    expect(0, ALICE, "recall bob %s", id); /* it stands already */
+    char second[65];
+    assert_string_equal(answer(second), again);
+    catch_up(BOB);
+    expect(0, BOB, "history alice --json");
+    assert_not_out("secret");
+    assert_out("\"recalled\":true");
+    assert_out("\"event\":\"recall\"");
+    catch_up(DESKTOP); /* it never had the text */
+    assert_not_out("secret");
+    assert_out("[taken back]");
+}
+
+static void test_the_server_s_no_is_told(void **state)
+{
+    char id[65];
+    (void)state;
+    expect(0, ALICE, "send bob mine");
+    answer(id);
+    catch_up(BOB);
+    expect(1, BOB, "recall alice %s", id);
+    assert_non_null(strstr(err, "FORBIDDEN"));
+    expect(1, BOB, "recall alice 12345");
+    assert_non_null(strstr(err, "NO_SUCH_MESSAGE"));
+    expect(1, BOB, "delete nobody %s", id);
+    assert_non_null(strstr(err, "NO_SUCH_CONVERSATION"));
+    expect(0, BOB, "history alice");
+    assert_out("alice: mine");
+}
+
+static void test_a_mark_and_a_deletion_are_for_one_s_own_devices(void **state)
+{
+    char first[65], second[65];
+    (void)state;
+    expect(0, BOB, "send alice one");
+    answer(first);
+    expect(0, BOB, "send alice two");
+    answer(second);
+    catch_up(ALICE);
+    catch_up(DESKTOP);
+    expect(0, DESKTOP, "conversations");
+    assert_out("(2 unread)");
+    expect(0, ALICE, "read bob %s", first);
+    expect(0, ALICE, "delete bob %s", second);
+    catch_up(DESKTOP);
+    expect(0, DESKTOP, "conversations --json");
+    assert_out("\"unread\":0,\"unread_open\":false");
+    assert_out(first);
+    expect(0, DESKTOP, "history bob");
+    assert_out("bob: one");
+    assert_not_out("bob: two");
+    catch_up(BOB);
+    expect(0, BOB, "history alice");
+    assert_out("two");
+    assert_not_out("deleted");
+    assert_not_out("read up to");
+}
+
+static void test_apps_and_attachments_reach_the_other(void **state)
+{
+    (void)state;
+    expect(0, ALICE, "app bob ping");
+    expect(0, ALICE, "send bob --attach err --url https://example.org/x");
+    catch_up(BOB);
+    assert_out("alice: [app: ping]");
+    assert_out("alice: [attachment err, application/octet-stream, 0 bytes: "
+               "https://example.org/x]");
+}
+
+static void test_a_new_device_fetches_what_was(void **state)
+{
+    char id[65];
+    (void)state;
+    expect(0, BOB, "send carol gone");
+    answer(id);
+    expect(0, BOB, "send carol read");
+    expect(0, BOB, "recall carol %s", id);
+    expect(0, BOB, "send carol unread");
+    catch_up(CAROL);
+    expect(0, CAROL, "history bob --ids");
+    char *at = strstr(out, " bob: read");
+    assert_non_null(at);
+    *at = '\0';
+    at = strrchr(out, ' ');
+    assert_non_null(at);
+    snprintf(id, sizeof id, "%s", at + 1);
+    expect(0, CAROL, "read bob %s", id);
+    /* The store is lost; the device starts over from now on. */
+    expect(0, CAROL, "conversations --json");
+    char before[16384];
+    strcpy(before, out);
+    char command[256];
+    snprintf(command, sizeof command, "rm '%s'/carol-phone/messages.db*",
+             rig.dir);
+    assert_int_equal(system(command), 0);
+    roamd_expect(&rig, 0, "token", "issue", "carol");
+    rig.out[43] = '\0';
+    setenv("ROAM_TOKEN", rig.out, 1);
+    expect(0, CAROL,
+           "login --from-now --take-over --plain --server "
+           "127.0.0.1:%u",
+           (unsigned)rig.plain_port);
+    unsetenv("ROAM_TOKEN");
+    expect(0, CAROL, "history --fetch");
+    expect(0, CAROL, "conversations --json");
+    assert_string_equal(out, before);
+    assert_out("\"unread\":1,\"unread_open\":false");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_is_recalled_is_gone_everywhere),
+        cmocka_unit_test(test_the_server_s_no_is_told),
+        cmocka_unit_test(test_a_mark_and_a_deletion_are_for_one_s_own_devices),
+        cmocka_unit_test(test_apps_and_attachments_reach_the_other),
+        cmocka_unit_test(test_a_new_device_fetches_what_was),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
