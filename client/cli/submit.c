@@ -25,10 +25,13 @@ static void complain(struct roam_online *s, enum roam_posix_status status)
 }
 
 /* What a script wants to know: how to name it from now on. */
-static void print_answer(const struct roam_posix_event *e)
+static void print_answer(const struct roam_submission *what,
+                         const struct roam_posix_event *e)
 {
     struct roam_text t = {0};
-    if (e->message.conversation.len > 0 && e->message.kind == ROAM_KIND_GROUP) {
+    bool made =
+        what->conversation.len == 1 && what->conversation.data[0] == '#';
+    if (made) {
         roam_text_add_visible(&t, e->message.conversation);
         roam_text_printf(&t, "\n");
     } else {
@@ -56,7 +59,7 @@ bool roam_submit(struct roam_online *s, const struct roam_submission *what)
         }
         if (e.u.engine.type == ROAM_EVENT_SENT) {
             if (!s->options->json) {
-                print_answer(&e);
+                print_answer(what, &e);
             }
             return true;
         }
