@@ -41,7 +41,7 @@
  * above told_mark when told_at was the newest row. as_of is the head at which
  * the last page of the last survey was read. */
 #define STATE_SCHEMA                                                           \
-    "CREATE INDEX message_target ON message(conversation, target)"             \
+    "CREATE INDEX message_target ON message(conversation, target, kind)"       \
     " WHERE target IS NOT NULL;"                                               \
     "CREATE TABLE conversation(conversation TEXT PRIMARY KEY,"                 \
     " read_mark INTEGER NOT NULL DEFAULT 0,"                                   \

@@ -25,6 +25,8 @@
 /* `below` of a hole above which no message is known yet. */
 #define OPEN_END "9223372036854775807"
 
+/* The index is named where the planner, without figures, would rather walk
+ * the whole conversation. */
 #define STATEMENT_LIST(X)                                                      \
     X(BEGIN, "BEGIN IMMEDIATE")                                                \
     X(COMMIT, "COMMIT")                                                        \
@@ -47,13 +49,13 @@
       "UPDATE message SET recalled = 1, content_type = '', body = x'',"        \
       " cut_size = 0 WHERE conversation = ?1 AND msg_id = ?2 AND kind = 0"     \
       " AND recalled = 0 AND (?3 OR EXISTS(SELECT 1 FROM message o"            \
+      " INDEXED BY message_target"                                             \
       " WHERE o.conversation = ?1 AND o.target = ?2 AND o.kind = 2))")         \
     X(ROW_DELETED,                                                             \
       "UPDATE message SET deleted = 1 WHERE conversation = ?1"                 \
       " AND msg_id = ?2 AND deleted = 0 AND EXISTS(SELECT 1 FROM message o"    \
+      " INDEXED BY message_target"                                             \
       " WHERE o.conversation = ?1 AND o.target = ?2 AND o.kind = 3)")          \
-    X(ROW_THERE, "SELECT 1 FROM message WHERE conversation = ?1"               \
-                 " AND msg_id = ?2")                                           \
     X(HOLE_AT, "INSERT INTO hole(conversation, above, below, unix_ms)"         \
                " SELECT ?1, ?2 - 1, ?2 + 1, ?3 WHERE NOT EXISTS(SELECT 1"      \
                " FROM hole WHERE conversation = ?1 AND above < ?2"             \
