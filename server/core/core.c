@@ -185,6 +185,38 @@ uint8_t *roam__core_scratch(struct roam_core *core, size_t len)
     return core->scratch;
 }
 
+static void take_over_limits(struct roam_core_config *to,
+                             const struct roam_core_config *from)
+{
+    memcpy(to->user_rates, from->user_rates, sizeof to->user_rates);
+    memcpy(to->address_rates, from->address_rates, sizeof to->address_rates);
+    to->login_failures = from->login_failures;
+    to->session_cost = from->session_cost;
+    to->max_strangers = from->max_strangers;
+    to->max_strangers_address = from->max_strangers_address;
+    to->output_total_bytes = from->output_total_bytes;
+}
+
+void roam_core_change(struct roam_core *core,
+                      const struct roam_core_config *config,
+                      struct roam_now now)
+{
+    core->now = now;
+    core->config.max_sessions = config->max_sessions;
+    core->config.login_timeout_ms = config->login_timeout_ms;
+    core->config.decision_timeout_ms = config->decision_timeout_ms;
+    core->config.write_timeout_ms = config->write_timeout_ms;
+    core->config.drain_ms = config->drain_ms;
+    core->config.retry_window_ms = config->retry_window_ms;
+    take_over_limits(&core->config, config);
+    settle(&core->config);
+    for (struct roam_session *s = core->sessions; s != NULL; s = s->next) {
+        if (!s->closed) {
+            roam__timers_update(s); /* output may be stuck for too long now */
+        }
+    }
+}
+
 enum roam_store_status roam_core_poll(struct roam_core *core,
                                       struct roam_now now)
 {

@@ -102,6 +102,14 @@ struct roam_session;
 struct roam_core *roam_core_new(const struct roam_core_config *config);
 void roam_core_free(struct roam_core *core);
 
+/* Takes over those of the settings that may change under live sessions, which
+ * were not told of them: max_sessions, the times before a session, of stuck
+ * output and of the end, the rates and other limits against abuse. A rate's
+ * debts are weighed anew. config borrowed. */
+void roam_core_change(struct roam_core *core,
+                      const struct roam_core_config *config,
+                      struct roam_now now);
+
 /* A connection arrived. `peer` (copied, at most 63 bytes) is for the log.
  * address stands for where it comes from, and is what limits for addresses
  * go by; 0: they do not apply. NULL, without memory or when there are far

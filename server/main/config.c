@@ -515,6 +515,62 @@ static void print_value(const struct setting *s, const void *field, FILE *out)
     }
 }
 
+/* --------------------------------------------------------------- two of them
+ */
+
+static size_t size_of(const struct setting *s)
+{
+    switch (s->kind) {
+    case U32:
+        return sizeof(uint32_t);
+    case U64:
+        return sizeof(uint64_t);
+    case SIZE:
+        return sizeof(size_t);
+    case RATE:
+        return sizeof(struct roam_rate);
+    case PORT:
+        return sizeof(int32_t);
+    case YES_NO:
+    case STRANGERS:
+        return sizeof(bool);
+    case LEVEL:
+        return sizeof(int);
+    case TEXT:
+    case ADDRESS:
+        break;
+    }
+    return ROAMD_TEXT_MAX;
+}
+
+static bool is_same(const struct setting *s, const void *a, const void *b)
+{
+    bool is_text = s->kind == TEXT || s->kind == ADDRESS;
+
+    return is_text ? strcmp(a, b) == 0 : memcmp(a, b, size_of(s)) == 0;
+}
+
+void roamd_config_compare(const struct roamd_config *a,
+                          const struct roamd_config *b, roamd_setting_fn fn,
+                          void *ctx)
+{
+    for (size_t i = 0; i < SETTING_COUNT; i++) {
+        const struct setting *s = &settings[i];
+        if (!is_same(s, (const char *)a + s->offset,
+                     (const char *)b + s->offset)) {
+            fn(ctx, s->name);
+        }
+    }
+}
+
+void roamd_config_copy(struct roamd_config *to, const struct roamd_config *from,
+                       const char *name)
+{
+    const struct setting *s = find(name);
+
+    memcpy((char *)to + s->offset, (const char *)from + s->offset, size_of(s));
+}
+
 void roamd_config_print(const struct roamd_config *config, FILE *out,
                         bool commented)
 {

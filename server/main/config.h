@@ -46,6 +46,15 @@ bool roamd_config_read(struct roamd_config *config, const char *path,
 bool roamd_config_check(const struct roamd_config *config, char *error,
                         size_t cap);
 
+/* Tells fn the name of each setting that is not the same in both. */
+typedef void (*roamd_setting_fn)(void *ctx, const char *name);
+void roamd_config_compare(const struct roamd_config *a,
+                          const struct roamd_config *b, roamd_setting_fn fn,
+                          void *ctx);
+/* Copies one setting; there is one of that name. */
+void roamd_config_copy(struct roamd_config *to, const struct roamd_config *from,
+                       const char *name);
+
 /* Writes all settings as a file would have them. commented: with what each
  * means, and the line itself behind a '#'. */
 void roamd_config_print(const struct roamd_config *config, FILE *out,

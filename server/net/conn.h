@@ -76,7 +76,7 @@ struct roam_net {
     uv_timer_t timer;
     uv_prepare_t prepare;
     uv_check_t check;
-    uv_signal_t sigterm, sigint;
+    uv_signal_t sigterm, sigint, sighup;
     struct roam_listener *listeners;
     struct roam_conn *conns;
     struct roam_deadlines handshakes;

@@ -455,6 +455,13 @@ static void close_handshakes(struct roam_net *net)
     }
 }
 
+static void notice(const struct roam_net *net, enum roam_net_notice what)
+{
+    if (net->config.notice != NULL) {
+        net->config.notice(net->config.notice_ctx, what);
+    }
+}
+
 static void on_signal(uv_signal_t *handle, int signum)
 {
     struct roam_net *net = handle->data;
@@ -465,10 +472,32 @@ static void on_signal(uv_signal_t *handle, int signum)
     }
     roam_net_log(net, 2, "signal number=%d", signum);
     net->draining = true;
+    notice(net, ROAM_NET_STOPPING);
     close_listeners(net);
     close_handshakes(net);
     roam_core_drain(net->core, roam_net_now());
     roam_conn_flush_ready(net);
+}
+
+/* A server that stops has no use for new settings. */
+static void on_hangup(uv_signal_t *handle, int signum)
+{
+    struct roam_net *net = handle->data;
+
+    (void)signum;
+    if (net->core != NULL && !net->draining) {
+        notice(net, ROAM_NET_RELOAD);
+        roam_conn_flush_ready(net);
+    }
+}
+
+struct roam_tls_server *roam_net_set_tls(struct roam_net *net,
+                                         struct roam_tls_server *tls)
+{
+    struct roam_tls_server *before = net->config.tls;
+
+    net->config.tls = tls;
+    return before;
 }
 
 /* ------------------------------------------------------------ life and end */
@@ -483,12 +512,16 @@ static bool init_handles(struct roam_net *net)
     ok = ok && uv_check_init(&net->loop, &net->check) == 0;
     ok = ok && uv_signal_init(&net->loop, &net->sigterm) == 0;
     ok = ok && uv_signal_init(&net->loop, &net->sigint) == 0;
+    ok = ok && uv_signal_init(&net->loop, &net->sighup) == 0;
     net->async.data = net;
     net->timer.data = net;
     net->prepare.data = net;
     net->check.data = net;
     net->sigterm.data = net;
     net->sigint.data = net;
+    net->sighup.data = net;
+    /* From here on it ends nobody: it waits until the loop runs. */
+    ok = ok && uv_signal_start(&net->sighup, on_hangup, SIGHUP) == 0;
     return ok;
 }
 

@@ -13,10 +13,18 @@
 #include "../core/core.h"
 #include "tls.h"
 
+/* What a signal asks for. */
+enum roam_net_notice {
+    ROAM_NET_RELOAD,  /* SIGHUP: read the settings again */
+    ROAM_NET_STOPPING /* SIGTERM or SIGINT: the drain has begun */
+};
+
 struct roam_net_config {
     struct roam_tls_server *tls; /* kept; NULL when no listener has TLS */
     roam_log_fn log;             /* may be NULL */
     void *log_ctx;
+    void (*notice)(void *ctx, enum roam_net_notice what); /* may be NULL */
+    void *notice_ctx;
     uint32_t backlog;      /* connections that wait to be accepted */
     bool limit_loopback;   /* limits for addresses are for loopback too */
     uint32_t handshake_ms; /* from accept to the end of the TLS handshake */
@@ -35,6 +43,12 @@ void roam_net_free(struct roam_net *net);
  * with a reason in error. */
 bool roam_net_listen(struct roam_net *net, const char *address, uint16_t port,
                      bool tls, uint16_t *actual_port, char *error, size_t cap);
+
+/* From now on handshakes are for this server, kept; those under way and
+ * sessions stay with the one they began with. Returns that one, to be freed.
+ * From within notice(). */
+struct roam_tls_server *roam_net_set_tls(struct roam_net *net,
+                                         struct roam_tls_server *tls);
 
 /* Makes the loop poll the store soon; from any thread. ctx: the net. */
 void roam_net_wake(void *ctx);

@@ -47,6 +47,7 @@ static const int suites[] = {
 static const char *alpn[] = {"roam/1", NULL};
 
 struct roam_tls_server {
+    unsigned users; /* its owner, and connections */
     mbedtls_entropy_context entropy;
     mbedtls_ctr_drbg_context random;
     mbedtls_x509_crt cert;
@@ -206,6 +207,7 @@ struct roam_tls_server *roam_tls_server_new(const char *cert_path,
         snprintf(error, cap, "out of memory");
         return NULL;
     }
+    s->users = 1;
     mbedtls_entropy_init(&s->entropy);
     mbedtls_ctr_drbg_init(&s->random);
     mbedtls_x509_crt_init(&s->cert);
@@ -222,7 +224,7 @@ struct roam_tls_server *roam_tls_server_new(const char *cert_path,
 
 void roam_tls_server_free(struct roam_tls_server *s)
 {
-    if (s == NULL) {
+    if (s == NULL || --s->users > 0) {
         return;
     }
     mbedtls_ssl_config_free(&s->config);
@@ -299,6 +301,7 @@ struct roam_tls *roam_tls_new(struct roam_tls_server *server)
         return NULL;
     }
     t->server = server;
+    server->users++;
     mbedtls_ssl_init(&t->ssl);
     if (mbedtls_ssl_setup(&t->ssl, &server->config) != 0) {
         roam_tls_free(t);
@@ -312,6 +315,7 @@ void roam_tls_free(struct roam_tls *t)
 {
     if (t != NULL) {
         mbedtls_ssl_free(&t->ssl);
+        roam_tls_server_free(t->server);
         free(t->out);
         free(t);
     }

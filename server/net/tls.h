@@ -24,13 +24,13 @@ struct roam_tls_server;
 struct roam_tls_server *roam_tls_server_new(const char *cert_path,
                                             const char *key_path, char *error,
                                             size_t cap);
-/* After all its connections. NULL is fine. */
+/* Its connections keep what they need of it until they end. NULL is fine. */
 void roam_tls_server_free(struct roam_tls_server *server);
 
 /* One connection. */
 struct roam_tls;
 
-/* server is kept. NULL without memory. */
+/* server is kept, past its own end if need be. NULL without memory. */
 struct roam_tls *roam_tls_new(struct roam_tls_server *server);
 /* NULL is fine. */
 void roam_tls_free(struct roam_tls *tls);

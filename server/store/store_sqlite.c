@@ -21,6 +21,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../core/alloc.h"
@@ -33,6 +34,7 @@
  * that the first one does not wait long for the last. */
 #define GROUP_MAX 1024
 #define REASON_MAX 256
+#define LOG_LINE_MAX 256
 
 struct queue {
     struct roam_store_request *first;
@@ -54,6 +56,8 @@ struct sqlite_store {
     struct roam_store base; /* first: the seam hands this one around */
     roam_store_wake_fn wake;
     void *wake_ctx;
+    roam_log_fn log;
+    void *log_ctx;
     int lock_fd;
     struct roam_writer writer;
     struct roam_store_reader reader;
@@ -64,6 +68,11 @@ struct sqlite_store {
     struct queue dead; /* of a failed group: never answered */
     bool failed;
     char reason[REASON_MAX];
+    /* Waits for another process that writes: begun, ended, and of these the
+     * ones that are in the log; the loop's thread writes it. */
+    uint64_t waits_begun, waits_ended;
+    uint64_t told_begun, told_ended;
+    uint64_t waited_ms; /* the last one */
 };
 
 /* ----------------------------------------------------------------- queues */
@@ -165,17 +174,44 @@ static bool is_stopping(struct lane *lane)
     return stopping;
 }
 
+static uint64_t now_ms(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static void note_wait(struct sqlite_store *s, uint64_t *count, uint64_t ms)
+{
+    pthread_mutex_lock(&s->lock);
+    ++*count;
+    s->waited_ms = ms;
+    pthread_mutex_unlock(&s->lock);
+    wake(s);
+}
+
 /* Waits while another process writes, but not longer than the store is
- * wanted: what was never begun needs no answer. */
+ * wanted: what was never begun needs no answer. Whoever waits for answers
+ * meanwhile must find the reason in the log. */
 static bool begin_group(struct sqlite_store *s)
 {
+    uint64_t since_ms = now_ms();
+    bool waits = false;
     bool busy;
 
     do {
         if (!roam_writer_begin(&s->writer, &busy)) {
             return false;
         }
+        if (busy && !waits) {
+            waits = true;
+            note_wait(s, &s->waits_begun, 0);
+        }
     } while (busy && !is_stopping(&s->write_lane));
+    if (waits) {
+        note_wait(s, &s->waits_ended, now_ms() - since_ms);
+    }
     return !busy;
 }
 
@@ -301,10 +337,42 @@ static void store_submit(struct roam_store *self,
               req);
 }
 
+static void tell(const struct sqlite_store *s, const char *format, uint64_t n)
+{
+    char line[LOG_LINE_MAX];
+
+    if (s->log != NULL) {
+        snprintf(line, sizeof(line), format, (unsigned long long)n);
+        s->log(s->log_ctx, 1, line);
+    }
+}
+
+/* What the store's threads have to say, on the loop's thread. */
+static void tell_waits(struct sqlite_store *s)
+{
+    pthread_mutex_lock(&s->lock);
+    bool begun = s->waits_begun > s->told_begun;
+    bool ended = s->waits_ended > s->told_ended;
+    uint64_t ms = s->waited_ms;
+    s->told_begun = s->waits_begun;
+    s->told_ended = s->waits_ended;
+    pthread_mutex_unlock(&s->lock);
+    if (begun) {
+        tell(s,
+             "store-waits after_ms=%llu reason=\"another process holds the"
+             " lock of the store\"",
+             ROAM_WRITER_BUSY_MS);
+    }
+    if (ended) {
+        tell(s, "store-goes-on waited_ms=%llu", ms);
+    }
+}
+
 static enum roam_store_status store_poll(struct roam_store *self)
 {
     struct sqlite_store *s = (struct sqlite_store *)self;
 
+    tell_waits(s);
     pthread_mutex_lock(&s->lock);
     bool failed = s->failed;
     struct roam_store_request *req =
@@ -383,6 +451,8 @@ static struct sqlite_store *new_store(
     s->base.ops = &ops;
     s->wake = config->wake;
     s->wake_ctx = config->wake_ctx;
+    s->log = config->log;
+    s->log_ctx = config->log_ctx;
     s->lock_fd = -1;
     s->writer.settings = config->settings;
     s->write_lane.store = s;

@@ -20,6 +20,8 @@ struct roam_store_sqlite_config {
                               are never skipped */
     void *random_ctx;
     struct roam_store_settings settings;
+    roam_log_fn log; /* called from poll(); may be NULL */
+    void *log_ctx;
     roam_store_wake_fn wake; /* may be NULL (tests that spin on poll) */
     void *wake_ctx;
 };

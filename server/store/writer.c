@@ -13,10 +13,6 @@
 /* Readers that never pause keep the log from starting over; from here on
  * the writer waits for them. */
 #define LOG_PAGES_INSIST (8 * LOG_PAGES_TIDY)
-/* How long the writer waits for another process before it looks around: a
- * transaction that somebody forgot to end must not keep the store from
- * closing, nor a long backup every commit from its answer. */
-#define WRITER_BUSY_MS 250
 
 /* The rows of one conversation. */
 #define IN_PAIR                                                                \
@@ -113,7 +109,7 @@ bool roam_writer_open(struct roam_writer *w, const char *path,
         return false;
     }
     w->insist_pages = LOG_PAGES_INSIST;
-    sqlite3_busy_timeout(w->db, WRITER_BUSY_MS);
+    sqlite3_busy_timeout(w->db, ROAM_WRITER_BUSY_MS);
     sqlite3_wal_hook(w->db, note_log_pages, w);
     w->names = roam_user_names_new(w->db, error, cap);
     return w->names != NULL &&

@@ -21,6 +21,11 @@
 #include "timelines.h"
 #include "user_names.h"
 
+/* How long the writer waits for another process before it looks around: a
+ * transaction that somebody forgot to end must not keep the store from
+ * closing, nor a long reader every commit from its answer. */
+#define ROAM_WRITER_BUSY_MS 250
+
 enum roam_writer_statement {
     ROAM_WRITER_BEGIN,
     ROAM_WRITER_COMMIT,
