@@ -190,8 +190,9 @@ static bool read_ports(struct roamd_rig *rig)
         return false;
     }
     while (fscanf(file, "%u %15s %63s", &port, kind, address) == 3) {
-        *(strcmp(kind, "tls") == 0 ? &rig->tls_port : &rig->plain_port) =
-            (uint16_t)port;
+        *(strcmp(kind, "tls") == 0       ? &rig->tls_port
+          : strcmp(kind, "metrics") == 0 ? &rig->metrics_port
+                                         : &rig->plain_port) = (uint16_t)port;
     }
     fclose(file);
     return true;
@@ -211,7 +212,7 @@ void roamd_start(struct roamd_rig *rig, struct roamd_limits limits, ...)
     argv[n++] = rig->port_file;
     argv[n] = NULL;
     unlink(rig->port_file);
-    rig->tls_port = rig->plain_port = 0;
+    rig->tls_port = rig->plain_port = rig->metrics_port = 0;
     rig->pid = fork();
     assert_true(rig->pid >= 0);
     if (rig->pid == 0) {

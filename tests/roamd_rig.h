@@ -21,6 +21,7 @@ struct roamd_rig {
     pid_t pid;                /* of a server that runs; 0: none */
     uint16_t tls_port;        /* 0: none */
     uint16_t plain_port;      /* 0: none */
+    uint16_t metrics_port;    /* 0: none */
     int status;               /* exit status of the last command */
     char out[RIG_OUTPUT_MAX]; /* what it printed */
     char err[RIG_OUTPUT_MAX];

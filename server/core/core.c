@@ -272,6 +272,7 @@ void roam_core_get_stats(const struct roam_core *core,
 {
     *out = core->stats;
     out->output_bytes = core->output_bytes;
+    out->timers = core->timer_count;
 }
 
 uint64_t roam__stored_now(const struct roam_core *core)

@@ -154,17 +154,23 @@ void roam_core_drain(struct roam_core *core, struct roam_now now);
 /* True when the last session is gone after a drain. */
 bool roam_core_drained(const struct roam_core *core);
 
+/* Room for each reason's own count. */
+#define ROAM_STATS_REASONS 32
+
 struct roam_core_stats {
     uint32_t connections;
     uint32_t sessions; /* logged in */
+    uint32_t timers;   /* connections that have a deadline */
     uint64_t logins, refusals, kicks, sends, duplicates, pushes, batches,
         protocol_errors;
-    uint64_t rate_limited; /* commands answered so */
-    uint64_t throttled;    /* refusals for this reason */
-    uint64_t turned_away;  /* connections of too busy addresses */
-    uint64_t too_fast;     /* KICKs for this reason */
-    uint64_t packed_bytes; /* given to the packer, inflated */
-    uint64_t output_bytes; /* wait for all sessions, now */
+    uint64_t rate_limited;               /* commands answered so */
+    uint64_t throttled;                  /* refusals for this reason */
+    uint64_t turned_away;                /* connections of too busy addresses */
+    uint64_t too_fast;                   /* KICKs for this reason */
+    uint64_t packed_bytes;               /* given to the packer, inflated */
+    uint64_t output_bytes;               /* wait for all sessions, now */
+    uint64_t kicked[ROAM_STATS_REASONS]; /* by roam_v1_KickReason */
+    uint64_t refused[ROAM_STATS_REASONS]; /* by roam_v1_RefusedReason */
 };
 void roam_core_get_stats(const struct roam_core *core,
                          struct roam_core_stats *out);

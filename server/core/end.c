@@ -28,6 +28,9 @@ static const struct ending endings[] = {
     [roam_v1_KickReason_TOO_FAST] = {"TOO_FAST", roam_v1_Retry_AFTER},
 };
 
+_Static_assert(_roam_v1_KickReason_ARRAYSIZE <= ROAM_STATS_REASONS,
+               "a count for each reason");
+
 /* Appends the KICK. It fits any output bound; without memory the connection
  * just closes, which a client takes for a lost one. */
 static void append_kick(struct roam_session *s, const roam_v1_Kick *kick)
@@ -87,6 +90,7 @@ void roam__session_kick(struct roam_session *s, const roam_v1_Kick *kick)
     }
     log_end(s, kick);
     s->core->stats.kicks++;
+    s->core->stats.kicked[kick->reason]++;
     if (kick->reason == roam_v1_KickReason_PROTOCOL_ERROR) {
         s->core->stats.protocol_errors++;
     }

@@ -75,11 +75,15 @@ static void refuse(struct roam_session *s, const struct roam_store_login *l,
     s->core->stats.refusals++;
     s->core->stats.throttled +=
         l->refused == roam_v1_RefusedReason_THROTTLED ? 1 : 0;
+    s->core->stats.refused[l->refused]++;
     s->may_drop_sync = !s->has_sync; /* [LOGIN-6] */
     s->has_sync = false;
     roam__session_event(s, ROAM__ON_REFUSED, NULL);
     roam__session_queue(s, &m);
 }
+
+_Static_assert(_roam_v1_RefusedReason_ARRAYSIZE <= ROAM_STATS_REASONS,
+               "a count for each reason");
 
 /* ---------------------------------------------------------------- request */
 

@@ -155,11 +155,32 @@ static bool write_port_file(const struct roamd_run *r, char *error, size_t cap)
     if (r->config.plain_port != ROAMD_PORT_OFF) {
         fprintf(file, "%u plain %s\n", r->plain_port, r->config.plain_listen);
     }
+    if (r->metrics_port != 0) {
+        fprintf(file, "%u metrics %s\n", r->metrics_port, r->metrics_address);
+    }
     bool bad = ferror(file) != 0;
     if (fclose(file) != 0 || bad || rename(path, r->port_file) != 0) {
         snprintf(error, cap, "%s: %s", r->port_file, strerror(errno));
         return false;
     }
+    return true;
+}
+
+static bool serve_metrics(struct roamd_run *r, char *error, size_t cap)
+{
+    uint16_t port;
+
+    if (!roamd_parse_endpoint(r->config.metrics, r->metrics_address, &port)) {
+        return true; /* off */
+    }
+    r->started_ms = roam_net_now().wall_ms;
+    if (!roam_net_serve_metrics(r->net, r->metrics_address, port,
+                                roamd_run_metrics, r, &r->metrics_port, error,
+                                cap)) {
+        return false;
+    }
+    roamd_run_log(r, 2, "metrics address=%s port=%u", r->metrics_address,
+                  r->metrics_port);
     return true;
 }
 
@@ -171,7 +192,7 @@ static bool open_all(struct roamd_run *r, char *error, size_t cap)
                      error, cap) &&
            listen_on(r, false, r->config.plain_listen, r->config.plain_port,
                      &r->plain_port, error, cap) &&
-           write_port_file(r, error, cap);
+           serve_metrics(r, error, cap) && write_port_file(r, error, cap);
 }
 
 /* The store wakes the loop, and the core uses the store. */

@@ -23,7 +23,8 @@ enum kind {
     STRANGERS,
     LEVEL,
     TEXT,
-    ADDRESS
+    ADDRESS,
+    ENDPOINT
 };
 
 struct setting {
@@ -57,6 +58,8 @@ static const struct setting settings[] = {
     {"allow_plaintext", YES_NO, OWN(allow_plaintext), 0, 0,
      "yes: plain_listen may be an address that is not loopback"},
     {"log_level", LEVEL, OWN(log_level), 0, 0, "error, warn, info or debug"},
+    {"metrics", ENDPOINT, OWN(metrics), 0, 0,
+     "loopback address:port for Prometheus; port 0: any free one; or off"},
     {"backlog", U32, OWN(backlog), 1, 65535,
      "connections that wait to be accepted"},
     {"max_sessions", U32, CORE(max_sessions), 1, 1000000,
@@ -149,6 +152,7 @@ void roamd_config_default(struct roamd_config *config)
     strcpy(config->certificate, "cert.pem");
     strcpy(config->key, "key.pem");
     strcpy(config->plain_listen, "127.0.0.1");
+    strcpy(config->metrics, "off");
     config->plain_port = ROAMD_PORT_OFF;
     config->backlog = 1024;
     config->handshake_timeout_ms = 10000;
@@ -268,6 +272,27 @@ static bool set_level(const struct setting *s, int *field, const char *value,
     return true;
 }
 
+static bool check_endpoint(const struct setting *s, const char *value,
+                           char *error, size_t cap)
+{
+    char address[ROAMD_TEXT_MAX];
+    uint16_t port;
+
+    if (strcmp(value, "off") == 0) {
+        return true;
+    }
+    if (!roamd_parse_endpoint(value, address, &port)) {
+        snprintf(error, cap, "%s: \"%s\" is neither address:port nor off",
+                 s->name, value);
+        return false;
+    }
+    if (!roam_net_is_loopback(address)) { /* it has no credential to check */
+        snprintf(error, cap, "%s: %s is not loopback", s->name, address);
+        return false;
+    }
+    return true;
+}
+
 static bool set_text(const struct setting *s, char *field, const char *value,
                      char *error, size_t cap)
 {
@@ -281,6 +306,9 @@ static bool set_text(const struct setting *s, char *field, const char *value,
     if (s->kind == ADDRESS && !roam_net_is_address(value)) {
         snprintf(error, cap, "%s: \"%s\" is not an IPv4 or IPv6 address",
                  s->name, value);
+        return false;
+    }
+    if (s->kind == ENDPOINT && !check_endpoint(s, value, error, cap)) {
         return false;
     }
     memcpy(field, value, len + 1);
@@ -308,6 +336,7 @@ static bool set_value(const struct setting *s, struct roamd_config *config,
         return set_level(s, field, value, error, cap);
     case TEXT:
     case ADDRESS:
+    case ENDPOINT:
         break;
     }
     return set_text(s, field, value, error, cap);
@@ -510,6 +539,7 @@ static void print_value(const struct setting *s, const void *field, FILE *out)
         break;
     case TEXT:
     case ADDRESS:
+    case ENDPOINT:
         fputs(field, out);
         break;
     }
@@ -538,6 +568,7 @@ static size_t size_of(const struct setting *s)
         return sizeof(int);
     case TEXT:
     case ADDRESS:
+    case ENDPOINT:
         break;
     }
     return ROAMD_TEXT_MAX;
@@ -545,7 +576,7 @@ static size_t size_of(const struct setting *s)
 
 static bool is_same(const struct setting *s, const void *a, const void *b)
 {
-    bool is_text = s->kind == TEXT || s->kind == ADDRESS;
+    bool is_text = s->kind == TEXT || s->kind == ADDRESS || s->kind == ENDPOINT;
 
     return is_text ? strcmp(a, b) == 0 : memcmp(a, b, size_of(s)) == 0;
 }

@@ -28,7 +28,8 @@ struct roamd_config {
     bool limit_loopback;
     uint32_t handshake_timeout_ms;
     uint32_t linger_ms;
-    int log_level; /* as in core.h */
+    int log_level;                /* as in core.h */
+    char metrics[ROAMD_TEXT_MAX]; /* address:port, or "off" */
 };
 
 void roamd_config_default(struct roamd_config *config);
@@ -59,6 +60,11 @@ void roamd_config_copy(struct roamd_config *to, const struct roamd_config *from,
  * means, and the line itself behind a '#'. */
 void roamd_config_print(const struct roamd_config *config, FILE *out,
                         bool commented);
+
+/* Takes an `address:port` apart, `[address]:port` for IPv6. False when it is
+ * none. */
+bool roamd_parse_endpoint(const char *text, char address[ROAMD_TEXT_MAX],
+                          uint16_t *port);
 
 /* What the file may spell "info": its number; -1: none. */
 int roamd_log_level(const char *name);

@@ -22,6 +22,9 @@ struct roamd_run {
     struct roam_core *core;
     uint16_t tls_port;
     uint16_t plain_port;
+    char metrics_address[ROAMD_TEXT_MAX];
+    uint16_t metrics_port; /* 0: none */
+    uint64_t started_ms;   /* Unix time */
 };
 
 /* Reads the settings of r->dir and of the command line into r. Returns a
@@ -45,6 +48,10 @@ void roamd_run_log(struct roamd_run *r, int level, const char *format, ...)
 /* Raises the limit on descriptors to what max_sessions needs, and logs it
  * when that is not possible. */
 void roamd_run_raise_files(struct roamd_run *r);
+
+/* The text of all metrics, in Prometheus's format. roam_metrics_fn; ctx: a
+ * struct roamd_run. */
+size_t roamd_run_metrics(void *ctx, char *out, size_t cap);
 
 /* Tells the service manager that started this process, if one did and asked
  * for it: lines of `NAME=value`. */

@@ -98,6 +98,7 @@ static ssize_t send_some(struct roam_conn *c, struct roam_slice s)
         n = 0;
     }
     c->stuck = n >= 0 && (size_t)n < s.len;
+    c->net->stats.bytes_out += n > 0 ? (uint64_t)n : 0;
     return n;
 }
 
@@ -278,6 +279,7 @@ static void count_step(struct roam_conn *c)
 static void give_up(struct roam_conn *c)
 {
     if (!roam_tls_is_ready(c->tls)) {
+        c->net->stats.handshakes_failed++;
         roam_net_log(c->net, 2, "tls-refused reason=\"%s\"",
                      roam_tls_error(c->tls));
     }
@@ -300,6 +302,7 @@ static void receive_tls(struct roam_conn *c, const uint8_t *data, size_t len)
         }
         if (!was_ready && roam_tls_is_ready(c->tls)) {
             unqueue(c); /* the handshake was in time */
+            c->net->stats.handshakes++;
         }
         roam_conn_flush(c);
         break;
@@ -323,6 +326,7 @@ static void on_readable(struct roam_conn *c)
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
         return;
     }
+    c->net->stats.bytes_in += n > 0 ? (uint64_t)n : 0;
     if (n <= 0) {
         roam_conn_close(c);
     } else if (c->session == NULL) {

@@ -68,6 +68,8 @@ struct roam_listener {
     bool tls;
 };
 
+struct roam_http; /* metrics.c */
+
 struct roam_net {
     struct roam_net_config config;
     struct roam_core *core;
@@ -79,6 +81,8 @@ struct roam_net {
     uv_signal_t sigterm, sigint, sighup;
     struct roam_listener *listeners;
     struct roam_conn *conns;
+    struct roam_http *http; /* NULL: none */
+    struct roam_net_stats stats;
     struct roam_deadlines handshakes;
     struct roam_deadlines lingering;
     uint64_t accept_again_ms; /* 0: the listeners are polled */
@@ -104,6 +108,13 @@ void roam_conn_close(struct roam_conn *c);
 void roam_conn_flush_ready(struct roam_net *net);
 /* Closes connections whose time on a queue is over. */
 void roam_conn_expire(struct roam_deadlines *queue, uint64_t now_ms);
+
+/* A socket that listens, non-blocking; -1 with a reason in error. */
+int roam_net_open_socket(struct roam_net *net, const char *address,
+                         uint16_t port, uint16_t *actual_port, char *error,
+                         size_t cap);
+/* Lets go of metrics; nothing when there are none. */
+void roam_http_close(struct roam_net *net);
 
 /* A line for the log; as printf. */
 void roam_net_log(struct roam_net *net, int level, const char *format, ...)

@@ -238,6 +238,7 @@ static bool accept_one(struct roam_listener *l)
         /* Somebody who waited has left: look at the next one. */
         return errno == EINTR || errno == ECONNABORTED || errno == EPROTO;
     }
+    l->net->stats.accepted++;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
     print_peer(&a, peer, sizeof(peer));
     roam_conn_open(l->net, fd, l->tls, peer,
@@ -292,25 +293,37 @@ static uint16_t port_of(int fd)
     return ntohs(a.any.sa_family == AF_INET ? a.v4.sin_port : a.v6.sin6_port);
 }
 
-bool roam_net_listen(struct roam_net *net, const char *address, uint16_t port,
-                     bool tls, uint16_t *actual_port, char *error, size_t cap)
+int roam_net_open_socket(struct roam_net *net, const char *address,
+                         uint16_t port, uint16_t *actual_port, char *error,
+                         size_t cap)
 {
     union address a;
     socklen_t len;
 
     if (!parse_address(address, port, &a, &len)) {
         snprintf(error, cap, "%s: not an IPv4 or IPv6 address", address);
-        return false;
+        return -1;
     }
+    int fd = open_socket(net, &a, len);
+    if (fd < 0) {
+        snprintf(error, cap, "cannot listen on %s port %u: %s", address, port,
+                 strerror(errno));
+        return -1;
+    }
+    *actual_port = port_of(fd);
+    return fd;
+}
+
+bool roam_net_listen(struct roam_net *net, const char *address, uint16_t port,
+                     bool tls, uint16_t *actual_port, char *error, size_t cap)
+{
     struct roam_listener *l = roam__alloc(sizeof(*l));
     if (l == NULL) {
         snprintf(error, cap, "out of memory");
         return false;
     }
-    l->fd = open_socket(net, &a, len);
+    l->fd = roam_net_open_socket(net, address, port, actual_port, error, cap);
     if (l->fd < 0) {
-        snprintf(error, cap, "cannot listen on %s port %u: %s", address, port,
-                 strerror(errno));
         free(l);
         return false;
     }
@@ -325,7 +338,6 @@ bool roam_net_listen(struct roam_net *net, const char *address, uint16_t port,
     l->tls = tls;
     l->next = net->listeners;
     net->listeners = l;
-    *actual_port = port_of(l->fd);
     return true;
 }
 
@@ -491,6 +503,11 @@ static void on_hangup(uv_signal_t *handle, int signum)
     }
 }
 
+void roam_net_get_stats(const struct roam_net *net, struct roam_net_stats *out)
+{
+    *out = net->stats;
+}
+
 struct roam_tls_server *roam_net_set_tls(struct roam_net *net,
                                          struct roam_tls_server *tls)
 {
@@ -565,6 +582,7 @@ void roam_net_free(struct roam_net *net)
         return;
     }
     close_listeners(net);
+    roam_http_close(net);
     uv_walk(&net->loop, close_handle, NULL);
     uv_run(&net->loop, UV_RUN_DEFAULT);
     uv_loop_close(&net->loop);

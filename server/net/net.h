@@ -50,6 +50,22 @@ bool roam_net_listen(struct roam_net *net, const char *address, uint16_t port,
 struct roam_tls_server *roam_net_set_tls(struct roam_net *net,
                                          struct roam_tls_server *tls);
 
+struct roam_net_stats {
+    uint64_t accepted;            /* connections */
+    uint64_t bytes_in, bytes_out; /* as the kernel gave and took them */
+    uint64_t handshakes, handshakes_failed;
+};
+void roam_net_get_stats(const struct roam_net *net, struct roam_net_stats *out);
+
+/* Answers `GET /metrics` over HTTP with what fn writes, on a numeric address
+ * that must be loopback; port 0: any, told in *actual_port. fn writes text of
+ * at most cap bytes to out and returns its length. See metrics.c for what is
+ * bounded. False with a reason in error. */
+typedef size_t (*roam_metrics_fn)(void *ctx, char *out, size_t cap);
+bool roam_net_serve_metrics(struct roam_net *net, const char *address,
+                            uint16_t port, roam_metrics_fn fn, void *ctx,
+                            uint16_t *actual_port, char *error, size_t cap);
+
 /* Makes the loop poll the store soon; from any thread. ctx: the net. */
 void roam_net_wake(void *ctx);
 

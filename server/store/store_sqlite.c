@@ -39,6 +39,7 @@
 struct queue {
     struct roam_store_request *first;
     struct roam_store_request **end;
+    size_t count;
 };
 
 struct sqlite_store;
@@ -72,7 +73,8 @@ struct sqlite_store {
      * ones that are in the log; the loop's thread writes it. */
     uint64_t waits_begun, waits_ended;
     uint64_t told_begun, told_ended;
-    uint64_t waited_ms; /* the last one */
+    uint64_t waited_ms;                   /* the last one */
+    struct roam_store_sqlite_stats stats; /* but for what waits now */
 };
 
 /* ----------------------------------------------------------------- queues */
@@ -81,6 +83,7 @@ static void queue_init(struct queue *q)
 {
     q->first = NULL;
     q->end = &q->first;
+    q->count = 0;
 }
 
 /* Appends a list that ends in NULL. */
@@ -89,6 +92,7 @@ static void queue_append(struct queue *q, struct roam_store_request *list)
     *q->end = list;
     while (*q->end != NULL) {
         q->end = &(*q->end)->next;
+        q->count++;
     }
 }
 
@@ -100,6 +104,7 @@ static struct roam_store_request *queue_take(struct queue *q, size_t max)
 
     while (*cut != NULL && max > 0) {
         cut = &(*cut)->next;
+        q->count--;
         max--;
     }
     struct roam_store_request *rest = *cut;
@@ -174,12 +179,12 @@ static bool is_stopping(struct lane *lane)
     return stopping;
 }
 
-static uint64_t now_ms(void)
+static uint64_t now_us(void)
 {
     struct timespec t;
 
     clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
 static void note_wait(struct sqlite_store *s, uint64_t *count, uint64_t ms)
@@ -196,7 +201,7 @@ static void note_wait(struct sqlite_store *s, uint64_t *count, uint64_t ms)
  * meanwhile must find the reason in the log. */
 static bool begin_group(struct sqlite_store *s)
 {
-    uint64_t since_ms = now_ms();
+    uint64_t since_us = now_us();
     bool waits = false;
     bool busy;
 
@@ -210,9 +215,26 @@ static bool begin_group(struct sqlite_store *s)
         }
     } while (busy && !is_stopping(&s->write_lane));
     if (waits) {
-        note_wait(s, &s->waits_ended, now_ms() - since_ms);
+        note_wait(s, &s->waits_ended, (now_us() - since_us) / 1000);
     }
     return !busy;
+}
+
+const uint32_t roam_commit_bounds_us[ROAM_COMMIT_BOUNDS] = {
+    250, 500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 1000000};
+
+static void note_commit(struct sqlite_store *s, uint64_t us)
+{
+    size_t i = 0;
+
+    while (i < ROAM_COMMIT_BOUNDS && us > roam_commit_bounds_us[i]) {
+        i++;
+    }
+    pthread_mutex_lock(&s->lock);
+    s->stats.commits++;
+    s->stats.commits_us += us;
+    s->stats.commits_by_time[i]++;
+    pthread_mutex_unlock(&s->lock);
 }
 
 static bool write_group(struct sqlite_store *s,
@@ -228,10 +250,12 @@ static bool write_group(struct sqlite_store *s,
         fail(s, w->db, "cannot write", group);
         return false;
     }
+    uint64_t since_us = now_us();
     if (!roam_writer_commit(w)) {
         fail(s, w->db, "a commit failed", group);
         return false;
     }
+    note_commit(s, now_us() - since_us);
     post(s, group);
     if (!roam_writer_tidy(w)) {
         fail(s, w->db, "cannot checkpoint the log", NULL);
@@ -500,6 +524,19 @@ stop_writer:
 close:
     free_store(s);
     return NULL;
+}
+
+void roam_store_sqlite_get_stats(struct roam_store *store,
+                                 struct roam_store_sqlite_stats *out)
+{
+    struct sqlite_store *s = (struct sqlite_store *)store;
+
+    pthread_mutex_lock(&s->lock);
+    *out = s->stats;
+    out->writes_waiting = s->write_lane.waiting.count;
+    out->reads_waiting = s->read_lane.waiting.count;
+    out->lock_waits = s->waits_begun;
+    pthread_mutex_unlock(&s->lock);
 }
 
 const char *roam_store_sqlite_error(const struct roam_store *store)

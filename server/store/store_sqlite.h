@@ -36,6 +36,22 @@ struct roam_store_sqlite_config {
 struct roam_store *roam_store_sqlite_open(
     const struct roam_store_sqlite_config *config, char *error, size_t cap);
 
+/* How long commits took: those up to each bound, in microseconds, that are
+ * above the bound before; the last one, those above all. */
+#define ROAM_COMMIT_BOUNDS 10
+extern const uint32_t roam_commit_bounds_us[ROAM_COMMIT_BOUNDS];
+
+struct roam_store_sqlite_stats {
+    uint64_t writes_waiting, reads_waiting; /* requests, now */
+    uint64_t commits;
+    uint64_t commits_us; /* all of them together */
+    uint64_t commits_by_time[ROAM_COMMIT_BOUNDS + 1];
+    uint64_t lock_waits; /* for other processes */
+};
+/* Any thread. */
+void roam_store_sqlite_get_stats(struct roam_store *store,
+                                 struct roam_store_sqlite_stats *out);
+
 /* Why the store failed, one line for the log; valid until close. Only after
  * poll() returned ROAM_STORE_FAILED. */
 const char *roam_store_sqlite_error(const struct roam_store *store);
