@@ -377,6 +377,14 @@ install: all
 	$(Q)install -m 644 $(B)/libroam.a $(DESTDIR)$(PREFIX)/lib/
 	$(Q)install -m 644 client/include/roam.h $(headers) \
 	    $(DESTDIR)$(PREFIX)/include/roam/
+	$(Q)install -m 644 -D server/roamd.8 \
+	    $(DESTDIR)$(PREFIX)/share/man/man8/roamd.8
+	$(Q)mkdir -p $(DESTDIR)$(PREFIX)/share/man/man1
+	$(Q)install -m 644 client/cli/roam.1 conformance/roam-conform.1 \
+	    $(DESTDIR)$(PREFIX)/share/man/man1/
+	$(Q)mkdir -p $(DESTDIR)$(PREFIX)/lib/systemd/system
+	$(Q)sed 's|/usr/local/bin/|$(PREFIX)/bin/|' server/roamd.service \
+	    > $(DESTDIR)$(PREFIX)/lib/systemd/system/roamd.service
 	$(Q)install -m 644 -D spec/roam-1.md \
 	    $(DESTDIR)$(PREFIX)/share/roam/spec/roam-1.md
 	$(Q)cd conformance && find scenarios -name '*.scn' -exec install -m 644 \

@@ -240,6 +240,13 @@ conform_python()
         conformance/adapters/adapter_python.py build
 }
 
+# In tenths, as systemd counts what a service could do that it need not.
+unit_exposure()
+{
+    systemd-analyze security --offline=true --threshold=20 --no-pager \
+        server/roamd.service
+}
+
 # A program against what `install` left, as a packager would build it.
 installed()
 {
@@ -247,9 +254,13 @@ installed()
     rm -rf "$root"
     $make B=$gcc_dir CC=gcc WERROR=1 DESTDIR="$root" PREFIX=/usr install ||
         return 1
-    for file in bin/roamd bin/roam bin/roam-conform lib/libroam.a; do
+    for file in bin/roamd bin/roam bin/roam-conform lib/libroam.a \
+        share/man/man8/roamd.8 share/man/man1/roam.1 \
+        share/man/man1/roam-conform.1; do
         [ -f "$root/usr/$file" ] || return 1
     done
+    grep -q '^ExecStart=/usr/bin/roamd ' \
+        "$root/usr/lib/systemd/system/roamd.service" || return 1
     export PKG_CONFIG_PATH="$root/usr/lib/pkgconfig"
     flags=$(pkg-config --define-variable=prefix="$root/usr" --cflags --libs \
         libroam) || return 1
@@ -276,7 +287,7 @@ main()
     if [ $# -gt 0 ]; then
         steps=$*
     else
-        steps='build rules format units sim replay conform install'
+        steps='build rules format units sim replay conform docs install'
     fi
 
     if wanted build; then
@@ -335,6 +346,15 @@ main()
             conformance/broken/broken_sdk.py build
         counted 'conformance: broken servers are caught' timeout 600 \
             $gcc_dir/roam-conform broken --roamd $gcc_dir/roamd-faulty
+    fi
+    if wanted docs; then
+        counted 'man pages: lint, and --help' \
+            /usr/bin/python3 tests/check_man.py $gcc_dir
+        counted 'guide: its commands' \
+            /usr/bin/python3 tests/check_guide.py $gcc_dir
+        if command -v systemd-analyze >/dev/null; then
+            one 'unit: exposure at most 2.0' unit_exposure
+        fi
     fi
     if wanted install; then
         one 'install: embedding by pkg-config' installed
