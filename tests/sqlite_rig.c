@@ -14,6 +14,8 @@
 
 #include <cmocka.h>
 
+#include "store_file.h"
+
 /* Nothing here takes long; this only ends a test that hangs. */
 #define PATIENCE_S 60
 
@@ -49,6 +51,27 @@ void rig_setup(struct sqlite_rig *rig)
     sem_init(&woken, 0, 0);
 }
 
+static void tell_line(void *ctx, const char *line)
+{
+    (void)ctx;
+    fprintf(stderr, "%s\n", line);
+}
+
+/* Whatever a test did by requests, the store's invariants hold after it. A
+ * file that is no store is a test's own doing. */
+static void check_store(const struct sqlite_rig *rig)
+{
+    char error[256];
+    size_t bad = 0;
+
+    if (!rig->crafted &&
+        roam_store_check(rig->path, tell_line, NULL, &bad, error,
+                         sizeof(error)) &&
+        bad > 0) {
+        fail_msg("%zu invariants of the store do not hold", bad);
+    }
+}
+
 void rig_teardown(struct sqlite_rig *rig)
 {
     static const char *const suffixes[] = {"", "-wal", "-shm", "-journal",
@@ -56,6 +79,7 @@ void rig_teardown(struct sqlite_rig *rig)
     char path[sizeof(rig->path) + 16];
 
     rig_close(rig);
+    check_store(rig);
     for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
         snprintf(path, sizeof(path), "%s%s", rig->path, suffixes[i]);
         unlink(path);

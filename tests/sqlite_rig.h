@@ -19,6 +19,8 @@ struct sqlite_rig {
     char path[RIG_PATH_MAX + 16];
     struct roam_store_settings settings; /* of the next rig_open() */
     struct roam_store *store;            /* NULL: closed */
+    bool crafted; /* the test writes rows of its own: what holds of all that
+                     requests write need not hold at its end */
 };
 
 /* Makes the directory, without a store. */

@@ -401,6 +401,12 @@ static void test_restored_store_belongs_to_the_directorys_owner(void **state)
 
 /* ------------------------------------------------------------------- check */
 
+/* A group with its owner, and these counts of members and applicants. */
+#define GROUP_OF_ALICE(counts)                                                 \
+    "INSERT INTO grp VALUES(7, '#g', '', 1, 0, " counts ");"                   \
+    "INSERT INTO member VALUES(7, 1, 4, 0, 50);"                               \
+    "INSERT INTO span VALUES(1, 7, 50, 9223372036854775807);"
+
 /* Each does one harm, which the invariant of that name tells. */
 static const struct {
     const char *name;
@@ -421,6 +427,7 @@ static const struct {
                     "UPDATE timeline SET user = 99 WHERE user = 2"},
     {"message-user", "DELETE FROM user WHERE id = 2"},
     {"message-user", "UPDATE message SET sender = 99 WHERE id = 3"},
+    {"message-user", "UPDATE message SET receiver = -9 WHERE id = 3"},
     {"message-device", "DELETE FROM device"},
     {"message-device", "UPDATE device SET user = 2"},
     {"message-id", "UPDATE message SET msg_id = msg_id + 100 WHERE id = 1"},
@@ -432,6 +439,25 @@ static const struct {
     {"slot-device", "UPDATE device SET type = 3"},
     {"slot-generation", "UPDATE slot SET generation = 0"},
     {"device-user", "UPDATE device SET user = 99"},
+    {"private", "INSERT INTO private VALUES(1, 2, 5, 99)"},
+    {"private", "INSERT INTO private VALUES(1, 2, 5, 1)"},
+    {"deletion", "INSERT INTO deletion VALUES(99, 1, 5)"},
+    {"recalled", "UPDATE message SET undone_by = 5 WHERE id = 2"},
+    {"read-mark", "UPDATE conversation SET read_row = 1, read_id ="
+                  " (SELECT msg_id FROM message WHERE id = 1) WHERE user = 1"},
+    {"read-mark", "UPDATE message SET kind = 4 WHERE id = 1;"
+                  "UPDATE conversation SET read_row = 1, read_id = 5"},
+    {"group-size", GROUP_OF_ALICE("2, 0")},
+    {"group-size", GROUP_OF_ALICE("1, 1")},
+    {"group-owner", GROUP_OF_ALICE("1, 0") "UPDATE member SET role = 3"},
+    {"group-owner",
+     GROUP_OF_ALICE("2, 0") "INSERT INTO member VALUES(7, 2, 4, 0, 50)"},
+    {"member", GROUP_OF_ALICE("1, 0") "UPDATE member SET user = 99"},
+    {"member", GROUP_OF_ALICE("1, 0") "UPDATE member SET grp = 8"},
+    {"span", GROUP_OF_ALICE("1, 0") "UPDATE span SET until = 49"},
+    {"span", GROUP_OF_ALICE("1, 0") "UPDATE span SET until = 60"},
+    {"span", GROUP_OF_ALICE("1, 0") "UPDATE span SET user = 2"},
+    {"blocks", "UPDATE user SET blocks = 1 WHERE id = 2"},
     {"token-user", "DELETE FROM user WHERE id = 2"},
     {"pages", "PRAGMA writable_schema = ON;"
               "DELETE FROM sqlite_schema WHERE name = 'message_pair'"},
@@ -477,8 +503,20 @@ static void test_each_invariant_has_a_damage(void **state)
     }
     run_sql(backup,
             "DROP TABLE timeline; DROP TABLE message; DROP TABLE device;"
-            "DROP TABLE slot; DROP TABLE token");
+            "DROP TABLE slot; DROP TABLE token; DROP TABLE private;"
+            "DROP TABLE deletion; DROP TABLE conversation;"
+            "DROP TABLE block; DROP TABLE grp; DROP TABLE member;"
+            "DROP TABLE span");
     assert_int_equal(check(backup), names - 1); /* the pages are fine */
+}
+
+static void test_group_is_no_damage(void **state)
+{
+    struct sqlite_rig *rig = *state;
+
+    make_store(rig);
+    run_sql(backup, GROUP_OF_ALICE("1, 0"));
+    assert_int_equal(check(backup), 0);
 }
 
 static void test_lines_of_an_invariant_are_bounded(void **state)
@@ -585,6 +623,7 @@ int main(void)
         TEST(test_restored_store_belongs_to_the_directorys_owner),
         TEST(test_each_damage_is_named),
         TEST(test_each_invariant_has_a_damage),
+        TEST(test_group_is_no_damage),
         TEST(test_lines_of_an_invariant_are_bounded),
         TEST(test_check_sees_a_store_in_use),
         TEST(test_garbage_is_told),

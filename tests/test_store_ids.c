@@ -29,6 +29,7 @@ static int setup(void **state)
 
     (void)state;
     rig_setup(&rig);
+    rig.crafted = true;
     db = roam_db_open(rig.path, true, error, sizeof(error));
     if (db == NULL) {
         fail_msg("%s", error);

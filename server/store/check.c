@@ -47,7 +47,9 @@ static const struct invariant invariants[] = {
      "SELECT 'message ' || id || ' is from ' || sender"
      " || ' to ' || receiver || ', not both of whom exist'"
      " FROM message WHERE sender NOT IN (SELECT id FROM user)"
-     " OR receiver > 0 AND receiver NOT IN (SELECT id FROM user)"},
+     " OR receiver > 0 AND receiver NOT IN (SELECT id FROM user)"
+     " OR receiver < 0 AND -receiver NOT IN"
+     " (SELECT id FROM grp)"},
     {"message-device",
      "SELECT 'message ' || m.id || ' is from device ' || m.device"
      " || ', which is not its sender''s' FROM message m"
@@ -80,6 +82,48 @@ static const struct invariant invariants[] = {
     {"device-user", "SELECT 'device ' || id || ' is of user ' || user"
                     " || ', who does not exist' FROM device"
                     " WHERE user NOT IN (SELECT id FROM user)"},
+    {"private", /* rows of a history that not all parties see */
+     "SELECT 'user ' || p.user || ': private row ' || p.msg_id"
+     " || ' is message ' || p.message || ', which is another one'"
+     " FROM private p LEFT JOIN message m ON m.id = p.message"
+     " WHERE m.msg_id IS NOT p.msg_id"},
+    {"deletion", "SELECT 'user ' || user || ' has deleted message ' || target"
+                 " || ', which does not exist' FROM deletion"
+                 " WHERE target NOT IN (SELECT id FROM message)"},
+    {"recalled", /* [OP-3]: the body is the hash of what it was */
+     "SELECT 'message ' || id || ' was recalled by ' || undone_by"
+     " || ', and has ' || length(body) || ' bytes' FROM message"
+     " WHERE kind = 0 AND undone_by <> 0 AND length(body) <> 32"},
+    {"read-mark", /* the READ itself may be gone */
+     "SELECT 'user ' || c.user || ': read up to ' || c.read_mark"
+     " || ' says message ' || m.id || ', which is no such READ'"
+     " FROM conversation c JOIN message m ON m.id = c.read_row"
+     " WHERE m.kind <> 4 OR m.sender <> c.user OR m.msg_id <> c.read_id"},
+    {"group-size",
+     "SELECT 'group ' || id || ' has ' || members || ' members and '"
+     " || applicants || ' applicants, by another count ' || m || ' and ' || a"
+     " FROM (SELECT g.*, (SELECT count(*) FROM member x WHERE x.grp = g.id"
+     " AND x.role > 1) AS m, (SELECT count(*) FROM member x"
+     " WHERE x.grp = g.id AND x.role = 1) AS a FROM grp g)"
+     " WHERE members <> m OR applicants <> a"},
+    {"group-owner", /* of a group that was dissolved nobody is a member */
+     "SELECT 'group ' || id || ' has ' || n || ' owners' FROM"
+     " (SELECT id, members, (SELECT count(*) FROM member x WHERE x.grp = g.id"
+     " AND x.role = 4) AS n FROM grp g) WHERE n <> (members > 0)"},
+    {"member", "SELECT 'user ' || user || ' is in group ' || grp"
+               " || ', one of which does not exist' FROM member"
+               " WHERE user NOT IN (SELECT id FROM user)"
+               " OR grp NOT IN (SELECT id FROM grp)"},
+    {"span", /* members have one that goes on, and nobody else has */
+     "SELECT 'user ' || user || ' sees group ' || grp || ' from ' || since"
+     " || ' to ' || until FROM span s WHERE until < since OR (until ="
+     " 9223372036854775807) <> EXISTS (SELECT 1 FROM member m"
+     " WHERE m.grp = s.grp AND m.user = s.user AND m.role > 1"
+     " AND m.since = s.since)"},
+    {"blocks", "SELECT 'user ' || id || ' has blocked ' || blocks"
+               " || ' others, by another count ' || n FROM (SELECT id, blocks,"
+               " (SELECT count(*) FROM block b WHERE b.user = u.id) AS n"
+               " FROM user u) WHERE blocks <> n"},
     {"token-user", "SELECT 'token ' || lower(substr(hex(hash), 1, 16))"
                    " || ' is of user ' || user || ', who does not exist'"
                    " FROM token WHERE user NOT IN (SELECT id FROM user)"},
