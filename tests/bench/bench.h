@@ -28,10 +28,16 @@ struct bench_server {
     pid_t pid;
     uint16_t port; /* plain TCP */
     uint16_t tls_port;
+    const char *roamd;
+    const char *const *settings; /* NAME=VALUE..., NULL; or NULL: none */
 };
 
-/* A fresh data directory and a running roamd. */
-void bench_server_start(struct bench_server *s, const char *roamd);
+/* A fresh data directory and a running roamd. All but s kept. */
+void bench_server_start(struct bench_server *s, const char *roamd,
+                        const char *const *settings);
+/* The same store, with an empty write-ahead log; the ports are others. */
+void bench_server_restart(struct bench_server *s);
+size_t bench_server_log_bytes(const struct bench_server *s);
 void bench_server_stop(struct bench_server *s);
 /* A user with a token that is the user's name, padded. */
 void bench_server_add_users(struct bench_server *s, const char *prefix,
@@ -61,6 +67,7 @@ struct bench_peer {
     uint64_t entries, noops, answered;
     uint64_t bytes_in, frames_in;
     bool synced;
+    char made[ROAM_CONVERSATION_MAX + 1]; /* group that a SEND_OK named */
 };
 
 struct bench_login {
@@ -81,6 +88,10 @@ void bench_peer_open(struct bench_peer *p, const struct bench_server *s,
 void bench_peer_close(struct bench_peer *p);
 /* Fills the window with SENDs, as far as to_send says. */
 void bench_peer_send(struct bench_peer *p, size_t window);
+/* Queues a change of a group, which CREATE is sent to `#`, that names these
+ * users. */
+void bench_peer_change(struct bench_peer *p, const char *group, uint32_t action,
+                       const struct roam_slice *users, size_t count);
 /* Polls all peers until `done` is true. */
 typedef bool (*bench_done_fn)(const struct bench_peer *peers, size_t count,
                               uint64_t want);
@@ -107,6 +118,7 @@ void bench_result(const char *name, double value, const char *unit,
 void bench_sends(const char *roamd);
 void bench_catch_up(const char *roamd);
 void bench_idle(const char *roamd);
+void bench_group(const char *roamd);
 void bench_logins(const char *roamd);
 void bench_latency(const char *roamd);
 /* Runs the SENDs' rows through SQLite alone; `rate` is what roamd reached. */

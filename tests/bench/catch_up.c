@@ -80,7 +80,7 @@ void bench_catch_up(const char *roamd)
     struct bench_server server;
     double bytes = 0;
 
-    bench_server_start(&server, roamd);
+    bench_server_start(&server, roamd, NULL);
     bench_server_add_users(&server, "s", 1);
     bench_server_add_users(&server, "r", 1);
     fill(&server);

@@ -16,7 +16,7 @@ static double memory_of_one(const char *roamd, int count, bool tls)
     struct bench_server server;
     char user[16];
 
-    bench_server_start(&server, roamd);
+    bench_server_start(&server, roamd, NULL);
     bench_server_add_users(&server, "u", count);
     size_t before = bench_server_memory(&server);
     for (int i = 0; i < count; i++) {

@@ -41,7 +41,7 @@ void bench_latency(const char *roamd)
     struct bench_login from = {.user = "s0", .device_type = 1, .codecs = 2};
     struct bench_login to = {.user = "r0", .device_type = 1, .codecs = 2};
 
-    bench_server_start(&server, roamd);
+    bench_server_start(&server, roamd, NULL);
     bench_server_add_users(&server, "s", 1);
     bench_server_add_users(&server, "r", 1);
     bench_peer_open(&peers[0], &server, &from);

@@ -111,7 +111,7 @@ void bench_logins(const char *roamd)
     char cert[96];
     char key[96];
 
-    bench_server_start(&server, roamd);
+    bench_server_start(&server, roamd, NULL);
     bench_server_add_users(&server, "u", DEVICES);
     for (int i = 0; i < DEVICES; i++) {
         snprintf(devices[i].user, sizeof(devices[i].user), "u%d", i);

@@ -165,6 +165,7 @@ int main(int argc, char **argv)
     bench_sends(argv[1]);
     bench_latency(argv[1]);
     bench_catch_up(argv[1]);
+    bench_group(argv[1]);
     bench_logins(argv[1]);
     bench_idle(argv[1]);
     fputs("\n]\n", json);

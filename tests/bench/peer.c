@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "bench.h"
+#include "operation.h"
 
 #define IN_BYTES (ROAM_FRAME_HEADER_BYTES + 65536u)
 
@@ -114,6 +115,27 @@ void bench_peer_send(struct bench_peer *p, size_t window)
     }
 }
 
+void bench_peer_change(struct bench_peer *p, const char *group, uint32_t action,
+                       const struct roam_slice *users, size_t count)
+{
+    uint8_t body[ROAM_OPERATION_BYTES_MAX];
+    bool create = action == roam_v1_GroupAction_CREATE;
+    struct roam_operation op = {.kind = roam_v1_Kind_GROUP,
+                                .action = action,
+                                .join =
+                                    create ? roam_v1_JoinMode_JOIN_OPEN : 0};
+    struct roam_message m;
+
+    roam_message_init(&m, ROAM_SEND);
+    m.u.send.client_msg_id = ++p->next_id;
+    m.u.send.kind = roam_v1_Kind_GROUP;
+    copy_text(m.u.send.conversation, sizeof(m.u.send.conversation), group);
+    m.body = (struct roam_slice){
+        body, roam_operation_encode(&op, users, count, body, sizeof(body))};
+    put(p, &m);
+    p->in_flight++;
+}
+
 static void saw(struct bench_peer *p, uint64_t version, uint32_t count)
 {
     p->seen = version;
@@ -151,10 +173,15 @@ static void take(struct bench_peer *p, const struct roam_message *m)
     case ROAM_SEND_OK:
         p->in_flight--;
         p->answered++;
+        if (m->u.send_ok.conversation[0] != '\0') {
+            memcpy(p->made, m->u.send_ok.conversation, sizeof(p->made));
+        }
         break;
     case ROAM_KICK:
         bench_die("KICK, reason %d, error %d: %s", (int)m->u.kick.reason,
                   (int)m->u.kick.error, m->u.kick.detail);
+    case ROAM_ERROR:
+        bench_die("ERROR %d", (int)m->u.error.code);
     default:
         bench_die("unexpected %s", roam_frame_name(m->type));
     }

@@ -43,7 +43,7 @@ void bench_sends(const char *roamd)
     struct bench_server server;
     size_t count = SENDERS * SESSIONS;
 
-    bench_server_start(&server, roamd);
+    bench_server_start(&server, roamd, NULL);
     bench_server_add_users(&server, "s", SENDERS);
     bench_server_add_users(&server, "r", SENDERS);
     for (int i = 0; i < SENDERS; i++) {

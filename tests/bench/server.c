@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -59,40 +60,57 @@ static void read_port(struct bench_server *s, const char *path)
     bench_die("roamd did not say its port");
 }
 
-void bench_server_start(struct bench_server *s, const char *roamd)
-{
-    char path[96];
-    char *init[] = {(char *)roamd, "-d", s->dir, "init", NULL};
-    char *serve[] = {(char *)roamd, "-d", s->dir,         "run",
-                     "--port",      "0",  "--plain-port", "0",
-                     "--port-file", path, "--log-level",  "error",
-                     NULL};
-    char data[80];
+/* Of roamd, settings included. */
+#define ARGS_MAX 64
 
-    snprintf(s->dir, sizeof(s->dir), "/tmp/roam-bench-XXXXXX");
-    if (mkdtemp(s->dir) == NULL) {
-        bench_die("mkdtemp: %s", strerror(errno));
-    }
+static void serve(struct bench_server *s)
+{
+    char data[80];
+    char path[96];
+    char *argv[ARGS_MAX] = {(char *)s->roamd, "-d", data,           "run",
+                            "--port",         "0",  "--plain-port", "0",
+                            "--port-file",    path, "--log-level",  "error"};
+    size_t n = 12;
+
     snprintf(data, sizeof(data), "%s/data", s->dir);
     snprintf(path, sizeof(path), "%s/port", s->dir);
-    init[2] = data;
-    serve[2] = data;
-    run(init);
+    for (const char *const *set = s->settings; set != NULL && *set != NULL;
+         set++) {
+        argv[n++] = "--set";
+        argv[n++] = (char *)*set;
+    }
+    unlink(path);
     s->pid = fork();
     if (running == 0) {
         atexit(kill_running);
     }
     running = s->pid;
     if (s->pid == 0) {
-        execv(roamd, serve);
+        execv(argv[0], argv);
         _exit(127);
     }
     read_port(s, path);
 }
 
-void bench_server_stop(struct bench_server *s)
+void bench_server_start(struct bench_server *s, const char *roamd,
+                        const char *const *settings)
 {
-    char *clean[] = {"/bin/rm", "-rf", s->dir, NULL};
+    char data[80];
+    char *init[] = {(char *)roamd, "-d", data, "init", NULL};
+
+    s->roamd = roamd;
+    s->settings = settings;
+    snprintf(s->dir, sizeof(s->dir), "/tmp/roam-bench-XXXXXX");
+    if (mkdtemp(s->dir) == NULL) {
+        bench_die("mkdtemp: %s", strerror(errno));
+    }
+    snprintf(data, sizeof(data), "%s/data", s->dir);
+    run(init);
+    serve(s);
+}
+
+static void end(struct bench_server *s)
+{
     int status;
 
     running = 0;
@@ -100,7 +118,29 @@ void bench_server_stop(struct bench_server *s)
     if (waitpid(s->pid, &status, 0) != s->pid || status != 0) {
         bench_die("roamd ended with status %d", status);
     }
+}
+
+void bench_server_restart(struct bench_server *s)
+{
+    end(s);
+    serve(s);
+}
+
+void bench_server_stop(struct bench_server *s)
+{
+    char *clean[] = {"/bin/rm", "-rf", s->dir, NULL};
+
+    end(s);
     run(clean);
+}
+
+size_t bench_server_log_bytes(const struct bench_server *s)
+{
+    char path[96];
+    struct stat st;
+
+    snprintf(path, sizeof(path), "%s/data/roamd.db-wal", s->dir);
+    return stat(path, &st) == 0 ? (size_t)st.st_size : 0;
 }
 
 void bench_server_add_users(struct bench_server *s, const char *prefix,
