@@ -74,6 +74,10 @@ static void set_defaults(struct world *w, struct device *d, uint8_t number,
         ((Roam__V1__Conversations *)m)->max_inflated = d->max_inflated;
         ((Roam__V1__Conversations *)m)->codecs = d->codecs;
         break;
+    case F_MEMBERS:
+        ((Roam__V1__Members *)m)->ref = prng_next(&w->prng) | 1;
+        ((Roam__V1__Members *)m)->max_rows = PAGE_ROWS_MAX;
+        break;
     default:
         break;
     }

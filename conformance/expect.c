@@ -293,6 +293,10 @@ static struct expect_outcome try_frame(struct world *w, struct link *l,
     if (o.result == EXPECT_MATCH) {
         item->consumed = true;
     }
+    if (o.result == EXPECT_MATCH && item->members) {
+        l->members = item->members;
+        l->member_at = 0;
+    }
     if (o.result == EXPECT_MATCH && item->page) {
         l->page = item->page;
         l->page_frame = item->frame;
@@ -323,6 +327,23 @@ static struct expect_outcome try_page_row(struct world *w, struct link *l,
         l->page_at++;
     } else {
         o.why = arena_printf("row %zu: %s", l->page_at, o.why);
+    }
+    return o;
+}
+
+/* The same for the MEMBER_PAGE taken last. */
+static struct expect_outcome try_member(struct world *w, struct link *l,
+                                        const struct step *step)
+{
+    if (!l->members || l->member_at == l->members->count) {
+        return mismatch(l->members ? "the page has no further member"
+                                   : "no page of members was taken before",
+                        NULL);
+    }
+    struct expect_outcome o =
+        expect_message(w, &l->members->at[l->member_at]->base, step, NULL);
+    if (o.result == EXPECT_MATCH) {
+        l->member_at++;
     }
     return o;
 }
@@ -402,6 +423,9 @@ struct expect_outcome expect_try(struct world *w, const struct step *step)
     }
     if (step->subject == ABOUT_ROW) {
         return try_page_row(w, l, step);
+    }
+    if (step->subject == ABOUT_MEMBER) {
+        return try_member(w, l, step);
     }
     if (step->subject == ABOUT_ENTRY || step->type->number == F_PUSH) {
         return try_row(w, l, step);
@@ -516,9 +540,27 @@ static bool absent_page_row(struct world *w, const struct link *l,
     return l->page || world_mistake(w, "no page was taken before");
 }
 
+static bool absent_member(struct world *w, const struct link *l,
+                          const struct step *step)
+{
+    for (size_t i = 0; l->members && i < l->members->count; i++) {
+        struct bindings b = {.count = 0};
+        const struct subject_of subject = {&l->members->at[i]->base, NULL};
+        if (!match_fields(w, &subject, &step->fields, &b)) {
+            return world_fail(w, NULL, "it is in the page, and must not be",
+                              step->text, NULL);
+        }
+    }
+    return l->members ||
+           world_mistake(w, "no page of members was taken before");
+}
+
 bool expect_absent(struct world *w, const struct step *step)
 {
     struct link *l = w->devices[step->device].link;
+    if (step->subject == ABOUT_MEMBER) {
+        return absent_member(w, l, step);
+    }
     if (step->subject == ABOUT_ROW) {
         return absent_page_row(w, l, step);
     }

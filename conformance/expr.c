@@ -185,9 +185,11 @@ static enum expr_result eval_quoted(const char *expr, struct value *out,
 /* Fields that name users: a bare word there is a user of the case. */
 static bool names_user(const ProtobufCFieldDescriptor *fd)
 {
-    return fd && (strcmp(fd->name, "user") == 0 ||
-                  strcmp(fd->name, "conversation") == 0 ||
-                  strcmp(fd->name, "sender") == 0);
+    bool of_members = fd && strcmp(fd->name, "after") == 0 &&
+                      fd->type == PROTOBUF_C_TYPE_STRING;
+    return of_members || (fd && (strcmp(fd->name, "user") == 0 ||
+                                 strcmp(fd->name, "conversation") == 0 ||
+                                 strcmp(fd->name, "sender") == 0));
 }
 
 static enum expr_result eval_word(struct world *w, const char *expr,

@@ -82,6 +82,69 @@ static enum expr_result eval_app(struct world *w, const char *arg,
     return EXPR_OK;
 }
 
+/* An enum's number by the name of its value. */
+static bool enum_value(const ProtobufCEnumDescriptor *desc, const char *name,
+                       int *out)
+{
+    const ProtobufCEnumValue *v =
+        protobuf_c_enum_descriptor_get_value_by_name(desc, name);
+    if (v) {
+        *out = v->value;
+    }
+    return v != NULL;
+}
+
+/* One word behind the action: a mode, name= or text= in quotes, or a user. */
+static bool add_part(struct world *w, Roam__V1__GroupChange *c, char **users,
+                     const char *word)
+{
+    int value;
+    if (enum_value(&roam__v1__join_mode__descriptor, word, &value)) {
+        c->join = (Roam__V1__JoinMode)value;
+        return true;
+    }
+    char **text = strncmp(word, "name=", 5) == 0   ? &c->name
+                  : strncmp(word, "text=", 5) == 0 ? &c->text
+                                                   : NULL;
+    if (!text) {
+        users[c->n_users++] = user_name(w, word);
+        return c->n_users < USERS_MAX;
+    }
+    const char *reason;
+    struct value v;
+    bool ok = expr_eval(w, word + 5, NULL, &v, &reason) == EXPR_OK &&
+              v.kind == VALUE_BYTES;
+    if (ok) {
+        *text = (char *)arena_copy((const char *)v.data, v.len);
+    }
+    return ok;
+}
+
+static enum expr_result eval_change(struct world *w, const char *arg,
+                                    struct value *out, const char **reason)
+{
+    const char *action = next_argument(&arg);
+    char *users[USERS_MAX];
+    int value;
+    Roam__V1__GroupChange c = ROAM__V1__GROUP_CHANGE__INIT;
+    c.users = users;
+    if (!action ||
+        !enum_value(&roam__v1__group_action__descriptor, action, &value)) {
+        *reason = "change() begins with an action";
+        return EXPR_BAD;
+    }
+    c.action = (Roam__V1__GroupAction)value;
+    for (const char *word = next_argument(&arg); word;
+         word = next_argument(&arg)) {
+        if (!add_part(w, &c, users, word)) {
+            *reason = arena_printf("%s means nothing in change()", word);
+            return EXPR_BAD;
+        }
+    }
+    *out = packed(&c.base);
+    return EXPR_OK;
+}
+
 enum expr_result expr_body(struct world *w, const char *name, const char *arg,
                            struct value *out, const char **reason, bool *known)
 {
@@ -91,6 +154,9 @@ enum expr_result expr_body(struct world *w, const char *name, const char *arg,
     }
     if (strcmp(name, "app") == 0) {
         return eval_app(w, arg, out, reason);
+    }
+    if (strcmp(name, "change") == 0) {
+        return eval_change(w, arg, out, reason);
     }
     *known = false;
     return EXPR_BAD;

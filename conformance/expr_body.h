@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Bodies of operations as expressions of scenarios: target($id) of RECALL,
- * DELETE and READ; app("data") and app("data", bob, carol) of APP. */
+ * DELETE and READ; app("data") and app("data", bob, carol) of APP;
+ * change(INVITE, bob, carol), change(CREATE, JOIN_OPEN, name="Lunch", bob) of
+ * GROUP. */
 #ifndef CONFORM_EXPR_BODY_H
 #define CONFORM_EXPR_BODY_H
 

@@ -67,6 +67,12 @@ const struct judge_rule judge_rules[] = {
     {"HIST-9", "as_of is no lower than the entries before and no higher than "
                "the next PONG's head"},
     {"HIST-10", "pages asked for count among them"},
+    {"GRP-13", "entries of a group reach its members and nobody else"},
+    {"GRP-15", "rows of a group are those of the user's spans"},
+    {"GRP-17", "who is in a group is in its pages, as what they are"},
+    {"GRP-19", "no members are told to strangers"},
+    {"GRP-20", "no empty page while there are members"},
+    {"GRP-21", "as_of of a MEMBER_PAGE is no lower than entries before"},
     {"HIST-14", "no message in a page of operations"},
     {"LIMIT-1", "max_rows and max_inflated of a page"},
     {"PING-1", "PONG tells the id of a PING"},
@@ -140,6 +146,9 @@ void judge_sent(struct world *w, struct link *l, const struct frame_type *type,
     case F_HISTORY:
     case F_CONVERSATIONS:
         judge_note_page(w, l, type->number == F_CONVERSATIONS, m);
+        break;
+    case F_MEMBERS:
+        judge_note_members(w, l, (const Roam__V1__Members *)m);
         break;
     case F_LOGOUT:
         l->logout_sent = true;
@@ -416,6 +425,8 @@ bool judge_received(struct world *w, struct link *l, struct frame *f)
     case F_HISTORY_PAGE:
     case F_CONVERSATION_PAGE:
         return judge_page(w, l, f);
+    case F_MEMBER_PAGE:
+        return judge_member_page(w, l, f);
     case F_PONG:
         if (!judge_pong(w, l, f, &is_fence)) {
             return false;

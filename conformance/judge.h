@@ -88,4 +88,42 @@ struct judge_rule {
 extern const struct judge_rule judge_rules[];
 extern const size_t judge_rule_count;
 
+/* ------------------------------------------------------- judge_groups.c */
+
+#define GROUP_USERS_MAX 64u
+
+/* A group as the judge's own model has it. */
+struct group {
+    const char *id;
+    Roam__V1__JoinMode join;
+    uint8_t roles[GROUP_USERS_MAX]; /* by struct user's index: Role */
+    bool is_vague;                  /* a change of it is unanswered */
+};
+
+/* Does it begin as a group's id? */
+bool judge_is_group(const char *conversation);
+/* A SEND was stored; made: the group that it made, or empty. */
+void judge_note_group(struct world *w, struct sent *s, const char *made);
+/* The group, if the SEND's entry may be on u's timeline; NULL: it may not. */
+const char *judge_seen_in_group(const struct sent *s, const struct user *u);
+/* Must the entry be on u's timeline, as far as its group says? */
+bool judge_must_see(const struct sent *s, const struct user *u);
+/* Is a row of a group of which u was told not to be seen in u's history, or
+ * not for sure? */
+bool judge_row_is_hidden(const struct world *w, const struct user *u,
+                         const char *conversation, uint64_t msg_id);
+/* A row of a page, if it is one of a group. */
+bool judge_group_row(struct world *w, const struct user *u,
+                     const Roam__V1__Push *row, struct frame *f);
+/* At the end: nothing of a group is on the timeline of others. */
+bool judge_group_entries(struct world *w, const struct user *u);
+
+void judge_note_members(struct world *w, struct link *l,
+                        const Roam__V1__Members *m);
+bool judge_member_page(struct world *w, struct link *l, struct frame *f);
+/* *taken: it answers a MEMBERS. */
+bool judge_members_error(struct world *w, struct link *l,
+                         const Roam__V1__Error *e, struct frame *f,
+                         bool *taken);
+
 #endif

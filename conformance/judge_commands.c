@@ -65,6 +65,9 @@ static bool same_parties(const struct sent *a, const struct sent *b)
 {
     const struct value ua = value_text(a->link->device->user->name);
     const struct value ub = value_text(b->link->device->user->name);
+    if (a->group && b->group) {
+        return strcmp(a->group, b->group) == 0;
+    }
     return (value_equal(&ua, &ub) &&
             value_equal(&a->conversation, &b->conversation)) ||
            (value_equal(&ua, &b->conversation) &&
@@ -139,8 +142,10 @@ bool judge_send_ok(struct world *w, struct link *l, struct frame *f)
         return world_fail(w, "SEND-4", "`duplicate`, yet the id is new",
                           "duplicate=0", f);
     }
+    judge_note_group(w, s, m->conversation);
     if (judge_is_row(s->kind)) {
-        judge_tell(l, (const char *)s->conversation.data, m->msg_id, s->kind);
+        judge_tell(l, s->group ? s->group : (const char *)s->conversation.data,
+                   m->msg_id, s->kind);
     }
     return m->duplicate || check_msg_id(w, s, f);
 }
@@ -152,6 +157,11 @@ bool judge_error(struct world *w, struct link *l, struct frame *f)
     if (s) {
         s->is_answered = true;
         return judge_overtaken(w, l, s->order, f);
+    }
+    bool taken;
+    bool fine = judge_members_error(w, l, m, f, &taken);
+    if (taken) {
+        return fine;
     }
     struct page_sent *p = judge_find_page(w, l, false, m->ref);
     bool limited = m->code == ROAM__V1__ERROR_CODE__RATE_LIMITED;

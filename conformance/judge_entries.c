@@ -31,6 +31,9 @@ static const char *seen_as(const struct sent *s, const struct user *u)
 {
     const struct user *sender = s->link->device->user;
     const char *to = (const char *)s->conversation.data;
+    if (judge_is_group(to)) {
+        return judge_seen_in_group(s, u);
+    }
     if (u == sender) {
         return to;
     }
@@ -396,7 +399,7 @@ static bool check_sent(struct world *w, const struct sent *s, struct user *u)
         }
     }
     bool could_be_noop = u == s->link->device->user;
-    if (could_be_noop || !is_complete(w, u)) {
+    if (could_be_noop || !judge_must_see(s, u) || !is_complete(w, u)) {
         return true;
     }
     return world_fail(w, "PUSH-1",
@@ -473,7 +476,7 @@ bool judge_finish(struct world *w)
                 return false;
             }
         }
-        if (!check_order(w, u)) {
+        if (!check_order(w, u) || !judge_group_entries(w, u)) {
             return false;
         }
     }

@@ -57,8 +57,8 @@ struct page_sent *judge_find_page(struct world *w, const struct link *l,
 {
     for (size_t i = 0; i < w->page_count; i++) {
         struct page_sent *p = &w->pages[i];
-        if (p->link == l && p->is_list == is_list && p->ref == ref &&
-            !p->is_answered) {
+        if (p->link == l && !p->is_members && p->is_list == is_list &&
+            p->ref == ref && !p->is_answered) {
             return p;
         }
     }
@@ -167,6 +167,7 @@ static bool check_row(struct world *w, const struct link *l,
     }
     return check_own(w, l, row, f) && check_cut(w, l, p, row, f) &&
            judge_operation(w, l->device->user, row, p->order, f) &&
+           judge_group_row(w, l->device->user, row, f) &&
            check_known(w, l->device->user, row, f);
 }
 
@@ -257,7 +258,10 @@ static bool check_history(struct world *w, const struct link *l,
     for (size_t i = 0; i < l->told_count; i++) {
         const struct told *t = &l->told[i];
         if (strcmp(t->conversation, p->conversation) == 0 &&
-            in_range(p, t->msg_id) && !(p->operations_only && t->is_message) &&
+            in_range(p, t->msg_id) &&
+            !judge_row_is_hidden(w, l->device->user, t->conversation,
+                                 t->msg_id) &&
+            !(p->operations_only && t->is_message) &&
             !find_row(rows, t->conversation, t->msg_id) &&
             !check_left_out(w, p, rows, more, t->msg_id, f)) {
             return false;
@@ -356,7 +360,10 @@ static bool check_list(struct world *w, struct link *l,
                           "at least one row", f);
     }
     for (size_t i = 0; i < l->told_count; i++) {
-        if (!check_listed(w, p, rows, c->more != 0, &l->told[i], f)) {
+        const struct told *t = &l->told[i];
+        if (!judge_row_is_hidden(w, l->device->user, t->conversation,
+                                 t->msg_id) &&
+            !check_listed(w, p, rows, c->more != 0, t, f)) {
             return false;
         }
     }

@@ -353,6 +353,10 @@ static bool parse_arrow(struct parser *p, struct step *step,
     } else if (server && step->kind != STEP_SEND && strcmp(name, "row") == 0) {
         step->subject = ABOUT_ROW;
         desc = &roam__v1__push__descriptor;
+    } else if (server && step->kind != STEP_SEND &&
+               strcmp(name, "member") == 0) {
+        step->subject = ABOUT_MEMBER;
+        desc = &roam__v1__member_row__descriptor;
     } else if (step->kind == STEP_EXPECT && strcmp(name, "closed") == 0) {
         step->subject = ABOUT_CLOSED;
     } else {

@@ -59,7 +59,8 @@ enum step_kind {
 enum subject {
     ABOUT_FRAME,
     ABOUT_ENTRY,
-    ABOUT_ROW, /* of the page that a step took last */
+    ABOUT_MEMBER, /* of the MEMBER_PAGE that a step took last */
+    ABOUT_ROW,    /* of the page that a step took last */
     ABOUT_CLOSED
 };
 

@@ -96,6 +96,7 @@ static bool open_users(struct world *w)
     w->users = arena_alloc(w->s->user_count * sizeof *w->users);
     for (size_t i = 0; i < w->s->user_count; i++) {
         struct user *u = &w->users[i];
+        u->index = i;
         u->word = w->s->users[i];
         u->name = arena_printf("%s-%s", u->word, w->suffix);
         if (!server_add_user(w->server, u->name, &reason) ||

@@ -39,12 +39,19 @@ struct sent {
     bool is_answered;
     bool is_duplicate;
     uint64_t msg_id; /* 0: no SEND_OK */
+    /* To a group, once it was stored: whose timelines and whose histories it
+     * is for, as bits by struct user's index. */
+    const char *group; /* its id; NULL: to a user */
+    uint64_t sees, shows;
+    bool is_vague; /* who was in it is not known for sure */
 };
 
 /* A HISTORY or CONVERSATIONS, from when it left until the case ends. */
 struct page_sent {
     const struct link *link;
-    bool is_list; /* CONVERSATIONS */
+    bool is_list;       /* CONVERSATIONS */
+    bool is_members;    /* MEMBERS */
+    const char *behind; /* MEMBERS: its `after` */
     uint64_t ref;
     const char *conversation;
     uint64_t before, after;
@@ -77,6 +84,7 @@ struct known {
 };
 
 struct user {
+    size_t index;     /* in the scenario */
     const char *word; /* in the scenario */
     const char *name; /* on the wire */
     const char *token;
@@ -109,10 +117,17 @@ enum lane {
     LANE_KICK
 };
 
+/* The rows of a MEMBER_PAGE. */
+struct member_rows {
+    Roam__V1__MemberRow **at;
+    size_t count;
+};
+
 struct item {
     struct frame *frame;
     enum lane lane;
-    const struct batch_rows *page; /* of a page; NULL: none */
+    const struct batch_rows *page;     /* of a page; NULL: none */
+    const struct member_rows *members; /* of a MEMBER_PAGE; NULL: none */
     bool consumed;
 };
 
@@ -168,6 +183,8 @@ struct link {
     const struct batch_rows *page;
     struct frame *page_frame;
     size_t page_at;
+    const struct member_rows *members; /* likewise of a MEMBER_PAGE */
+    size_t member_at;
 
     /* The judge's own view of the protocol's state. */
     struct login_sent *logins; /* not answered yet */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "../core/alloc.h"
+#include "../core/fault.h"
 #include "db.h"
 #include "roam.pb.h"
 
@@ -202,7 +203,8 @@ bool roam_groups_move(struct roam_groups *g, int64_t number, int64_t user,
         return true;
     }
     return set_part(g, number, user, after, fresh ? msg_id : since) &&
-           (was == is || set_span(g, number, user, is, msg_id));
+           (was == is || (!is && ROAM_FAULT("group-span-stays-open")) ||
+            set_span(g, number, user, is, msg_id));
 }
 
 bool roam_groups_dissolve(struct roam_groups *g, int64_t number,

@@ -285,7 +285,8 @@ bool roam_write_change(struct roam_writer *w, struct roam_post *post)
     if (c.verdict.error != 0) {
         return roam_post_refuse(post, c.verdict.error);
     }
-    if (c.verdict.duplicate) { /* [GRP-9] */
+    if (c.verdict.duplicate && !ROAM_FAULT("group-change-repeated")) {
+        /* [GRP-9] */
         uint64_t newest = c.actor.since;
         bool joins = c.asked.action == roam_v1_GroupAction_JOIN;
         return (joins || roam_msg_ids_last(&w->msg_ids, c.actor.user,

@@ -139,8 +139,7 @@ static bool send_to_named(struct roam_writer *w, struct roam_post *post,
             return false;
         }
     }
-    return !ROAM_FAULT("app-to-all-members") ||
-           roam_post_deliver_members(w, post);
+    return true;
 }
 
 /* ------------------------------------------------------------------- judge */
@@ -183,7 +182,8 @@ static bool write_app(struct roam_writer *w, struct roam_post *post,
     if (error != 0) {
         return roam_post_refuse(post, error);
     }
-    return post->send->operation.users.count > 0
+    return post->send->operation.users.count > 0 &&
+                   !ROAM_FAULT("app-to-all-members")
                ? send_to_named(w, post, &users)
                : send_to_all(w, post);
 }
@@ -208,7 +208,8 @@ static bool tell_made_again(struct roam_writer *w, struct roam_post *post)
 {
     struct roam_store_send *send = post->send;
 
-    if (!roam_post_is_create(send) || send->result != ROAM_SEND_DUPLICATE) {
+    if (!roam_post_is_create(send) || send->result != ROAM_SEND_DUPLICATE ||
+        ROAM_FAULT("group-told-once")) {
         return true;
     }
     struct roam_slice id = roam_user_names_get(w->names, post->receiver);
