@@ -33,6 +33,7 @@ int store_suite_pages(void);
 int store_suite_operations(void);
 int store_suite_names(void);
 int store_suite_groups(void);
+int store_suite_walk(void);
 
 /* ---------------------------------------------------------------- requests */
 
