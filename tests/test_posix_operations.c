@@ -413,6 +413,9 @@ static void test_a_change_that_changed_nothing_is_looked_for(void **state)
     assert_int_equal(roam_local_hole(l, "#g", &hole, &found), OK);
     assert_true(found && hole.above == 29 && hole.below == 31);
     assert_int_equal(roam_local_hole_page(l, &hole, 0, 0, false), OK);
+    local_rig_answer(l, &invite, 10, true); /* known */
+    assert_int_equal(roam_local_hole(l, "#g", &hole, &found), OK);
+    assert_false(found);
     local_rig_answer(l, &invite, 31, false);
     assert_int_equal(roam_local_hole(l, "#g", &hole, &found), OK);
     assert_false(found);

@@ -295,7 +295,7 @@ static void test_a_new_device_is_announced(void **state)
                                 .name = slice("Ann's"),
                                 .since_ms = 4};
     operation_is_shown(&op, NULL, NULL, "bob",
-                       "bob: [new device: tablet \"Ann's\"]\n",
+                       "[new device: tablet \"Ann's\"]\n",
                        "\"device\"," CHAIN ID BOB ",\"device_type\":\"tablet\""
                        ",\"device_name\":\"Ann's\""
                        ",\"since_ms\":\"1577836800004\"}\n");

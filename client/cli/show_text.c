@@ -33,7 +33,9 @@ static void text_entry(const struct roam_show *out,
     const struct roam__parties p = roam__show_parties_of_entry(e);
     const struct roam_content c = roam__show_content_of_entry(e);
     roam__show_say_msg_id(&t, out, e->msg_id);
-    roam__show_say_parties(&t, out, &p);
+    if (e->kind != ROAM_KIND_DEVICE) { /* news of no conversation */
+        roam__show_say_parties(&t, out, &p);
+    }
     roam_content_say(&t, &c);
     roam_text_printf(&t, "\n");
     roam__show_emit(&t, STDOUT_FILENO);

@@ -59,7 +59,8 @@
     X(HOLE_AT, "INSERT INTO hole(conversation, above, below, unix_ms)"         \
                " SELECT ?1, ?2 - 1, ?2 + 1, ?3 WHERE NOT EXISTS(SELECT 1"      \
                " FROM hole WHERE conversation = ?1 AND above < ?2"             \
-               " AND below > ?2)")                                             \
+               " AND below > ?2) AND NOT EXISTS(SELECT 1 FROM message"         \
+               " WHERE conversation = ?1 AND msg_id = ?2)")                    \
     X(HOLE_ABOVE, "INSERT OR IGNORE INTO hole(conversation, above, below,"     \
                   " unix_ms) SELECT ?1, ?2, " OPEN_END ", unix_ms"             \
                   " FROM last_reset")                                          \
@@ -256,7 +257,8 @@ enum roam_posix_status roam__local_run_at(struct roam_local *l,
                                           struct roam_bytes conversation,
                                           uint64_t msg_id);
 
-/* Notes that the row msg_id may be missing, and no other. */
+/* Notes that the row msg_id may be missing, and no other; nothing changes if
+ * it is there, or lies in a hole. */
 enum roam_posix_status roam__local_hole_at(struct roam_local *l,
                                            struct roam_bytes conversation,
                                            uint64_t msg_id);
