@@ -13,7 +13,9 @@
  * synced, sent, send_failed, member, group_state, session, done, failed,
  * kicked, disconnected, stats; hole and conversation in what is stored. A
  * body that is not UTF-8 is "body_base64"; numbers of 64 bits are strings.
- * content.h says how operations and attachments look. */
+ * content.h says how operations and attachments look. "unread_open" with a
+ * conversation says that history is missing above its mark: "unread" is then
+ * what the server counted, or what is known here. */
 #ifndef ROAM_CLI_SHOW_H
 #define ROAM_CLI_SHOW_H
 
