@@ -16,13 +16,15 @@
 #include "roamd_rig.h"
 
 #define DEVICES 4
+/* Those behind are new in the end. */
+#define NEW_DEVICES 3
 
 static const struct device {
     const char *user, *type;
-} devices[DEVICES] = {{"alice", "phone"},
-                      {"alice", "desktop"},
-                      {"bob", "phone"},
-                      {"carol", "phone"}};
+} devices[DEVICES + NEW_DEVICES] = {{"alice", "phone"},  {"alice", "desktop"},
+                                    {"bob", "phone"},    {"carol", "phone"},
+                                    {"alice", "tablet"}, {"bob", "tablet"},
+                                    {"carol", "tablet"}};
 
 enum {
     ALICE,
@@ -32,7 +34,7 @@ enum {
 };
 
 static struct roamd_rig rig;
-static char out[16384], err[16384];
+static char out[65536], err[65536];
 
 static void read_file(const char *name, char *text, size_t cap)
 {
@@ -40,8 +42,10 @@ static void read_file(const char *name, char *text, size_t cap)
     snprintf(path, sizeof path, "%s/%s", rig.dir, name);
     FILE *file = fopen(path, "r");
     assert_non_null(file);
-    text[fread(text, 1, cap - 1, file)] = '\0';
+    size_t n = fread(text, 1, cap, file);
     fclose(file);
+    assert_true(n < cap);
+    text[n] = '\0';
 }
 
 /* Runs `roam WORDS` on that device; the exit status. What it prints is in
@@ -104,13 +108,13 @@ static void catch_up(int device)
     expect(0, device, "tail --exit-when-synced");
 }
 
-static void log_in(int device)
+static void log_in(int device, const char *how)
 {
     const struct device *d = &devices[device];
     roamd_expect(&rig, 0, "token", "issue", d->user);
     rig.out[43] = '\0';
     assert_int_equal(setenv("ROAM_TOKEN", rig.out, 1), 0);
-    expect(0, device, "login --plain --server 127.0.0.1:%u",
+    expect(0, device, "login %s --plain --server 127.0.0.1:%u", how,
            (unsigned)rig.plain_port);
     unsetenv("ROAM_TOKEN");
 }
@@ -126,7 +130,7 @@ static int set_up(void **state)
     roamd_start(&rig, (struct roamd_limits){0, 0}, "run", "--plain-port", "0",
                 NULL);
     for (int i = 0; i < DEVICES; i++) {
-        log_in(i);
+        log_in(i, "");
     }
     return 0;
 }
@@ -244,24 +248,127 @@ static void test_a_new_device_fetches_what_was(void **state)
     expect(0, CAROL, "read bob %s", id);
     /* The store is lost; the device starts over from now on. */
     expect(0, CAROL, "conversations --json");
-    char before[16384];
+    static char before[sizeof out];
     strcpy(before, out);
     char command[256];
     snprintf(command, sizeof command, "rm '%s'/carol-phone/messages.db*",
              rig.dir);
     assert_int_equal(system(command), 0);
-    roamd_expect(&rig, 0, "token", "issue", "carol");
-    rig.out[43] = '\0';
-    setenv("ROAM_TOKEN", rig.out, 1);
-    expect(0, CAROL,
-           "login --from-now --take-over --plain --server "
-           "127.0.0.1:%u",
-           (unsigned)rig.plain_port);
-    unsetenv("ROAM_TOKEN");
+    log_in(CAROL, "--from-now --take-over");
     expect(0, CAROL, "history --fetch");
     expect(0, CAROL, "conversations --json");
     assert_string_equal(out, before);
     assert_out("\"unread\":1,\"unread_open\":false");
+}
+
+/* -------------------------------------------------------------------- groups
+ */
+
+static bool has_line(const char *line)
+{
+    const char *at = strstr(out, line);
+    return at && (at == out || at[-1] == '\n') && at[strlen(line)] == '\n';
+}
+
+static void test_a_group_from_its_making_to_its_end(void **state)
+{
+    char group[65], id[65];
+    (void)state;
+    expect(0, ALICE, "group create bob --name Walks --join approval");
+    answer(group);
+    assert_int_equal(group[0], '#');
+    expect(0, ALICE, "send '%s' hello", group);
+    answer(id);
+    assert_int_not_equal(id[0], '#');
+    catch_up(BOB);
+    assert_out("[made the group \"Walks\" with bob]");
+    assert_out("alice in Walks <#");
+    assert_out(": hello");
+    expect(1, CAROL, "send '%s' me", group);
+    assert_non_null(strstr(err, "NO_SUCH_CONVERSATION"));
+    expect(1, CAROL, "group members '%s'", group);
+    assert_non_null(strstr(err, "NO_SUCH_CONVERSATION"));
+    expect(0, CAROL, "group join '%s' please", group);
+    expect(1, BOB, "group approve '%s' carol", group);
+    expect(0, ALICE, "group members '%s'", group);
+    assert_true(has_line("alice: owner") && has_line("bob: member") &&
+                has_line("carol: applicant"));
+    expect(0, ALICE, "group approve '%s' carol", group);
+    expect(0, ALICE, "group admin '%s' bob", group);
+    expect(0, BOB, "group mute '%s' carol", group);
+    expect(1, CAROL, "send '%s' mmm", group);
+    assert_non_null(strstr(err, "MUTED"));
+    expect(0, BOB, "group mute '%s' carol --off", group);
+    expect(0, CAROL, "send '%s' thanks", group);
+    expect(0, BOB, "group rename '%s' Hills", group);
+    expect(0, ALICE, "group transfer '%s' bob", group);
+    expect(0, ALICE, "group leave '%s'", group);
+    expect(0, BOB, "group members '%s' --json", group);
+    assert_out("\"name\":\"Hills\",\"join\":\"approval\",\"muted\":false,"
+               "\"members\":2");
+    expect(0, BOB, "group remove '%s' carol", group);
+    catch_up(CAROL);
+    expect(0, CAROL, "conversations");
+    assert_out("Hills <");
+    assert_out("(not a member)");
+    expect(0, BOB, "group dissolve '%s'", group);
+    expect(1, BOB, "send '%s' alone", group);
+    assert_non_null(strstr(err, "NO_SUCH_CONVERSATION"));
+    expect(0, BOB, "history '%s'", group);
+    assert_out("[dissolved the group]");
+}
+
+static void test_who_joins_an_open_group_is_a_member(void **state)
+{
+    char group[65];
+    (void)state;
+    expect(0, ALICE, "group create --join open");
+    answer(group);
+    expect(0, CAROL, "group join '%s'", group);
+    expect(0, CAROL, "history --fetch '%s'", group);
+    assert_out("me -> #");
+    assert_out("[joins, or asks to]");
+    expect(0, CAROL, "conversations --json");
+    assert_out("\"role\":\"member\"");
+    catch_up(DESKTOP);
+    expect(0, DESKTOP, "conversations --json");
+    assert_out("\"role\":\"owner\"");
+}
+
+/* ------------------------------------------------------------------- the end
+ */
+
+/* History and conversations of that device, its name left out. */
+static void all_of(int device, char *text, size_t cap)
+{
+    size_t n = 0;
+    expect(0, device, "history --fetch");
+    for (int list = 0; list < 2; list++) {
+        expect(0, device, list ? "conversations --json" : "history --json");
+        for (char *line = strtok(out, "\n"); line; line = strtok(NULL, "\n")) {
+            char *event = strstr(line, "\"event\"");
+            assert_non_null(event);
+            n += (size_t)snprintf(text + n, cap - n, "%s\n", event);
+            assert_true(n < cap);
+        }
+    }
+}
+
+/* All that the tests above did is on both: what came as it happened, and what
+ * was fetched in the end. */
+static void test_new_devices_equal_those_that_saw_it_all(void **state)
+{
+    static const int old[NEW_DEVICES] = {ALICE, BOB, CAROL};
+    static char seen[65536], fetched[65536];
+    (void)state;
+    for (int i = 0; i < NEW_DEVICES; i++) {
+        catch_up(old[i]);
+        log_in(DEVICES + i, "--from-now");
+        all_of(old[i], seen, sizeof seen);
+        all_of(DEVICES + i, fetched, sizeof fetched);
+        assert_string_equal(fetched, seen);
+        assert_non_null(strstr(seen, "\"unread\""));
+    }
 }
 
 int main(void)
@@ -272,6 +379,9 @@ int main(void)
         cmocka_unit_test(test_a_mark_and_a_deletion_are_for_one_s_own_devices),
         cmocka_unit_test(test_apps_and_attachments_reach_the_other),
         cmocka_unit_test(test_a_new_device_fetches_what_was),
+        cmocka_unit_test(test_a_group_from_its_making_to_its_end),
+        cmocka_unit_test(test_who_joins_an_open_group_is_a_member),
+        cmocka_unit_test(test_new_devices_equal_those_that_saw_it_all),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

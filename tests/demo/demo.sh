@@ -28,6 +28,7 @@
 #                              and DEVICE is killed before it has an answer
 #   @ takeback DEVICE: TEXT    DEVICE sends this and takes it back
 #   @ read DEVICE              DEVICE reads up to the newest message
+#   @ group DEVICE NAME: TEXT  DEVICE makes a group of both and says this there
 #   @ newphone                 alice's phone slot is taken over
 #   @ newcomer DEVICE          a device that was never there wants no backlog,
 #                              and fetches the history
@@ -237,7 +238,7 @@ settle() {
         case $device/$event in
         "$dead/exit") dead='' ;;
         "$dead/"*) ;;
-        */sent | */message | */recall | */read)
+        */sent | */message | */recall | */read | */group)
             arrived
             if [ "$device" = "$victim" ] && [ "$mine" -le "$kill_at" ]; then
                 murder
@@ -424,6 +425,32 @@ play_read() {
     reader=${1%%_*}
 }
 
+# group NAME TITLE TEXT: all devices of both learn of it by what comes.
+play_group() {
+    alone "$1"
+    expect_everywhere
+    group=$(client "$1" group create "$peer" --name "$2") ||
+        fail "$1 cannot make a group"
+    settle
+    expect_everywhere
+    client "$1" send "$group" "$3" >"$tmp/try" || fail "$1 cannot send"
+    settle
+    back "$1"
+    note "$1 has made the group \"$2\" ($group)"
+}
+
+# check_group NAME: it knows the group, its own role, and what was said.
+check_group() {
+    case $1 in alice_*) role=owner ;; *) role=member ;; esac
+    stored "$1" conversations --json >"$tmp/try"
+    line=$(grep -F "\"conversation\":\"$group\"" "$tmp/try")
+    get role
+    [ "$value" = "$role" ] || fail "$1 is no $role of the group: $line"
+    stored "$1" history "$group" >"$tmp/try"
+    [ "$(wc -l <"$tmp/try")" -eq 2 ] ||
+        fail "$1 does not know what was said in the group"
+}
+
 # How the takeover looked, with what the devices really said.
 chart() {
     cat <<END
@@ -586,6 +613,13 @@ play_direction() {
     read)
         name_of "$2"
         play_read "$name"
+        ;;
+    group)
+        name_of "$2"
+        text=$*
+        title=${text#group * }
+        show "$2" "${title#*: }"
+        play_group "$name" "${title%%: *}" "${title#*: }"
         ;;
     limbo) limbo=$2 ;;
     newphone) play_newphone ;;
@@ -754,6 +788,10 @@ compare alice_phone "$old_phone_knows"
 [ "$reader" = bob ] || fail "bob was to read it all"
 compare bob_desktop "$newcomer_knows"
 check_unread bob_phone bob_web bob_tablet bob_desktop
+for name in $online; do
+    check_group "$name"
+done
+printf '  the group is known to %s\n' "$(echo $online)"
 printf '  nothing is unread on any device of %s\n' "$reader"
 
 printf '\n%s== Figures%s\n' "$bold" "$plain"
