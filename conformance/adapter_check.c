@@ -168,7 +168,7 @@ static bool check_lines(struct probe *p, const struct run_options *o)
 static const struct {
     const char *what, *text;
 } cases[] = {
-    {"two handles are not independent of each other",
+    {"it failed with two handles, which must be independent of each other:",
      "# two handles are independent\n"
      "rules LOGIN-1\nroles client\n"
      "device x user=alice type=PHONE\n"
@@ -184,7 +184,8 @@ static const struct {
      "y! message\n"
      "y state\nx state\n"
      "check $y.cursor = 0 and $x.cursor = 1\n"},
-    {"it does not report a server that lies: event `closed` needs a `detail`",
+    {"it failed with a server that lies, which `detail` of event `closed` "
+     "must report:",
      "# a server that lies is reported\n"
      "rules FRAME-14\nroles client\n"
      "device x user=alice type=PHONE\n"

@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import sys
+import time
 
 MODE = sys.argv.pop(1)
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]
@@ -28,6 +29,8 @@ def say(**line):
         line["protocols"] = [7]
     if MODE == "no-clock" and "hello" in line:
         del line["clock"]
+    if MODE == "real" and "hello" in line:
+        line["clock"] = "real"
     if MODE == "two-hellos" and line.get("answer"):
         plain(hello="again")
     if MODE == "all-ok" and line.get("answer") == "unsupported":
@@ -51,7 +54,23 @@ def say(**line):
     plain(**line)
 
 
+def real_clock():
+    """No mistake: time goes by, and nobody can make it."""
+    start, wait = time.monotonic(), adapter.select.select
+
+    def select(files, *others):
+        adapter.now_ms = int((time.monotonic() - start) * 1000)
+        for handle in list(adapter.handles.values()):
+            handle.tick()
+        return wait([file for file in files if file == 0
+                     or file.fileno() >= 0], *others, 0.01)
+    adapter.select = type("", (), dict(select=staticmethod(select)))
+    del adapter.VERBS["advance"]
+
+
 adapter.say = say
+if MODE == "real":
+    real_clock()
 if MODE == "dies":
     adapter.VERBS["open"] = lambda h, r: sys.exit("Traceback: no such thing")
 if MODE == "bad-status":
