@@ -33,7 +33,7 @@ version = $(shell sed -n 's/^.define ROAM_VERSION_STRING "\(.*\)"/\1/p' \
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps demo check conform fuzz bench install format clean help \
+.PHONY: all deps demo check conform coverage fuzz bench install format clean help \
     tests sim faulty replay
 
 # `all` stays the first target; its prerequisites stand below.
@@ -357,6 +357,16 @@ conform: all build/gen-python/roam_pb2.py
 	$(Q)$(B)/roam-conform client -- conformance/adapters/adapter_python.py \
 	    build
 
+# conformance/coverage.tsv from what a run sees; look at the difference.
+coverage: all faulty build/gen-python/roam_pb2.py
+	$(Q)$(B)/roam-conform broken --roamd $(B)/roamd-faulty \
+	    --coverage $(B)/coverage.server
+	$(Q)ROAM_ADAPTER=$(ADAPTER) $(B)/roam-conform broken --client \
+	    --coverage $(B)/coverage.client -- conformance/broken/broken_sdk.py \
+	    build
+	$(Q)sh conformance/coverage.sh $(B)/coverage.server \
+	    $(B)/coverage.client > conformance/coverage.tsv
+
 check: build/config.mk build/deps/check
 	$(Q)V='$(V)' SEEDS='$(SEEDS)' MAKE='$(MAKE)' sh tests/check.sh
 
@@ -387,6 +397,10 @@ install: all
 	    > $(DESTDIR)$(PREFIX)/lib/systemd/system/roamd.service
 	$(Q)install -m 644 -D spec/roam-1.md \
 	    $(DESTDIR)$(PREFIX)/share/roam/spec/roam-1.md
+	$(Q)install -m 644 -D -t $(DESTDIR)$(PREFIX)/share/roam/conformance/html \
+	    conformance/html/*.html conformance/html/*.css conformance/html/*.js
+	$(Q)install -m 644 -D conformance/wireshark/roam.lua \
+	    $(DESTDIR)$(PREFIX)/share/roam/wireshark/roam.lua
 	$(Q)cd conformance && find scenarios -name '*.scn' -exec install -m 644 \
 	    -D {} $(abspath $(DESTDIR)$(PREFIX))/share/roam/conformance/{} \;
 	$(Q)printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$${prefix}/lib' \
@@ -408,6 +422,7 @@ help:
 	@echo 'deps     installs the packages that all, check and fuzz need'
 	@echo 'demo     six devices of two accounts talk, get kicked, catch up'
 	@echo 'check    every test there is; the last line is the count'
+	@echo 'coverage writes anew which rules the suite has seen'
 	@echo 'conform  the conformance suite against the server and clients here'
 	@echo 'fuzz     every fuzz target, FUZZ_SECONDS each (30)'
 ifneq ($(BENCH_SRC),)

@@ -283,7 +283,7 @@ int broken_run(const struct run_options *o, const char *table, const char *only,
     }
     printf("%-8s %-28s %-10s %s\n", "verdict", "broken peer", "rule",
            "caught by");
-    if (!only) {
+    if (!only || o->record) {
         run_baseline(o, all, rules, &score, baseline);
         report->results = baseline;
     }

@@ -137,14 +137,15 @@ class Suite:
     def path(self, name):
         return str(self.dir / name)
 
-    def run(self, *options, server="roamd", fault=None):
+    def run(self, *options, server="roamd", fault=None, client=False):
         env = dict(os.environ)
         env.pop("ROAM_FAULT", None)
         if fault:
             env["ROAM_FAULT"] = fault
-        return subprocess.run(
-            [self.conform, "server", "--roamd", self.build / server,
-             *options], capture_output=True, text=True, env=env, timeout=300)
+        role = ["client", *options, "--", self.build / "adapter-libroam"] \
+            if client else ["server", "--roamd", self.build / server, *options]
+        return subprocess.run([self.conform, *role], capture_output=True,
+                              text=True, env=env, timeout=300)
 
     def report(self, name, *options, **more):
         """One run with JSON and JUnit; returns (process, JSON)."""
@@ -181,6 +182,20 @@ def check_green(suite):
           "green: passed cases have events")
     observed = [r for r in report["rules"] if r["accepting"]]
     check(any(r["id"] == "KICK-1" for r in observed), "green: KICK-1 unseen")
+
+
+def check_client(suite):
+    """The other role leaves the same."""
+    traces = suite.path("client-traces")
+    done, report = suite.report("client", "--case", "53-client-chain/gap",
+                                "--trace-dir", traces, client=True)
+    check(done.returncode == 0 and report["role"] == "client",
+          f"client: {done.returncode} {done.stderr}")
+    check(sorted(os.listdir(traces))[0] == "50-client-sanity-alive.pcapng",
+          f"client: traces {sorted(os.listdir(traces))[:3]}")
+    text = pathlib.Path(traces, "53-client-chain-gap-twice.txt").read_text()
+    check(re.search(r"(?m)-> LOGIN ", text) and "closed retry=" in text,
+          "client: frames or events are not traced")
 
 
 def check_red(suite):
@@ -274,6 +289,7 @@ def main():
     with tempfile.TemporaryDirectory() as directory:
         suite = Suite(build, directory)
         check_green(suite)
+        check_client(suite)
         red = check_red(suite)
         check_expectations(suite, red)
         check_exits(suite)

@@ -146,8 +146,7 @@ static const char *yes(bool is)
 const char *coverage_table(const struct coverage *c)
 {
     struct text t = {0};
-    text_add(&t, "# SPDX-License-Identifier: Apache-2.0\n"
-                 "# role\trule\tlevel\taccepting\trejecting\tcaught\n");
+    text_add(&t, "# role\trule\tlevel\taccepting\trejecting\tcaught\n");
     for (size_t i = 0; i < c->count; i++) {
         const struct coverage_row *row = &c->at[i];
         text_add(&t, "%s\t%s\t%s\t%s\t%s\t%s\n",

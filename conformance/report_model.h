@@ -33,6 +33,8 @@ json_t *report_model(const struct report_run *run, bool all_events);
 /* What is written into a file of each format. */
 const char *report_json(const struct report_run *run);
 const char *report_junit(const struct report_run *run);
+/* The page's data before it is packed. */
+const char *report_html_data(const struct report_run *run);
 /* dir: where page.html and its parts are. NULL with a reason. */
 const char *report_html(const struct report_run *run, const char *dir,
                         const char **reason);

@@ -325,6 +325,8 @@ main()
             $gcc_dir/roam-conform selftest
         counted 'conformance: its reports' timeout 300 \
             /usr/bin/python3 conformance/check_reports.py $gcc_dir
+        counted 'conformance: the page, in Chromium' timeout 300 \
+            /usr/bin/python3 conformance/html/check_page.py $gcc_dir
         counted 'conformance: the dissector, by tshark' timeout 300 \
             /usr/bin/python3 conformance/wireshark/check_dissector.py $gcc_dir
         counted 'conformance: roamd, ASan+UBSan' conform

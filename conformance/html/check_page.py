@@ -1,0 +1,365 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Opens the HTML report in headless Chromium, as a person would: by pointer
+and by keyboard, wide and narrow, light and dark.
+
+    check_page.py BUILD [--shots DIR]     last line "N passed, N failed"
+
+Speaks WebDriver to chromedriver with the standard library. Where Chromium is
+not installed the line says "N skipped" too, and in CI (CI=... in the
+environment) that is a failure.
+"""
+
+import base64
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import urllib.request
+
+FAULT, PREFIX, CASE = "no-kick", "02-kick/", "02-kick/takeover"
+WRONG = "02-kick/fenced-command"  # a frame comes that must not
+WIDE, NARROW = (1280, 900), (390, 800)
+SIZE_MAX = 600 * 1024  # of the page of the whole suite
+# WebDriver's names of keys.
+KEYS = {"Enter": "\ue007", "Tab": "\ue004", "Escape": "\ue00c",
+        "Down": "\ue015", "Up": "\ue013", "End": "\ue010"}
+
+passed = 0
+failures = []
+
+
+def check(ok, text):
+    """Counts one check; `text` says what is wrong if it is not ok."""
+    global passed
+    if ok:
+        passed += 1
+    else:
+        failures.append(text)
+        print("not ok:", text)
+
+
+class Browser:
+    """A window of headless Chromium, with a profile of its own."""
+
+    def __init__(self, driver, chromium, profile):
+        self.driver = subprocess.Popen([driver, "--port=0"],
+                                       stdout=subprocess.PIPE,
+                                       stderr=subprocess.DEVNULL, text=True)
+        port = None
+        while port is None:
+            line = self.driver.stdout.readline()
+            if not line:
+                raise RuntimeError("chromedriver did not start")
+            match = re.search(r"successfully on port (\d+)", line)
+            port = match and match.group(1)
+        self.base = f"http://127.0.0.1:{port}/session"
+        options = {"binary": chromium, "args": [
+            "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic",
+            "--no-first-run", "--disable-background-networking",
+            "--disable-component-update", "--disable-sync",
+            "--disable-dev-shm-usage", f"--user-data-dir={profile}"]}
+        made = self.call("POST", "", {"capabilities": {"alwaysMatch": {
+            "goog:chromeOptions": options,
+            "goog:loggingPrefs": {"browser": "ALL", "performance": "ALL"}}}})
+        self.base += "/" + made["sessionId"]
+
+    def call(self, method, path, body=None):
+        request = urllib.request.Request(
+            self.base + path, method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=120) as answer:
+            return json.load(answer)["value"]
+
+    def js(self, script, *args):
+        return self.call("POST", "/execute/sync",
+                         {"script": script, "args": list(args)})
+
+    def until(self, condition, text):
+        """Waits for a condition of the page; fails the check after 10 s."""
+        ok = self.call("POST", "/execute/async", {"args": [], "script": """
+            const done = arguments[0], end = Date.now() + 10000;
+            (function look() {
+              let ok = false;
+              try { ok = Boolean(%s); } catch { /* not there yet */ }
+              if (ok || Date.now() > end) done(ok);
+              else setTimeout(look, 20);
+            })();""" % condition})
+        check(ok, text)
+
+    def open(self, path):
+        # A fragment alone would not load the page anew.
+        self.call("POST", "/url", {"url": "about:blank"})
+        self.call("POST", "/url", {"url": f"file://{path}"})
+        self.until("document.documentElement.dataset.ready === 'yes'",
+                   f"{path}: it does not get ready")
+
+    def size(self, size):
+        # The window's own bars are not the page.
+        self.cdp("Emulation.setDeviceMetricsOverride",
+                 {"width": size[0], "height": size[1], "deviceScaleFactor": 1,
+                  "mobile": size[0] < 600})
+
+    def dark(self, on):
+        self.cdp("Emulation.setEmulatedMedia", {"features": [
+            {"name": "prefers-color-scheme", "value": "dark" if on else
+             "light"}]})
+
+    def cdp(self, command, params):
+        return self.call("POST", "/goog/cdp/execute",
+                         {"cmd": command, "params": params})
+
+    def keys(self, *names):
+        for name in names:
+            key = KEYS.get(name, name)
+            self.call("POST", "/actions", {"actions": [{
+                "type": "key", "id": "keyboard", "actions": [
+                    {"type": "keyDown", "value": key},
+                    {"type": "keyUp", "value": key}]}]})
+
+    def pointer(self, selector, click):
+        """Moves the pointer over an element, and clicks it."""
+        self.js("document.querySelector(arguments[0])"
+                ".scrollIntoView({block: 'center'})", selector)
+        x, y = self.js("""
+            const r = document.querySelector(arguments[0])
+              .getBoundingClientRect();
+            return [Math.round(r.left + r.width / 2),
+                    Math.round(r.top + r.height / 2)];""", selector)
+        actions = [{"type": "pointerMove", "x": x, "y": y, "duration": 0}]
+        if click:
+            actions += [{"type": "pointerDown", "button": 0},
+                        {"type": "pointerUp", "button": 0}]
+        self.call("POST", "/actions", {"actions": [{
+            "type": "pointer", "id": "mouse", "actions": actions}]})
+
+    def text(self, selector):
+        return self.js("const e = document.querySelector(arguments[0]);"
+                       "return e ? e.innerText || e.textContent : null;", selector) or ""
+
+    def count(self, selector):
+        return self.js("return document.querySelectorAll(arguments[0]).length",
+                       selector)
+
+    def log(self, kind):
+        return self.call("POST", "/se/log", {"type": kind})
+
+    def shot(self, path):
+        path.write_bytes(base64.b64decode(self.call("GET", "/screenshot")))
+
+    def close(self):
+        try:
+            self.call("DELETE", "")
+        finally:
+            self.driver.terminate()
+            self.driver.wait(timeout=20)
+
+
+# ---------------------------------------------------------------- the reports
+
+
+def run(build, server, page, *options, fault=None):
+    env = dict(os.environ)
+    env.pop("ROAM_FAULT", None)
+    if fault:
+        env["ROAM_FAULT"] = fault
+    subprocess.run(
+        [build / "roam-conform", *options, "--roamd", build / server,
+         "--html", page], env=env, stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL, timeout=300)
+
+
+def by_pointer(browser, page):
+    """A failed case is clicked open, then one of its frames."""
+    browser.open(page)
+    check(browser.text(".result").endswith("unexpected"), "result of the run")
+    check(browser.count("#attention .list li") >= 1, "nothing is listed as red")
+    check(browser.count(".cell.fail") >= 1, "no red cell in the matrix")
+    browser.pointer(f'.cell[href="#/case/{CASE}"]', True)
+    browser.until("document.querySelector('.chart .event')", "no chart")
+    check(browser.text("h1") == CASE, f"heading {browser.text('h1')}")
+    failure = browser.text("#failure")
+    for part in ("KICK-1", "MUST end the session displaced",
+                 "KICK reason=TAKEN_OVER", f"--case {CASE} --seed"):
+        check(part in failure, f"failure does not tell {part}: {failure}")
+    check(browser.text(".chart .absence .missing") or
+          browser.count(".event.failed"), "the chart shows no failure")
+    check(browser.text(".source li.failed").startswith("old< KICK"),
+          "the failed step is not marked")
+    browser.pointer('.event[aria-label*="LOGIN, "] .hit', True)
+    browser.until("document.querySelector('.inspector table')",
+                  "a click opens no frame")
+    inspector = browser.text(".inspector")
+    for part in ("LOGIN", "old → server", "@4", "protocol", "device_type",
+                 "PHONE"):
+        check(part in inspector, f"inspector does not tell {part}")
+    browser.pointer(".inspector tbody tr:nth-child(2)", False)
+    lit = browser.js("return [...document.querySelectorAll('.hex i.on')]"
+                     ".map(e => e.innerText).join('')")
+    check(re.match("12..616c696365", lit or ""), f"bytes under the pointer: {lit}")
+
+
+def failed_frame(browser, page):
+    """Where a frame came that must not have, it is marked and decoded."""
+    browser.open(page + f"#/case/{WRONG}")
+    browser.until("document.querySelector('.event.failed.on')",
+                  "the wrong frame is not marked")
+    check(browser.text(".inspector h2").startswith("✗"),
+          f"inspector: {browser.text('.inspector h2')}")
+    check("WHAT CAME" in browser.text("#failure").upper() and
+          re.search(r"@\d+ +\w+=", browser.text("#failure")),
+          "what came is not told")
+
+
+def by_keyboard(browser, page):
+    """The same without a pointer."""
+    browser.open(page)
+    browser.keys("/")
+    check(browser.js("return document.activeElement.type") == "search",
+          "/ does not search")
+    browser.keys(*"loses its slot kick-1")
+    browser.until("document.querySelectorAll('section:last-of-type .list a')"
+                  ".length === 1", "search does not find one case")
+    browser.keys("Tab")
+    for _ in range(12):
+        if browser.js("return document.activeElement.getAttribute('href')") \
+                == "#/case/" + CASE:
+            break
+        browser.keys("Tab")
+    browser.keys("Enter")
+    browser.until("document.querySelector('.chart .event')",
+                  "Enter opens no case")
+    for _ in range(20):
+        if browser.js("return document.activeElement.matches('.event')"):
+            break
+        browser.keys("Tab")
+    check(browser.js("return document.activeElement.matches('.event')"),
+          "the chart cannot be reached by Tab")
+    browser.until("document.querySelector('.inspector h2')",
+                  "focus opens no frame")
+    first = browser.text(".inspector h2")
+    browser.keys("Down")
+    browser.until(f"document.querySelector('.inspector h2').innerText !== "
+                  f"{json.dumps(first)}", "Down does not move on")
+    check(browser.count(".event.on") == 1, "more than one event is marked")
+    browser.keys("Up")
+    browser.until(f"document.querySelector('.inspector h2').innerText === "
+                  f"{json.dumps(first)}", "Up does not move back")
+    browser.keys("Escape")
+    browser.until("location.hash === '#/'", "Escape does not go back")
+    browser.keys("n")
+    browser.until("location.hash.startsWith('#/case/')", "n opens nothing")
+
+
+def no_overflow(browser, name):
+    wide = browser.js("return document.documentElement.scrollWidth"
+                      " - document.documentElement.clientWidth")
+    check(wide <= 0, f"{name}: {wide} pixels wider than the screen")
+
+
+def at_size(browser, page, size, dark, shots):
+    name = f"{size[0]}{'-dark' if dark else ''}"
+    browser.size(size)
+    browser.dark(dark)
+    for view in ("", f"#/case/{CASE}", "#/rules", "#/broken"):
+        browser.open(page + view)
+        browser.until("document.querySelector('h1')", f"{name} {view}: empty")
+        if "case" in view:
+            browser.until("document.querySelector('.chart .event')",
+                          f"{name}: no chart")
+            browser.pointer('.event[aria-label*="LOGIN, "] .hit', True)
+            browser.until("document.querySelector('.inspector.shown table')",
+                          f"{name}: no frame")
+        no_overflow(browser, f"{name} {view}")
+        if shots:
+            browser.shot(shots / f"{name}{view.replace('/', '_')}.png")
+    paper = browser.js("return getComputedStyle(document.body).backgroundColor")
+    bright = sum(int(n) for n in re.findall(r"\d+", paper)[:3]) > 380
+    check(bright != dark, f"{name}: paper is {paper}")
+
+
+def whole_suite(browser, page):
+    """Its size, its rules and its matrix of broken peers."""
+    check(os.path.getsize(page) < SIZE_MAX,
+          f"the page has {os.path.getsize(page)} bytes")
+    browser.open(page + "#/broken")
+    check(browser.text("tbody tr td:nth-child(2)") == FAULT, "kill matrix")
+    browser.open(page + "#/rules")
+    check(browser.count(".list li") > 50, "rules are missing")
+    browser.pointer(".chip", True)
+    browser.until("document.querySelector('[aria-live]').innerText.includes(' of ')",
+                  "a chip does not filter")
+    browser.open(page + "#/case/07-batch/long-backlog")
+    browser.until("document.querySelector('.chart .event')", "no chart")
+    browser.pointer('.event[aria-label*="BATCH, "] .hit', True)
+    browser.until("document.querySelector('.inspector').innerText"
+                  ".match(/Columns, inflated[\\s\\S]*body_length/i)",
+                  "a batch is not inflated")
+
+
+def nothing_from_elsewhere(browser, page):
+    """Only the file itself was asked for, and no script complained."""
+    asked = set()
+    for entry in browser.log("performance"):
+        message = json.loads(entry["message"])["message"]
+        params = message["params"]
+        # The browser's own first page is not ours.
+        if message["method"] == "Network.requestWillBeSent" and \
+                params["documentURL"].startswith("file://"):
+            asked.add(params["request"]["url"].split("#")[0])
+    check(asked and all(u.startswith(("file://", "data:")) for u in asked),
+          f"asked for {asked}")
+    errors = [e["message"] for e in browser.log("browser")
+              if e["level"] == "SEVERE"]
+    check(not errors, f"console: {errors[:3]}")
+    text = pathlib.Path(page).read_text()
+    check(not re.search(r"(?:src|href)=\"(?:https?:|//)|@import|url\(", text),
+          "the page names something elsewhere")
+
+
+def find_programs():
+    chromium = next((p for p in map(shutil.which, (
+        "chromium", "chromium-browser", "google-chrome")) if p), None)
+    return shutil.which("chromedriver"), chromium
+
+
+def main():
+    driver, chromium = find_programs()
+    if not driver or not chromium:
+        print("chromium and chromedriver are not installed: "
+              "nothing was looked at")
+        print("0 passed, 1 failed" if os.environ.get("CI")
+              else "1 passed, 0 failed, 1 skipped")
+        return 1 if os.environ.get("CI") else 0
+    build = pathlib.Path(sys.argv[1]).resolve()
+    shots = pathlib.Path(sys.argv[3]) if "--shots" in sys.argv else None
+    with tempfile.TemporaryDirectory() as directory:
+        red, full = directory + "/red.html", directory + "/full.html"
+        run(build, "roamd-faulty", red, "server", "--case", PREFIX,
+            "--timeout", "1500", fault=FAULT)
+        run(build, "roamd-faulty", full, "broken", "--fault", FAULT)
+        browser = Browser(driver, chromium, directory + "/profile")
+        try:
+            browser.size(WIDE)
+            by_pointer(browser, red)
+            failed_frame(browser, red)
+            by_keyboard(browser, red)
+            for size in (WIDE, NARROW):
+                for dark in (False, True):
+                    at_size(browser, red, size, dark, shots)
+            browser.size(WIDE)
+            whole_suite(browser, full)
+            nothing_from_elsewhere(browser, red)
+        finally:
+            browser.close()
+    print(f"{passed} passed, {len(failures)} failed")
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
