@@ -217,9 +217,9 @@ static void test_stats_are_for_people_and_for_programs(void **state)
 {
     struct roamd_rig *rig = *state;
     static const char *const names[] = {
-        "users",      "tokens",     "tokens_ended", "devices",
-        "messages",   "slots_held", "body_bytes",   "entries",
-        "file_bytes", "log_bytes",  "conversations"};
+        "users",    "tokens",     "tokens_ended", "devices",
+        "messages", "slots_held", "groups",       "body_bytes",
+        "entries",  "file_bytes", "log_bytes",    "conversations"};
 
     start(rig, "run", "--plain-port", "0");
     enter(rig, 1);

@@ -590,13 +590,16 @@ static void test_counts_are_those_of_the_store(void **state)
     open_store(rig, 1);
     send_some(rig, 4); /* two to bob, two to herself */
     run_sql(rig->path, "UPDATE token SET expires_ms = 1000 WHERE user = 2");
+    run_sql(rig->path, GROUP_OF_ALICE("1, 0"));
+    run_sql(rig->path, "INSERT INTO grp VALUES(8, '#old', '', 1, 0, 0, 0)");
     counted[0] = '\0';
     assert_true(roam_store_count(rig->path, 1000, note_count, NULL, error,
                                  sizeof(error)));
     assert_int_equal(stat(rig->path, &st), 0);
-    const char *want = " users=2 tokens=1 tokens_ended=1 devices=1"
-                       " slots_held=1 messages=4 body_bytes=24 entries=6"
-                       " conversations=3";
+    const char *want =
+        " users=2 tokens=1 tokens_ended=1 devices=1"
+        " slots_held=1 groups=1 messages=4 body_bytes=24 entries=6"
+        " conversations=3";
     assert_memory_equal(counted, want, strlen(want));
     snprintf(sizes, sizeof(sizes), " file_bytes=%lld ", (long long)st.st_size);
     assert_non_null(strstr(counted, sizes));

@@ -99,7 +99,8 @@ void roamd_run_reload(struct roamd_run *r)
     if (ok) {
         apply(r, &next);
     } else {
-        roamd_run_log(r, 0, "reload-failed reason=\"%s\"", error);
+        roamd_run_log(r, 0, "reload-failed reason=\"%s\"",
+                      error[0] != '\0' ? error : "see the line above");
     }
     roamd_notify("READY=1");
 }

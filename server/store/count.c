@@ -24,6 +24,8 @@ static const struct {
     {"devices", "devices that ever held a slot", "SELECT count(*) FROM device"},
     {"slots_held", "slots that a device holds",
      "SELECT count(*) FROM slot WHERE device <> 0"},
+    {"groups", "groups that were not dissolved",
+     "SELECT count(*) FROM grp WHERE members > 0"},
     {"messages", "messages", "SELECT count(*) FROM message"},
     {"body_bytes", "bytes of their bodies",
      "SELECT coalesce(sum(length(body)), 0) FROM message"},
