@@ -114,26 +114,41 @@ void local_rig_page_row(struct roam_local *l, struct roam_entry_event e)
     assert_int_equal(roam_local_add_history(l, &e), OK);
 }
 
-/* alice's own, sent from this device and answered. */
-void local_rig_answer(struct roam_local *l, const struct happening *h,
-                      uint64_t msg_id, bool duplicate)
+static bool makes_group(const struct happening *h)
+{
+    return h->action == GROUP(CREATE);
+}
+
+void local_rig_post(struct roam_local *l, const struct happening *h,
+                    uint64_t msg_id)
 {
     struct roam_entry_event e = local_rig_entry(h, msg_id);
-    bool makes = h->action == GROUP(CREATE);
-    struct roam_local_outgoing m = {.client_msg_id = msg_id,
-                                    .kind = (enum roam_kind)h->kind,
-                                    .conversation = makes ? local_rig_text("#")
-                                                          : e.conversation,
-                                    .body = e.body,
-                                    .queued_ms = 1,
-                                    .first_sent_ms = 1};
+    struct roam_local_outgoing m = {
+        .client_msg_id = msg_id,
+        .kind = (enum roam_kind)h->kind,
+        .conversation = makes_group(h) ? local_rig_text("#") : e.conversation,
+        .body = e.body,
+        .queued_ms = 1,
+        .first_sent_ms = 1};
+    assert_int_equal(roam_local_outbox_add(l, &m), OK);
+}
+
+void local_rig_sent(struct roam_local *l, const struct happening *h,
+                    uint64_t msg_id, bool duplicate)
+{
     const struct roam_local_sent sent = {
         .client_msg_id = msg_id,
         .msg_id = msg_id,
-        .conversation = makes ? e.conversation : local_rig_text(""),
+        .conversation = local_rig_text(makes_group(h) ? h->conversation : ""),
         .duplicate = duplicate};
-    assert_int_equal(roam_local_outbox_add(l, &m), OK);
     assert_int_equal(roam_local_outbox_sent(l, &sent), OK);
+}
+
+void local_rig_answer(struct roam_local *l, const struct happening *h,
+                      uint64_t msg_id, bool duplicate)
+{
+    local_rig_post(l, h, msg_id);
+    local_rig_sent(l, h, msg_id, duplicate);
 }
 
 /* All that a person can see: rows, then conversations. */

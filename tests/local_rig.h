@@ -46,7 +46,11 @@ void local_rig_arrive(struct roam_local *l, struct roam_entry_event e);
 void local_rig_arrive_noop(struct roam_local *l);
 void local_rig_page_row(struct roam_local *l, struct roam_entry_event e);
 
-/* alice's own, sent from this device and answered. */
+/* alice's own: into the outbox, out of it by an answer, and both. */
+void local_rig_post(struct roam_local *l, const struct happening *h,
+                    uint64_t msg_id);
+void local_rig_sent(struct roam_local *l, const struct happening *h,
+                    uint64_t msg_id, bool duplicate);
 void local_rig_answer(struct roam_local *l, const struct happening *h,
                       uint64_t msg_id, bool duplicate);
 

@@ -309,6 +309,81 @@ static void test_a_device_that_was_away_ends_equal(void **state)
     roam_local_close(l);
 }
 
+/* The same for the device that does what alice does: what it sent before the
+ * RESET is answered behind it, as a second time perhaps; what it sends later,
+ * before or behind the NOOP in the chain. */
+static bool is_mine(size_t i)
+{
+    return same(story[i].sender, "alice");
+}
+
+static size_t next_mine(size_t i)
+{
+    while (i < COUNT(story) && !is_mine(i)) {
+        i++;
+    }
+    return i;
+}
+
+static void send_again(struct roam_local *l, size_t i, unsigned order)
+{
+    local_rig_sent(l, &story[i], ID(i), i < back && (order & 8));
+}
+
+static void pass_on(struct roam_local *l, size_t i, size_t t)
+{
+    if (is_mine(i)) {
+        local_rig_arrive_noop(l);
+    } else {
+        deliver(l, i, t);
+    }
+}
+
+static void be_away_and_send(size_t cut, unsigned order)
+{
+    struct roam_local *l = local_rig_store();
+    size_t t = back, delivered = back, answered = next_mine(cut);
+    for (size_t i = 0; i < cut; i++) {
+        pass_on(l, i, i + 1);
+        if (is_mine(i)) {
+            local_rig_answer(l, &story[i], ID(i), false);
+        }
+    }
+    for (size_t i = answered; i < COUNT(story); i = next_mine(i + 1)) {
+        local_rig_post(l, &story[i], ID(i));
+    }
+    assert_int_equal(roam_local_add_reset(l, RESET_HEAD, 1), OK);
+    for (int step = 0; step < 200; step++, order = order >> 1 | order << 15) {
+        bool calm = step > 60;
+        if ((calm || (order & 1)) && t < COUNT(story)) {
+            t++;
+        } else if ((calm || (order & 2)) && delivered < t) {
+            pass_on(l, delivered, t);
+            delivered++;
+        } else if ((calm || (order & 4)) && answered < t) {
+            send_again(l, answered, order);
+            answered = next_mine(answered + 1);
+        } else {
+            pull(l, t, NULL);
+        }
+    }
+    assert_the_end(l);
+    roam_local_close(l);
+    unlink(local_path);
+}
+
+static void test_a_device_that_sends_while_it_is_away_ends_equal(void **state)
+{
+    (void)state;
+    unsigned order = 1;
+    for (size_t cut = 0; cut <= COUNT(story); cut += 3) {
+        for (back = cut; back <= COUNT(story); back += 2) {
+            be_away_and_send(cut, order & 0xffffu);
+            order = order * 1103515245u + 12345u;
+        }
+    }
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, local_rig_open, local_rig_close)
@@ -316,6 +391,7 @@ int main(void)
         T(test_a_device_that_was_never_away),
         T(test_the_device_that_sent_it_itself),
         T(test_a_device_that_was_away_ends_equal),
+        T(test_a_device_that_sends_while_it_is_away_ends_equal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
