@@ -371,6 +371,32 @@ static void test_new_devices_equal_those_that_saw_it_all(void **state)
     }
 }
 
+/* ------------------------------------------------------------------- people
+ */
+
+static void test_people_are_shown_by_their_names(void **state)
+{
+    (void)state;
+    roamd_expect(&rig, 0, "user", "name", "bob", "Bob B.");
+    expect(0, BOB, "send alice named");
+    catch_up(ALICE);
+    assert_out("Bob B. <bob>: named");
+    expect(0, ALICE, "history bob");
+    assert_out("Bob B. <bob>: one"); /* older ones, too */
+    expect(0, ALICE, "conversations --json");
+    assert_out("\"conversation_name\":\"Bob B.\"");
+}
+
+static void test_who_is_blocked_is_told(void **state)
+{
+    (void)state;
+    roamd_expect(&rig, 0, "user", "block", "carol", "alice");
+    expect(1, ALICE, "send carol hello");
+    assert_non_null(strstr(err, "POLICY"));
+    roamd_expect(&rig, 0, "user", "unblock", "carol", "alice");
+    expect(0, ALICE, "send carol hello");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -382,6 +408,9 @@ int main(void)
         cmocka_unit_test(test_a_group_from_its_making_to_its_end),
         cmocka_unit_test(test_who_joins_an_open_group_is_a_member),
         cmocka_unit_test(test_new_devices_equal_those_that_saw_it_all),
+        /* A name reaches a device with what comes next, a new one at once. */
+        cmocka_unit_test(test_people_are_shown_by_their_names),
+        cmocka_unit_test(test_who_is_blocked_is_told),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
