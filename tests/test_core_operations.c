@@ -218,6 +218,49 @@ static void test_policy_is_told(void **state)
     peer_send(&phone, 1, "bob", "x");
 }
 
+/* [OP-8]: who asks for what others have, and for what nobody has, is told
+ * the same. */
+static void test_what_is_not_the_askers_is_as_if_it_were_not_there(void **st)
+{
+    (void)st;
+    static const uint32_t kinds[] = {RECALL, DELETE, READ};
+    struct peer eve;
+    uint64_t said = say_something();
+    assert_true(roam_store_mem_add_user(rig.store, "eve"));
+    assert_true(roam_store_mem_add_token(rig.store, "eve", "eve-token", 0, 0));
+    peer_join(&rig, &eve, "eve", PHONE);
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        const struct {
+            const char *conversation;
+            uint64_t target;
+            roam_v1_ErrorCode code;
+        } cases[] = {
+            {"bob", said, roam_v1_ErrorCode_NO_SUCH_MESSAGE},
+            {"bob", said + 99, roam_v1_ErrorCode_NO_SUCH_MESSAGE},
+            {"alice", said, roam_v1_ErrorCode_NO_SUCH_MESSAGE},
+            {"alice", said + 99, roam_v1_ErrorCode_NO_SUCH_MESSAGE},
+            {"eve", said, roam_v1_ErrorCode_NO_SUCH_MESSAGE},
+            {"nobody", said, roam_v1_ErrorCode_NO_SUCH_CONVERSATION},
+        };
+        for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
+            peer_say(&eve, say_aim(1, cases[k].conversation, kinds[i],
+                                   cases[k].target));
+            take_error(&eve, cases[k].code);
+        }
+    }
+    for (int only = 0; only < 2; only++) {
+        struct roam_message *m = say_history(9, "bob", 0, 0);
+        m->u.history.operations_only = only != 0;
+        peer_say(&eve, m);
+        assert_int_equal(
+            rig_take(&eve, ROAM_HISTORY_PAGE)->u.history_page.count, 0);
+    }
+    peer_say(&eve, say_conversations(10, 0, ""));
+    assert_int_equal(
+        rig_take(&eve, ROAM_CONVERSATION_PAGE)->u.conversation_page.count, 0);
+    peer_free(&eve);
+}
+
 /* ------------------------------------------------------------ how it looks */
 
 static void test_names_are_in_the_push(void **state)
@@ -301,6 +344,7 @@ int main(void)
         TEST(test_recall_reaches_all_devices_of_both),
         TEST(test_deletion_and_mark_stay_with_their_user),
         TEST(test_refused_operation_reaches_nobody),
+        TEST(test_what_is_not_the_askers_is_as_if_it_were_not_there),
         TEST(test_policy_is_told),
         TEST(test_names_are_in_the_push),
         TEST(test_recalled_message_comes_without_content_later),

@@ -8,12 +8,12 @@
 
 #include <cmocka.h>
 
+#include "alloc.h"
 #include "arbitration.h"
 #include "core_rig.h"
 #include "store_mem.h"
+#include "store_probe.h"
 #include "store_suite.h"
-
-#define PHONE roam_v1_DeviceType_PHONE
 
 /* Not random, but never 0. */
 static void fill(void *ctx, uint8_t *out, size_t len)
@@ -224,6 +224,60 @@ static void test_nothing_is_done_before_the_poll_behind_it(void **state)
     rig_stop(&rig);
 }
 
+/* Refuses the nth allocation from now on, once. */
+static long refuse_in;
+
+static bool refuse(void)
+{
+    return refuse_in > 0 && --refuse_in == 0;
+}
+
+/* Alice's operation on what she said, with allocation n refused. Returns
+ * whether there was one; then nothing has changed, and it can be repeated. */
+static bool operate_refused(uint32_t kind, long n)
+{
+    void *state = NULL;
+    unsigned done = 0;
+    probe_fresh(&state);
+    struct roam_identity a = probe_enter("alice", 1, PHONE, 1, 0);
+    const struct roam_operation op = {.kind = kind,
+                                      .msg_id =
+                                          probe_must_send(&a, 1, "bob", "x"),
+                                      .data = probe_text("poke")};
+    struct roam_store_request *req = probe_make_operation(&a, 2, "bob", &op);
+    struct roam_store *store = probe_suite->store;
+    probe_submit(req, &done);
+    refuse_in = n;
+    roam__alloc_refuse = refuse;
+    bool failed = store->ops->poll(store) == ROAM_STORE_FAILED;
+    roam__alloc_refuse = NULL;
+    if (failed) {
+        assert_int_equal(done, 0);
+        roam_store_mem_restart(store, false); /* req is gone with it */
+        struct probe_sent sent = probe_operate_at(&a, 2, "bob", &op, NOW_MS);
+        assert_int_equal(sent.result, ROAM_SEND_STORED);
+    } else {
+        assert_int_equal(req->u.send.result, ROAM_SEND_STORED);
+        roam_store_request_free(req);
+    }
+    probe_done(&state);
+    return failed;
+}
+
+static void test_operation_without_memory_changes_nothing(void **state)
+{
+    (void)state;
+    static const uint32_t kinds[] = {roam_v1_Kind_RECALL, roam_v1_Kind_DELETE,
+                                     roam_v1_Kind_READ, roam_v1_Kind_APP};
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        long n = 1;
+        while (operate_refused(kinds[i], n)) {
+            n++;
+        }
+        assert_true(n > 1);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -232,6 +286,7 @@ int main(void)
         cmocka_unit_test(test_id_is_forgotten_after_dedup_ms),
         cmocka_unit_test(test_trim_moves_the_floor_and_keeps_the_newest),
         cmocka_unit_test(test_nothing_is_done_before_the_poll_behind_it),
+        cmocka_unit_test(test_operation_without_memory_changes_nothing),
     };
     struct store_suite suite = {
         .open = suite_open,
