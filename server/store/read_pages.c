@@ -168,6 +168,9 @@ static bool count_unread(struct roam_store_reader *r, int64_t user,
 {
     sqlite3_stmt *stmt = r->stmt[ROAM_READER_UNREAD];
 
+    if (user == peer) {
+        return true; /* notes: all of them are the user's own */
+    }
     sqlite3_bind_int64(stmt, 1, roam_db_low(user, peer));
     sqlite3_bind_int64(stmt, 2, roam_db_high(user, peer));
     roam_db_bind_u64(stmt, 3, e->read_mark);

@@ -207,6 +207,9 @@ static bool delete_for_me(struct roam_writer *w, struct roam_post *post)
     if (!find_row(w, post, &row)) {
         return false;
     }
+    if (row == 0 && ROAM_FAULT("delete-of-nothing")) {
+        return roam_post_stands(post, send->operation.msg_id);
+    }
     if (row == 0) {
         return roam_post_refuse(post, roam_v1_ErrorCode_NO_SUCH_MESSAGE);
     }
