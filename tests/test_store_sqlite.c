@@ -569,6 +569,51 @@ static void test_tokens_cannot_be_read_from_the_files(void **state)
     assert_false(file_contains(rig->path, "Kq7-the-token"));
 }
 
+/* A RECALL or READ; its result. */
+static enum roam_send_result aim(struct sqlite_rig *rig,
+                                 const struct roam_identity *from,
+                                 const char *to, uint64_t id, uint32_t kind,
+                                 uint64_t target)
+{
+    const struct roam_operation op = {.kind = kind, .msg_id = target};
+    struct roam_store_request *req =
+        rig_send_request(from, to, id, "12345678901", RIG_NOW_MS);
+    struct roam_store_send *send = &req->u.send;
+
+    send->kind = kind;
+    send->body.len = roam_operation_encode(
+        &op, NULL, 0, req->memory + strlen(to), send->body.len);
+    assert_true(roam_operation_decode(kind, send->body, &send->operation));
+    assert_true(rig_do(rig, req));
+    enum roam_send_result result = send->result;
+    roam_store_request_free(req);
+    return result;
+}
+
+/* The row of the older READ is gone, and its number another message's. */
+static void test_read_undoes_nothing_but_the_older_read(void **state)
+{
+    struct sqlite_rig *rig = *state;
+    uint64_t said[2];
+
+    rig_open(rig);
+    struct roam_identity alice = rig_login(rig, "alice", 1, 1, 1, 0);
+    struct roam_identity bob = rig_login(rig, "bob", 1, 1, 1, 0);
+    for (uint64_t i = 0; i < 2; i++) {
+        rig_send(rig, &alice, "bob", 1 + i, "x", RIG_NOW_MS, &said[i]);
+    }
+    assert_int_equal(aim(rig, &bob, "alice", 1, roam_v1_Kind_READ, said[0]),
+                     ROAM_SEND_STORED);
+    run_sql(rig->path, "UPDATE conversation SET read_row = 1"
+                       " WHERE read_row <> 0");
+    assert_int_equal(aim(rig, &bob, "alice", 2, roam_v1_Kind_READ, said[1]),
+                     ROAM_SEND_STORED);
+    struct roam_store_request *req = rig_read(rig, bob.user);
+    assert_false(req->u.read.entries[0].recalled);
+    assert_int_equal(req->u.read.entries[0].body.len, 1);
+    roam_store_request_free(req);
+}
+
 /* [OP-9]: short bodies, and long ones on pages of their own. The log is
  * emptied when the store closes. */
 static void test_recalled_content_is_gone_from_the_file(void **state)
@@ -590,19 +635,9 @@ static void test_recalled_content_is_gone_from_the_file(void **state)
         rig_close(rig);
         assert_true(file_contains(rig->path, words[i]));
         rig_open(rig);
-        const struct roam_operation op = {.kind = roam_v1_Kind_RECALL,
-                                          .msg_id = msg_id};
-        struct roam_store_request *req =
-            rig_send_request(&alice, "bob", 20 + i, "12345678901", RIG_NOW_MS);
-        struct roam_store_send *send = &req->u.send;
-        send->kind = op.kind;
-        send->body.len = roam_operation_encode(&op, NULL, 0, req->memory + 3,
-                                               send->body.len);
-        assert_true(
-            roam_operation_decode(op.kind, send->body, &send->operation));
-        assert_true(rig_do(rig, req));
-        assert_int_equal(send->result, ROAM_SEND_STORED);
-        roam_store_request_free(req);
+        assert_int_equal(
+            aim(rig, &alice, "bob", 20 + i, roam_v1_Kind_RECALL, msg_id),
+            ROAM_SEND_STORED);
         rig_close(rig);
         assert_false(file_contains(rig->path, words[i]));
     }
@@ -729,6 +764,7 @@ int main(void)
         TEST(test_admin_refuses_what_cannot_be_used),
         TEST(test_tokens_cannot_be_read_from_the_files),
         TEST(test_recalled_content_is_gone_from_the_file),
+        TEST(test_read_undoes_nothing_but_the_older_read),
     };
     int failures = cmocka_run_group_tests(tests, NULL, NULL);
     return failures + store_suite_run(&suite);

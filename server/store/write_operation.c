@@ -285,16 +285,19 @@ static bool set_mark(struct roam_writer *w, const struct roam_post *post)
     return roam_db_run(stmt) == SQLITE_OK && sqlite3_changes(w->db) == 1;
 }
 
-/* The older READ's entry is a NOOP from now on. */
-static bool supersede(struct roam_writer *w, int64_t row, uint64_t by)
+/* The older READ's entry is a NOOP from now on. Its row may be gone for its
+ * age, and its number be another message's by now. */
+static bool supersede(struct roam_writer *w, const struct mark *mark,
+                      uint64_t by)
 {
     sqlite3_stmt *stmt = w->stmt[ROAM_WRITER_UNDO];
 
-    if (row == 0 || ROAM_FAULT("old-read-stays")) {
+    if (mark->read_row == 0 || ROAM_FAULT("old-read-stays")) {
         return true;
     }
-    sqlite3_bind_int64(stmt, 1, row);
+    sqlite3_bind_int64(stmt, 1, mark->read_row);
     roam_db_bind_u64(stmt, 2, by);
+    roam_db_bind_u64(stmt, 3, mark->read_id);
     return roam_db_run(stmt) == SQLITE_OK;
 }
 
@@ -316,7 +319,7 @@ static bool read_up_to(struct roam_writer *w, struct roam_post *post)
     }
     bool to_all = ROAM_FAULT("read-for-all");
     return add(w, post, ROAM_PART_PRIVATE) &&
-           supersede(w, mark.read_row, send->msg_id) && set_mark(w, post) &&
+           supersede(w, &mark, send->msg_id) && set_mark(w, post) &&
            (to_all ? roam_post_deliver_all(w, post)
                    : roam_post_deliver_own(w, post));
 }

@@ -69,7 +69,8 @@ static const char *const sql[ROAM_WRITER_STATEMENTS] = {
         " WHERE user = ?3 AND peer = ?4), 0))",
     [ROAM_WRITER_ERASE] = "UPDATE message SET content_type = '', body = ?2,"
                           " undone_by = ?3 WHERE id = ?1",
-    [ROAM_WRITER_UNDO] = "UPDATE message SET undone_by = ?2 WHERE id = ?1",
+    [ROAM_WRITER_UNDO] = "UPDATE message SET undone_by = ?2"
+                         " WHERE id = ?1 AND msg_id = ?3 AND kind = 4",
     [ROAM_WRITER_CONTENT] =
         "SELECT content_type, body FROM message WHERE id = ?1",
     [ROAM_WRITER_PRIVATE_ADD] =
