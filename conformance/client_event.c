@@ -148,6 +148,15 @@ static const char *difference(const Roam__V1__Push *told,
     if (told->cut_size != served->cut_size) {
         return "cut_size";
     }
+    if (told->recalled != served->recalled) {
+        return "recalled";
+    }
+    if (strcmp(told->conversation_name, served->conversation_name) != 0) {
+        return "conversation_name";
+    }
+    if (strcmp(told->sender_name, served->sender_name) != 0) {
+        return "sender_name";
+    }
     return bytes_equal(&told->body, &served->body) ? NULL : "body";
 }
 

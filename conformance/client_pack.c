@@ -20,6 +20,8 @@
 
 struct table {
     char **at;
+    char **names; /* what people read, beside it; NULL: it has none */
+    bool is_named;
     size_t count;
 };
 
@@ -34,12 +36,22 @@ static uint32_t table_add(struct table *t, char *text)
     return (uint32_t)t->count++;
 }
 
+/* The same, with its name for people. */
+static uint32_t table_add_named(struct table *t, char *text, char *name)
+{
+    uint32_t i = table_add(t, text);
+    t->names[i] = name;
+    t->is_named = t->is_named || *name != '\0';
+    return i;
+}
+
 struct columns {
     Roam__V1__Columns c;
     struct table conversations, senders, types;
     uint64_t *gap;
     int64_t *time;
-    uint32_t *rest, *conversation, *sender, *type, *length, *own, *cut;
+    uint32_t *rest, *conversation, *sender, *type, *length, *own, *cut,
+        *recalled;
     uint32_t *cut_size;
     uint64_t *own_id;
     Roam__V1__Kind *kind;
@@ -55,13 +67,15 @@ static void open_columns(struct columns *k, size_t n)
     k->conversations.at = arena_alloc(n * sizeof(char *));
     k->senders.at = arena_alloc(n * sizeof(char *));
     k->types.at = arena_alloc(n * sizeof(char *));
+    k->conversations.names = arena_alloc(n * sizeof(char *));
+    k->senders.names = arena_alloc(n * sizeof(char *));
     k->gap = arena_alloc(n * sizeof *k->gap);
     k->time = arena_alloc(n * sizeof *k->time);
     k->own_id = arena_alloc(n * sizeof *k->own_id);
     k->kind = arena_alloc(n * sizeof *k->kind);
     uint32_t **lists[] = {&k->rest, &k->conversation, &k->sender,
-                          &k->type, &k->length,       &k->own,
-                          &k->cut,  &k->cut_size};
+                          &k->type, &k->length,       &k->recalled,
+                          &k->own,  &k->cut,          &k->cut_size};
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
         *lists[i] = arena_alloc(n * sizeof(uint32_t));
     }
@@ -79,14 +93,18 @@ static void add_row(struct columns *k, size_t i, const Roam__V1__Push *p,
     k->time[i] = (int64_t)(p->msg_id >> 22) - (int64_t)k->when;
     k->when = p->msg_id >> 22;
     k->rest[i] = (uint32_t)(p->msg_id & 0x3fffff);
-    k->conversation[i] = table_add(&k->conversations, p->conversation);
-    k->sender[i] = table_add(&k->senders, p->sender);
+    k->conversation[i] = table_add_named(&k->conversations, p->conversation,
+                                         p->conversation_name);
+    k->sender[i] = table_add_named(&k->senders, p->sender, p->sender_name);
     k->type[i] = table_add(&k->types, p->content_type);
     k->length[i] = (uint32_t)p->body.len;
     text_add_bytes(&k->bodies, p->body.data, p->body.len);
     if (p->client_msg_id) {
         k->own[k->c.n_own_row] = (uint32_t)i;
         k->own_id[k->c.n_own_row++] = p->client_msg_id;
+    }
+    if (p->recalled) {
+        k->recalled[k->c.n_recalled_row++] = (uint32_t)i;
     }
     if (p->cut_size) {
         k->cut[k->c.n_cut_row] = (uint32_t)i;
@@ -121,6 +139,12 @@ static void close_columns(struct columns *k, size_t n)
     c->cut_size = k->cut_size;
     c->bodies.data = (uint8_t *)k->bodies.s;
     c->bodies.len = k->bodies.len;
+    c->recalled_row = k->recalled;
+    c->n_conversation_names =
+        k->conversations.is_named ? k->conversations.count : 0;
+    c->conversation_names = k->conversations.names;
+    c->n_sender_names = k->senders.is_named ? k->senders.count : 0;
+    c->sender_names = k->senders.names;
 }
 
 /* -------------------------------------------------------------------- bends */

@@ -75,8 +75,9 @@ const ProtobufCMessageDescriptor *client_event_find(const char *name)
 
 bool client_capability_known(const char *name)
 {
-    static const char *const known[] = {"ack",    "sync",    "history", "drop",
-                                        "limits", "restart", "clock"};
+    static const char *const known[] = {"ack",        "sync",   "history",
+                                        "drop",       "limits", "restart",
+                                        "operations", "clock"};
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
         if (strcmp(known[i], name) == 0) {
             return true;

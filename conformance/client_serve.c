@@ -188,7 +188,7 @@ static void complete_push(const struct sut *s, Roam__V1__Push *p,
     if (p->client_msg_id && !sender_named) {
         p->sender = arena_string(s->device->user->name);
     }
-    if (p->cut_size && !body_named) {
+    if ((p->cut_size || p->recalled) && !body_named) {
         p->body.len = 0;
     }
 }

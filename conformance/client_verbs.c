@@ -344,7 +344,7 @@ static const char *text_of(const struct value *v)
 static bool do_send(struct stage *g, struct sut *s, const struct step *step)
 {
     const ProtobufCMessageDescriptor *d = &roam__v1__send__descriptor;
-    struct value to, type, body, id;
+    struct value to, type, body, kind, id;
     json_t *r = json_object();
     if (!named(g, step, d, "conversation", &to)) {
         to = value_text(arena_printf("bob-%s", g->world.suffix));
@@ -354,6 +354,9 @@ static bool do_send(struct stage *g, struct sut *s, const struct step *step)
     json_object_set_new(r, "conversation", json_string(text_of(&to)));
     json_object_set_new(r, "content_type", json_string(text_of(&type)));
     json_object_set_new(r, "body", json_string(hex(&body)));
+    if (named(g, step, d, "kind", &kind)) {
+        json_set_u64(r, "kind", kind.number);
+    }
     json_t *answer = adapter_tell(g, s, "send", r);
     if (!answer) {
         return false;

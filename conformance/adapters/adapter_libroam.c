@@ -48,6 +48,9 @@ static void tell_entry(struct handle *h, const char *name,
     set_bytes(j, "conversation", e->conversation);
     set_bytes(j, "sender", e->sender);
     set_bytes(j, "content_type", e->content_type);
+    set_bytes(j, "conversation_name", e->conversation_name);
+    set_bytes(j, "sender_name", e->sender_name);
+    kit_set_bool(j, "recalled", e->recalled);
     kit_set_bytes(j, "body", e->body.data, e->body.len);
     kit_say(j);
 }
@@ -281,8 +284,8 @@ static struct store *find_store(const char *name)
 
 static void queue(struct handle *h, const struct roam_outbox_item *i)
 {
-    roam_client_send(&h->c, i->client_msg_id, ROAM_KIND_MESSAGE,
-                     i->conversation, i->content_type, i->body, kit_now);
+    roam_client_send(&h->c, i->client_msg_id, i->kind, i->conversation,
+                     i->content_type, i->body, kit_now);
     for (size_t k = 0; k < ITEMS; k++) {
         if (h->outbox[k].client_msg_id == i->client_msg_id) {
             h->outbox[k].first_sent_ms = i->first_sent_ms;
@@ -369,6 +372,7 @@ static const char *do_send(struct kit_handle *k, const json_t *r, json_t *a)
     i->content_type = copy(r, "content_type");
     i->body.data = keep(kit_bytes(r, "body", &i->body.len));
     i->first_sent_ms = 0;
+    i->kind = (enum roam_kind)kit_number(r, "kind", ROAM_KIND_MESSAGE);
     (void)!getrandom(&i->client_msg_id, 8, 0);
     kit_set(a, "client_msg_id", i->client_msg_id);
     queue(of(k), i);
@@ -431,8 +435,8 @@ static const char *do_close(struct kit_handle *k, const json_t *r, json_t *a)
 
 int main(void)
 {
-    static const char *const capabilities[] = {"ack",    "history", "drop",
-                                               "limits", "restart", NULL};
+    static const char *const capabilities[] = {
+        "ack", "history", "drop", "limits", "restart", "operations", NULL};
     static const struct kit_verb verbs[] = {
         {"login", do_login}, {"send", do_send},       {"ack", do_ack},
         {"drop", do_drop},   {"history", do_history}, {"close", do_close},

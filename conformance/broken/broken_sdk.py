@@ -616,6 +616,23 @@ def cut_bodies_told_whole():
         self, name, **(v | {"cut_size": 0} if name == "message" else v))
 
 
+@fault
+def recalled_forgotten():
+    """Tells a message that was taken back as an empty one."""
+    plain = Handle.event
+    Handle.event = lambda self, name, **v: plain(
+        self, name, **(v | {"recalled": False} if name == "message" else v))
+
+
+@fault
+def names_mixed_up():
+    """Tells the sender's name as the conversation's."""
+    plain = Handle.event
+    Handle.event = lambda self, name, **v: plain(
+        self, name, **(v | {"conversation_name": v["sender_name"]}
+                       if name == "message" else v))
+
+
 # ---------------------------------------------------------------------- SYNC
 
 @fault
@@ -744,6 +761,15 @@ def deflate_not_understood():
         roam.check(m.codec == 0, "BATCH-7", "deflate")
         return plain(m, codecs, most)
     roam.unpack = unpack
+
+
+@fault
+def columns_in_any_order():
+    """Reads columns as they come, like a stock library."""
+    codec = sys.modules["roam_codec"]
+    plain = codec.check
+    codec.check = lambda good, rule, text="": plain(
+        good or rule == "BATCH-1", rule, text)
 
 
 # -------------------------------------------------------------------- frames
