@@ -230,7 +230,6 @@ conform()
 # The same for a client: libroam behind its adapter, with the sanitizers.
 conform_client()
 {
-    export ASAN_OPTIONS="$ASAN_OPTIONS:detect_leaks=0"
     timeout 600 $gcc_dir/roam-conform client -- $asan_dir/adapter-libroam
 }
 
