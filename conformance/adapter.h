@@ -27,8 +27,6 @@ struct adapter_target {
     char **argv;      /* NULL at the end; NULL: reached over TCP */
     const char *host; /* with argv NULL */
     uint16_t port;
-    /* Names the handles of a case apart on an adapter that stays. */
-    const char *suffix;
 };
 
 struct adapter_line {

@@ -67,9 +67,7 @@ struct conn {
 struct client_send {
     uint64_t client_msg_id;
     const Roam__V1__Send *first; /* as it came first; NULL: not yet */
-    struct value conversation, content_type, body;
-    uint64_t first_at_ms;   /* virtual */
-    uint64_t not_before_ms; /* virtual: [FLOW-4] */
+    uint64_t first_at_ms;        /* virtual */
     bool is_done;
     bool by_entry; /* an own entry was its answer */
     const struct conn *last_conn;

@@ -298,8 +298,7 @@ static void refuse_command(struct stage *g, struct conn *c,
     struct client_send *sent = client_find_send(s, m->ref);
     if (later && sent) {
         sent->last_conn = NULL; /* it may go out again on this one */
-        sent->not_before_ms = g->now_ms + m->retry_after_ms;
-        s->sends_from_ms = sent->not_before_ms;
+        s->sends_from_ms = g->now_ms + m->retry_after_ms;
     }
 }
 
