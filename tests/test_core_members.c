@@ -155,6 +155,77 @@ static void test_a_message_behind_the_removal_of_its_sender_is_refused(
     rig_stop(&rig);
 }
 
+/* An INVITE of the users m<from> to m<to - 1>. */
+static void invite(struct peer *p, uint64_t id, const char *group,
+                   unsigned from, unsigned to)
+{
+    static uint8_t body[ROAM_OPERATION_BYTES_MAX];
+    static char names[ROAM_CHANGE_USERS_MAX][8];
+    struct roam_slice users[ROAM_CHANGE_USERS_MAX];
+    struct roam_operation op = {.kind = roam_v1_Kind_GROUP,
+                                .action = roam_v1_GroupAction_INVITE};
+    for (unsigned i = 0; i < to - from; i++) {
+        int len = snprintf(names[i], sizeof names[i], "m%u", from + i);
+        users[i] = (struct roam_slice){(const uint8_t *)names[i], (size_t)len};
+    }
+    struct roam_message *m = say_send(id, group, "");
+    m->u.send.kind = roam_v1_Kind_GROUP;
+    m->body.data = body;
+    m->body.len =
+        roam_operation_encode(&op, users, to - from, body, sizeof body);
+    peer_say(p, m);
+    rig_take(p, ROAM_SEND_OK);
+}
+
+/* One SEND, some hundred timelines: each has it once, and who is live gets it
+ * at once. */
+static void test_a_message_reaches_a_group_of_500(void **state)
+{
+    (void)state;
+    enum {
+        ALL = 500,
+        STEP = ROAM_CHANGE_USERS_MAX
+    };
+    struct rig rig;
+    struct peer a;
+    struct peer first;
+    struct peer last;
+    char group[ROAM_CONVERSATION_MAX + 1];
+    char name[8];
+    rig_init(&rig);
+    rig_start(&rig);
+    for (unsigned i = 0; i < ALL - 2; i++) { /* beside alice and bob */
+        snprintf(name, sizeof name, "m%u", i);
+        add_user(&rig, name);
+    }
+    peer_login(&rig, &a, "alice", 1, PHONE, 1, 0);
+    make_group(&a, group);
+    for (unsigned i = 0; i < ALL - 2; i += STEP) {
+        unsigned to = i + STEP < ALL - 2 ? i + STEP : ALL - 2;
+        invite(&a, 10 + i, group, i, to);
+    }
+    peer_join(&rig, &first, "m0", PHONE);
+    peer_join(&rig, &last, name, PHONE);
+    rig_catch_up(&first, NULL, NULL);
+    rig_catch_up(&last, NULL, NULL);
+    peer_say(&a, say_send(7, group, "soup"));
+    rig_take(&a, ROAM_SEND_OK);
+    struct peer *live[] = {&first, &last};
+    for (size_t i = 0; i < 2; i++) {
+        const struct roam_message *m = rig_take(live[i], ROAM_PUSH);
+        assert_string_equal(m->u.push.conversation, group);
+        assert_memory_equal(m->body.data, "soup", 4);
+        rig_take_none(live[i]);
+    }
+    peer_say(&a, say_members(5, group, "", 1000));
+    assert_int_equal(rig_take(&a, ROAM_MEMBER_PAGE)->u.member_page.member_count,
+                     ALL);
+    peer_free(&a);
+    peer_free(&first);
+    peer_free(&last);
+    rig_stop(&rig);
+}
+
 /* ----------------------------------------------------------------- MEMBERS */
 
 static void test_members_tells_the_group(void **state)
@@ -335,6 +406,7 @@ int main(void)
         cmocka_unit_test(test_a_message_reaches_all_members_live),
         cmocka_unit_test(
             test_a_message_behind_the_removal_of_its_sender_is_refused),
+        cmocka_unit_test(test_a_message_reaches_a_group_of_500),
         cmocka_unit_test(test_members_tells_the_group),
         cmocka_unit_test(test_members_of_others_groups_are_not_told),
         cmocka_unit_test(test_members_fit_the_smallest_frame),

@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "group_id.h"
 #include "group_rules.h"
 #include "roam.pb.h"
 #include "roam_limits.h"
@@ -465,6 +466,49 @@ static void test_who_may_send_what(void **state)
     }
 }
 
+/* --------------------------------------------------------------------- ids */
+
+static void test_a_group_id_is_16_bytes_in_base64url(void **state)
+{
+    (void)state;
+    static const struct {
+        uint8_t first, rest;
+        const char *id;
+    } cases[] = {
+        {0x00, 0x00, "#AAAAAAAAAAAAAAAAAAAAAA"},
+        {0xff, 0xff, "#_____________________w"},
+        {0x04, 0x00, "#BAAAAAAAAAAAAAAAAAAAAA"},
+        {0xf8, 0x00, "#-AAAAAAAAAAAAAAAAAAAAA"},
+        {0x00, 0x01, "#AAEBAQEBAQEBAQEBAQEBAQ"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        uint8_t random[ROAM_GROUP_ID_RANDOM_BYTES];
+        char id[ROAM_GROUP_ID_BYTES + 1] = "";
+        memset(random, cases[i].rest, sizeof random);
+        random[0] = cases[i].first;
+        roam_group_id_write(random, id);
+        assert_string_equal(id, cases[i].id);
+    }
+}
+
+static void test_what_begins_with_a_hash_is_no_user(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        bool group, fresh;
+    } cases[] = {
+        {"", false, false}, {"bob", false, false}, {"b#", false, false},
+        {"#", true, true},  {"##", true, false},   {"#bob", true, false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *text = cases[i].text;
+        struct roam_slice s = {(const uint8_t *)text, strlen(text)};
+        assert_int_equal(roam_group_id_looks_like(s), cases[i].group);
+        assert_int_equal(roam_group_id_is_new(s), cases[i].fresh);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -484,6 +528,8 @@ int main(void)
         cmocka_unit_test(test_an_overfull_group_can_still_shrink),
         cmocka_unit_test(test_faults_are_told_in_the_order_of_the_spec),
         cmocka_unit_test(test_who_may_send_what),
+        cmocka_unit_test(test_a_group_id_is_16_bytes_in_base64url),
+        cmocka_unit_test(test_what_begins_with_a_hash_is_no_user),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
