@@ -20,6 +20,8 @@
 #include "alloc.h"
 #include "core.h"
 #include "frame.h"
+#include "operation.h"
+#include "rows.h"
 #include "session.h"
 #include "store_mem.h"
 
@@ -63,6 +65,9 @@ enum op {
     OP_DRAIN,
     OP_HISTORY,
     OP_CONVERSATIONS,
+    OP_CHANGE, /* of a group */
+    OP_GROUP,  /* something said in one */
+    OP_MEMBERS,
     OP_COUNT
 };
 
@@ -156,6 +161,17 @@ static void judge_page(struct conn *c, const struct roam_message *m)
     }
 }
 
+static void judge_members(struct conn *c, const struct roam_message *m)
+{
+    const roam_v1_MemberPage *page = &m->u.member_page;
+    c->answers++;
+    JUDGE(c->acks_unknown || c->answers <= c->commands);
+    JUDGE(roam_member_rows_good(m->body, page->count)); /* [GRP-17] */
+    JUDGE(page->count > 0 || !page->more);              /* [GRP-20] */
+    JUDGE(page->as_of >= c->cursor);                    /* [GRP-21] */
+    JUDGE(page->count <= page->member_count + ROAM_APPLICANTS_MAX);
+}
+
 static void judge_frame(struct conn *c, uint8_t type, struct roam_slice p)
 {
     struct roam_message m;
@@ -186,6 +202,9 @@ static void judge_frame(struct conn *c, uint8_t type, struct roam_slice p)
     case ROAM_HISTORY_PAGE:
     case ROAM_CONVERSATION_PAGE:
         judge_page(c, &m);
+        break;
+    case ROAM_MEMBER_PAGE:
+        judge_members(c, &m);
         break;
     default:
         break;
@@ -387,7 +406,8 @@ static uint64_t some_id(uint8_t byte)
 
 static void put_history(struct world *w, struct conn *c)
 {
-    static const char *const of[] = {"alice", "bob", "nobody", "bob"};
+    static const char *const of[] = {"alice", "bob", "#AQAAAAAAAAAAAAAAAAAAAA",
+                                     "bob"};
     struct roam_message m;
     roam_message_init(&m, ROAM_HISTORY);
     uint8_t what = next_byte(w);
@@ -417,6 +437,86 @@ static void put_conversations(struct world *w, struct conn *c)
                  sizeof m.u.conversations.conversation, "%s",
                  (what & 1) != 0 ? "bob" : "alice");
     }
+    c->commands++;
+    put(w, c, &m);
+}
+
+/* Groups of this world have their numbers as ids, from 1. */
+static const char *some_group(uint8_t byte)
+{
+    static const char *const ids[] = {"#AQAAAAAAAAAAAAAAAAAAAA",
+                                      "#AgAAAAAAAAAAAAAAAAAAAA", "#",
+                                      "#AQAAAAAAAAAAAAAAAAAAAA"};
+    return ids[byte & 3];
+}
+
+static void put_operation(struct world *w, struct conn *c, const char *to,
+                          const struct roam_operation *op, uint8_t named)
+{
+    static const char *const users[] = {"alice", "bob", "nobody", "alice"};
+    struct roam_slice list[4];
+    struct roam_message m;
+    uint8_t body[MAX_BODY];
+    size_t count = 0;
+    for (size_t i = 0; i < 4; i++) {
+        if ((named >> i & 1) != 0) {
+            list[count++] = (struct roam_slice){(const uint8_t *)users[i],
+                                                strlen(users[i])};
+        }
+    }
+    roam_message_init(&m, ROAM_SEND);
+    m.u.send.client_msg_id = 1u + next_byte(w);
+    m.u.send.kind = (roam_v1_Kind)op->kind;
+    snprintf(m.u.send.conversation, sizeof m.u.send.conversation, "%s", to);
+    m.body.data = body;
+    m.body.len =
+        op->kind == roam_v1_Kind_MESSAGE
+            ? 0
+            : roam_operation_encode(op, list, count, body, sizeof body);
+    c->commands++;
+    put(w, c, &m);
+}
+
+static void put_change(struct world *w, struct conn *c)
+{
+    static const uint8_t name[] = "Lunch";
+    uint8_t what = next_byte(w);
+    uint8_t how = next_byte(w);
+    struct roam_operation op = {.kind = roam_v1_Kind_GROUP,
+                                .action = 1u + (what & 15u) % 15u};
+    bool create = op.action == roam_v1_GroupAction_CREATE;
+    if (create || op.action == roam_v1_GroupAction_SET_JOIN) {
+        op.join = 1u + (how & 3u) % 3u;
+    }
+    if (op.action == roam_v1_GroupAction_RENAME || (create && how > 127)) {
+        op.name = (struct roam_slice){name, 1u + (how >> 2 & 3u)};
+    }
+    put_operation(w, c, create ? "#" : some_group(what >> 4), &op, how >> 4);
+}
+
+static void put_group(struct world *w, struct conn *c)
+{
+    static const uint8_t kinds[] = {roam_v1_Kind_MESSAGE, roam_v1_Kind_RECALL,
+                                    roam_v1_Kind_DELETE,  roam_v1_Kind_READ,
+                                    roam_v1_Kind_APP,     roam_v1_Kind_MESSAGE};
+    uint8_t what = next_byte(w);
+    struct roam_operation op = {.kind = kinds[(what & 7u) % 6u],
+                                .msg_id = some_id(next_byte(w)),
+                                .data = {(const uint8_t *)"poke", 4}};
+    put_operation(w, c, some_group(what >> 3), &op, what >> 5);
+}
+
+static void put_members(struct world *w, struct conn *c)
+{
+    struct roam_message m;
+    roam_message_init(&m, ROAM_MEMBERS);
+    uint8_t what = next_byte(w);
+    m.u.members.ref = 1u + what;
+    snprintf(m.u.members.conversation, sizeof m.u.members.conversation, "%s",
+             some_group(what));
+    snprintf(m.u.members.after, sizeof m.u.members.after, "%s",
+             (what & 4) != 0 ? "alice" : "");
+    m.u.members.max_rows = 1u + (what >> 5);
     c->commands++;
     put(w, c, &m);
 }
@@ -475,6 +575,15 @@ static void on_connection(struct world *w, struct conn *c, enum op op)
         break;
     case OP_CONVERSATIONS:
         put_conversations(w, c);
+        break;
+    case OP_CHANGE:
+        put_change(w, c);
+        break;
+    case OP_GROUP:
+        put_group(w, c);
+        break;
+    case OP_MEMBERS:
+        put_members(w, c);
         break;
     case OP_TAKE:
         take(w, c, 1u + 8u * next_byte(w));
