@@ -47,6 +47,7 @@ struct conn {
     bool sync_open;     /* a SYNC came and is not answered */
     bool is_delivering; /* a SYNC_OK was sent in this session */
     bool logout_came;
+    bool is_limited;        /* RATE_LIMITED was told, and no SEND came since */
     bool is_hushed;         /* PINGs are not answered */
     const char *must_end;   /* the rule by which the client has to close it, or
                                NULL: what was sent leaves it the choice */

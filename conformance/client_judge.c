@@ -292,6 +292,18 @@ static bool note_command(struct stage *g, struct conn *c, const struct frame *f,
     return true;
 }
 
+/* SENDs of this connection without an answer. */
+static bool has_open_sends(const struct conn *c)
+{
+    const struct sut *s = c->subject;
+    for (size_t i = 0; i < s->send_count; i++) {
+        if (s->sends[i].last_conn == c && !s->sends[i].is_done) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool judge_repetition(struct stage *g, struct client_send *sent,
                              const struct frame *f)
 {
@@ -329,6 +341,13 @@ static bool judge_send(struct stage *g, struct conn *c, const struct frame *f)
         return fail(g, "FLOW-4", "a SEND before retry_after_ms have passed",
                     "it waits", f);
     }
+    if (c->is_limited && has_open_sends(c)) {
+        return fail(g, "FLOW-4",
+                    "a SEND while others wait for an answer, behind "
+                    "RATE_LIMITED",
+                    "it waits for all of them", f);
+    }
+    c->is_limited = false;
     if (g->now_ms - sent->first_at_ms > s->dedup_ms) {
         return fail(g, "SEND-14", "a repetition later than dedup_ms",
                     "it is given up", f);
@@ -462,9 +481,11 @@ static bool judge_unacked(struct stage *g, const struct conn *c)
 static bool judge_outbox(struct stage *g, const struct conn *c)
 {
     struct sut *s = c->subject;
+    bool is_held = c->is_limited && has_open_sends(c); /* [FLOW-4] */
     for (size_t i = 0; i < s->send_count; i++) {
         const struct client_send *sent = &s->sends[i];
-        bool may = sent->first && g->now_ms - sent->first_at_ms <= s->dedup_ms;
+        bool may = sent->first &&
+                   g->now_ms - sent->first_at_ms <= s->dedup_ms && !is_held;
         if (may && !sent->is_done && sent->last_conn != c &&
             g->now_ms >= s->sends_from_ms &&
             c->command_count < c->max_commands) {

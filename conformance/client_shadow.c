@@ -298,6 +298,7 @@ static void refuse_command(struct stage *g, struct conn *c,
     struct client_send *sent = client_find_send(s, m->ref);
     if (later && sent) {
         sent->last_conn = NULL; /* it may go out again on this one */
+        c->is_limited = true;   /* when all others are answered */
         s->sends_from_ms = g->now_ms + m->retry_after_ms;
     }
 }

@@ -76,6 +76,26 @@ static void test_answers_behind_a_limited_one_count(void **unused)
     assert_int_equal(roam__engine(&r.client)->commands, 1);
 }
 
+static void test_nothing_goes_before_all_that_is_open_is_answered(void **unused)
+{
+    (void)unused; /* FLOW-4 */
+    static struct rig r;
+    begin(&r);
+    rig_send(&r, 1, "a");
+    rig_send(&r, 2, "b");
+    rig_run(&r);
+    rig_forget(&r);
+    say_limited(&r, 1, 100);
+    rig_run(&r);
+    rig_send(&r, 3, "c");
+    rig_wait(&r, 5000); /* the answer to 2 is long on its way */
+    assert_frames(&r, "");
+    say_limited(&r, 2, 1);
+    rig_run(&r);
+    rig_wait(&r, 1);
+    assert_frames(&r, "SEND 1 a\nSEND 2 b\nSEND 3 c\n");
+}
+
 static void test_wait_outlives_the_connection(void **unused)
 {
     (void)unused;
@@ -239,6 +259,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_limited_messages_go_again_in_order_when_told),
         cmocka_unit_test(test_answers_behind_a_limited_one_count),
+        cmocka_unit_test(test_nothing_goes_before_all_that_is_open_is_answered),
         cmocka_unit_test(test_wait_outlives_the_connection),
         cmocka_unit_test(test_no_other_frame_waits_for_a_limited_message),
         cmocka_unit_test(test_limited_page_is_asked_for_again),

@@ -123,7 +123,7 @@ static void test_bytes_of_bodies_up_to_the_rate(void **state)
     take_limited(&p, 3, 1000);
     rig_pass(&rig, 3000);
     /* Longer than the rate: goes when nothing is owed. */
-    peer_send(&p, 4, "bob", "0123456789");
+    peer_send(&p, 3, "bob", "0123456789");
     peer_free(&p);
     rig_stop(&rig);
 }
@@ -190,6 +190,54 @@ static void test_what_is_wrong_with_a_send_is_told_before_its_limit(void **st)
     peer_say(&p, say_send(5, "nobody", "x"));
     take_limited(&p, 5, 1000); /* that costs the store a look */
     peer_free(&p);
+    rig_stop(&rig);
+}
+
+/* One that was on its way already comes when the rate would let it pass. */
+static void test_late_send_does_not_overtake_a_limited_one(void **state)
+{
+    (void)state; /* [FLOW-3] */
+    struct rig rig;
+    struct peer p;
+    rig_init_limited(&rig, ROAM_RATE_SENDS);
+    rig_start(&rig);
+    peer_login(&rig, &p, "alice", 1, PHONE, 1, 0);
+    for (uint64_t id = 1; id <= 3; id++) {
+        peer_send(&p, id, "bob", "x");
+    }
+    peer_say(&p, say_send(4, "bob", "x"));
+    take_limited(&p, 4, 1000);
+    rig_pass(&rig, 3000);
+    peer_say(&p, say_send(5, "bob", "x"));
+    take_limited(&p, 5, 1);
+    peer_send(&p, 4, "bob", "x");
+    peer_send(&p, 5, "bob", "x");
+    peer_free(&p);
+    rig_stop(&rig);
+}
+
+static void test_forgotten_limited_send_holds_up_nobody_for_ever(void **state)
+{
+    (void)state; /* [FLOW-3] */
+    struct rig rig;
+    struct peer p, other;
+    rig_init_limited(&rig, ROAM_RATE_SENDS);
+    rig_start(&rig);
+    peer_login(&rig, &p, "alice", 1, PHONE, 1, 0);
+    peer_login(&rig, &other, "alice", 2, DESKTOP, 1, 0);
+    for (uint64_t id = 1; id <= 3; id++) {
+        peer_send(&p, id, "bob", "x");
+    }
+    peer_say(&p, say_send(4, "bob", "x"));
+    take_limited(&p, 4, 1000);
+    rig_pass(&rig, 1000 + 9999);
+    peer_send(&other, 5, "bob", "x"); /* another session is not held */
+    peer_say(&p, say_send(6, "bob", "x"));
+    take_limited(&p, 6, 1);
+    rig_pass(&rig, 1); /* to have tried did not make it longer */
+    peer_send(&p, 6, "bob", "x");
+    peer_free(&p);
+    peer_free(&other);
     rig_stop(&rig);
 }
 
@@ -706,6 +754,8 @@ int main(void)
         cmocka_unit_test(test_bytes_of_bodies_up_to_the_rate),
         cmocka_unit_test(test_entries_of_all_receivers_count),
         cmocka_unit_test(test_limited_send_is_not_overtaken),
+        cmocka_unit_test(test_late_send_does_not_overtake_a_limited_one),
+        cmocka_unit_test(test_forgotten_limited_send_holds_up_nobody_for_ever),
         cmocka_unit_test(
             test_what_is_wrong_with_a_send_is_told_before_its_limit),
         cmocka_unit_test(test_pages_up_to_the_rate_and_one_more),

@@ -130,7 +130,8 @@ struct roam__engine {
     /* Sending. */
     uint32_t next_order;
     uint32_t commands;   /* without answer on this connection */
-    uint64_t send_at_ms; /* RATE_LIMITED: no SEND before; 0: none waits */
+    bool limited;        /* RATE_LIMITED: first come all answers, FLOW-4 */
+    uint64_t send_at_ms; /* and no SEND goes before; 0: none waits */
     uint64_t done_id;    /* of OWES_SENT and OWES_FAILED */
     uint64_t done_msg_id;
     bool done_duplicate;

@@ -70,6 +70,7 @@ void roam__outbox_limited(struct roam__engine *e, uint64_t client_msg_id,
     struct roam_outbox_item *item = roam__outbox_find(e, client_msg_id);
     uint64_t at_ms = e->now_ms + retry_after_ms;
     item->state = ROAM_OUTBOX_QUEUED;
+    e->limited = true;
     e->send_at_ms = at_ms > e->send_at_ms ? at_ms : e->send_at_ms;
 }
 
@@ -168,11 +169,22 @@ static bool before(const struct roam_outbox_item *a,
     return a->order - b->order > UINT32_MAX / 2;
 }
 
+/* FLOW-4. What is unanswered may be limited, too, and then goes before all
+ * that would be sent now. */
+static bool is_held(struct roam__engine *e)
+{
+    bool open = false;
+    for (size_t i = 0; e->limited && i < e->config.outbox_count; i++) {
+        open = open || e->config.outbox[i].state == ROAM_OUTBOX_SENT;
+    }
+    e->limited = open;
+    return open || e->now_ms < e->send_at_ms;
+}
+
 struct roam_outbox_item *roam__outbox_next(struct roam__engine *e)
 {
     struct roam_outbox_item *next = NULL;
-    /* SEND-12, FLOW-4 */
-    if (e->commands >= e->max_commands || e->now_ms < e->send_at_ms) {
+    if (e->commands >= e->max_commands || is_held(e)) { /* SEND-12 */
         return NULL;
     }
     for (size_t i = 0; i < e->config.outbox_count; i++) {

@@ -76,6 +76,7 @@ class Client:
         self.failures, self.window_ms, self.credential = 0, 0, False
         self.rejected, self.state = (None, 0), "CLOSED"
         self.tried, self.held_until, self.quiet_until = set(), 0, 0
+        self.limited = False
         self.events = collections.deque()
 
     def connected(self):
@@ -122,6 +123,9 @@ class Client:
     def flush(self):
         """Sends what waits in the outbox, once a session: SEND-12 to 14."""
         waiting = [m for m in self.store.outbox if m not in self.tried]
+        if self.limited and self.open.total():                  # FLOW-4
+            return
+        self.limited = False
         while (waiting and self.state in ("SYNC", "LIVE")
                and self.clock() >= self.quiet_until
                and self.open.total() < self.session.max_commands):
@@ -330,7 +334,9 @@ class Client:
         if m.code == pb.RATE_LIMITED and self.open[m.ref]:      # FLOW-4
             self.open[m.ref] -= 1
             self.tried.discard(m.ref)
-            self.quiet_until = self.clock() + m.retry_after_ms / 1000
+            self.limited = True
+            self.quiet_until = max(self.quiet_until,
+                                   self.clock() + m.retry_after_ms / 1000)
             return
         self._answered(m.ref, 0, ("unsent", m.ref, m.code))
 

@@ -602,6 +602,12 @@ def sends_faster_than_allowed():
 
 
 @fault
+def limited_overtakes_itself():
+    """Goes on when the time is over, whatever is still unanswered."""
+    before(Client, "flush", lambda self: setattr(self, "limited", False))
+
+
+@fault
 def rate_limited_is_a_failure():
     def error(self, m):
         self._answered(m.ref, 0, ("unsent", m.ref, m.code))

@@ -31,6 +31,10 @@ static const struct roam_rate tell_rate = {64, 6400};
  * a second. Some 700 KB in all. */
 #define METERS 4096u
 
+/* How much longer than told a SEND that was limited is waited for, before
+ * others may pass it: a round trip, and an app that sleeps. */
+#define LIMITED_HOLD_MS 10000u
+
 /* What an entry or a row counts beside its body, in the bytes of a backlog. */
 #define ROW_BYTES 64u
 
@@ -205,27 +209,48 @@ bool roam__flow_sync(struct roam_session *s)
     return false;
 }
 
-/* Once one SEND of a session was limited, all are, until the time told: a
- * shorter one that came behind would overtake it otherwise. [FLOW-3] */
+/* How long the user must wait before it sends this. */
+static uint64_t wait_to_send(const struct roam_session *s, size_t body_len)
+{
+    const struct roam__meters *m = &s->core->user_meters;
+    uint64_t now = now_of(s);
+    uint64_t wait = roam__meters_wait(m, s->user_key, ROAM_RATE_SENDS, 1, now);
+    wait = later(
+        wait, roam__meters_wait(m, s->user_key, ROAM_RATE_DELIVERIES, 1, now));
+    return later(wait, roam__meters_wait(m, s->user_key, ROAM_RATE_SEND_BYTES,
+                                         body_len, now));
+}
+
+/* How long this SEND is held up by one that was limited before it. Those that
+ * left before the client knew may come when the rate would let them pass, and
+ * would overtake it; so they are held until it has come again. A client that
+ * has forgotten it is not held up for ever. [FLOW-3] */
+static uint64_t hold_of(const struct roam_session *s, uint64_t ref)
+{
+    uint64_t now = now_of(s);
+    if (s->limited_send == 0 || s->limited_send == ref ||
+        now >= s->send_again_ms + LIMITED_HOLD_MS ||
+        ROAM_FAULT("limit-lets-overtake")) {
+        return 0;
+    }
+    return s->send_again_ms > now ? s->send_again_ms - now : 1;
+}
+
 bool roam__flow_send(struct roam_session *s, uint64_t ref, size_t body_len)
 {
     struct roam__meters *m = &s->core->user_meters;
     uint64_t now = now_of(s);
-    uint64_t wait = 0;
-    if (s->send_again_ms > now && !ROAM_FAULT("limit-lets-overtake")) {
-        wait = s->send_again_ms - now;
-    }
-    wait =
-        later(wait, roam__meters_wait(m, s->user_key, ROAM_RATE_SENDS, 1, now));
-    wait = later(
-        wait, roam__meters_wait(m, s->user_key, ROAM_RATE_DELIVERIES, 1, now));
-    wait = later(wait, roam__meters_wait(m, s->user_key, ROAM_RATE_SEND_BYTES,
-                                         body_len, now));
+    uint64_t hold = hold_of(s, ref);
+    uint64_t wait = later(hold, wait_to_send(s, body_len));
     if (wait > 0 && !ROAM_FAULT("sends-unlimited")) {
-        s->send_again_ms = now + wait;
+        if (hold == 0) { /* else it changes nothing for the first one */
+            s->limited_send = ref;
+            s->send_again_ms = now + wait;
+        }
         roam__session_answer_limited(s, ref, wait);
         return false;
     }
+    s->limited_send = 0;
     roam__meters_take(m, s->user_key, ROAM_RATE_SENDS, 1, now);
     roam__meters_take(m, s->user_key, ROAM_RATE_SEND_BYTES, body_len, now);
     return true;

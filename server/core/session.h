@@ -127,7 +127,9 @@ struct roam_session {
     uint64_t address;         /* 0: exempt from limits for addresses */
     uint64_t user_key;        /* of the LOGIN's user, in the table of users */
     uint64_t failure_key;     /* of the LOGIN's user at this address */
-    uint64_t send_again_ms;   /* SENDs are RATE_LIMITED until then */
+    uint64_t limited_send;    /* client_msg_id of the first SEND that was
+                                 limited and has not come again; 0: none */
+    uint64_t send_again_ms;   /* when it may */
     struct roam__bucket cost; /* of frames and tiny reads */
     bool is_stranger;         /* in the list of strangers */
     struct roam_session *older, *newer; /* strangers by age */

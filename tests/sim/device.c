@@ -381,6 +381,7 @@ void sim_device_write(struct sim_world *w, struct sim_device *d,
     disk->drafts = sim_grow(disk->drafts, &disk->draft_cap, disk->draft_count,
                             sizeof *disk->drafts);
     disk->drafts[disk->draft_count++] = (struct sim_draft){m, false};
+    m->before = disk->mine_count > 0 ? disk->mine[disk->mine_count - 1] : NULL;
     disk->mine =
         sim_grow(disk->mine, &disk->mine_cap, disk->mine_count, sizeof(void *));
     disk->mine[disk->mine_count++] = m;

@@ -29,8 +29,9 @@ server_faults='no-kick kick-wrong-type kick-not-last command-after-kick
     dedup-forgotten commit-late pong-head-zero history-unordered
     history-more-wrong history-foreign-conversation history-loses-row
     conversations-loses-row as-of-ahead limit-resets limited-without-time
-    recall-by-anybody recall-any-time recall-twice recall-keeps-body
-    delete-for-all read-for-all old-read-stays mark-goes-back'
+    limit-lets-overtake recall-by-anybody recall-any-time recall-twice
+    recall-keeps-body delete-for-all read-for-all old-read-stays
+    mark-goes-back'
 # What a store does that forgets to answer.
 store_faults='store-loses-send-answer store-loses-read-answer'
 # What an app around the client engine does wrong.

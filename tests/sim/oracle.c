@@ -284,6 +284,13 @@ void sim_oracle_login(struct sim_world *w, const struct roam_store_login *in,
         refuse_token(w, in, told);
         return;
     }
+    if (in->only_check) { /* [FLOW-5]: good, and nothing comes of it */
+        if (told && (in->refused != 0 || in->generation != 0)) {
+            sim_fail(w, "FLOW-5", "a throttled login: refused %" PRIu32,
+                     in->refused);
+        }
+        return;
+    }
     struct sim_slot *s = slot_at(w, user, in->device_type);
     uint32_t refused = decide(s, &device, in->attempt, in->take_over);
     if (told && refused != in->refused) {
@@ -392,10 +399,29 @@ static enum roam_send_result decide_send(const struct sim_world *w,
     return sim_oracle_decide_operation(w, m, in, error, stands);
 }
 
+/* What a device wrote is stored in that order, whatever was lost, limited or
+ * sent again on the way; but a server waits for a limited one no longer than
+ * this. [FLOW-3], [FLOW-4] */
+#define LIMITED_HOLD_MS 10000u
+
+static void check_order(struct sim_world *w, const struct sim_message *m)
+{
+    const struct sim_message *first = NULL; /* that has yet to be stored */
+    const struct sim_message *b = m->before;
+    for (; b != NULL && !b->had_turn; b = b->before) {
+        first = b->must_fail == 0 && b->arrived ? b : first;
+    }
+    if (first != NULL && w->now_ms < first->arrived_ms + LIMITED_HOLD_MS) {
+        sim_fail(w, "FLOW-3", "%" PRIx64 " overtakes %" PRIx64,
+                 m->client_msg_id, first->client_msg_id);
+    }
+}
+
 static void store_message(struct sim_world *w, struct sim_message *m,
                           const struct sim_row *row,
                           const struct roam_store_send *in)
 {
+    check_order(w, m);
     m->stored = true;
     m->device = row->device;
     m->generation = in->identity.generation;
@@ -453,6 +479,7 @@ void sim_oracle_send(struct sim_world *w, const struct roam_store_send *in,
                  in->client_msg_id, in->result, in->error, result, error);
         return;
     }
+    m->had_turn = m->had_turn || result != ROAM_SEND_FENCED;
     if (error == roam_v1_ErrorCode_ID_REUSED) {
         sim_fail(w, "SEND-1", "%" PRIx64 " was sent with other content",
                  in->client_msg_id);

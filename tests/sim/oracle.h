@@ -27,6 +27,10 @@ struct sim_message {
     bool stood;         /* it changed nothing: an earlier one stands */
     uint32_t must_fail; /* roam_v1_ErrorCode; 0: it can be stored */
     struct roam_bytes conversation, content_type, body;
+    const struct sim_message *before; /* written on the same device; or NULL */
+    bool arrived;                     /* at the server, at least once */
+    uint64_t arrived_ms;              /* the last time */
+    bool had_turn; /* the store decided on it, whatever it decided */
     /* Since the store has it: */
     bool stored;
     uint64_t msg_id;

@@ -240,6 +240,11 @@ static void take_ack(struct sim_world *w, struct sim_watch *t, uint64_t version)
 static void take_send(struct sim_world *w, struct sim_link *l,
                       uint64_t client_msg_id)
 {
+    struct sim_message *m = sim_oracle_message(w, client_msg_id);
+    if (m != NULL) {
+        m->arrived = true;
+        m->arrived_ms = w->now_ms;
+    }
     struct sim_watch *t = &l->watch;
     if (t->send_count == SIM_SENDS_KEPT) {
         sim_fail(w, "SEND-12", "#%u: %zu sends without an answer", l->number,
