@@ -13,7 +13,7 @@ if [ $# -lt 1 ] || [ ! -x "$1" ]; then
     exit 2
 fi
 sim=$1
-seeds=${2:-300}
+seeds=${2:-600}
 passed=0
 failed=0
 

@@ -62,7 +62,7 @@ static void draw_limits(struct sim_world *w, struct roam_core_config *c)
     c->login_failures = (struct roam_rate){3, 9000};
     c->output_total_bytes = 3 * c->output_max_bytes;
     c->max_strangers = 4;
-    c->max_inflated = 4096;
+    c->max_inflated = 1024;
     sim_rng_fill(&w->rng, c->hash_key, sizeof c->hash_key);
 }
 
