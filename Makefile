@@ -359,13 +359,14 @@ conform: all build/gen-python/roam_pb2.py
 
 # conformance/coverage.tsv from what a run sees; look at the difference.
 coverage: all faulty build/gen-python/roam_pb2.py
-	$(Q)$(B)/roam-conform broken --roamd $(B)/roamd-faulty \
-	    --coverage $(B)/coverage.server
-	$(Q)ROAM_ADAPTER=$(ADAPTER) $(B)/roam-conform broken --client \
+	$(Q)status=0; \
+	$(B)/roam-conform broken --roamd $(B)/roamd-faulty \
+	    --coverage $(B)/coverage.server || status=1; \
+	ROAM_ADAPTER=$(ADAPTER) $(B)/roam-conform broken --client \
 	    --coverage $(B)/coverage.client -- conformance/broken/broken_sdk.py \
-	    build
-	$(Q)sh conformance/coverage.sh $(B)/coverage.server \
-	    $(B)/coverage.client > conformance/coverage.tsv
+	    build || status=1; \
+	sh conformance/coverage.sh $(B)/coverage.server $(B)/coverage.client \
+	    > conformance/coverage.tsv && exit $$status
 
 check: build/config.mk build/deps/check
 	$(Q)V='$(V)' SEEDS='$(SEEDS)' MAKE='$(MAKE)' sh tests/check.sh
@@ -399,6 +400,8 @@ install: all
 	    $(DESTDIR)$(PREFIX)/share/roam/spec/roam-1.md
 	$(Q)install -m 644 -D -t $(DESTDIR)$(PREFIX)/share/roam/conformance/html \
 	    conformance/html/*.html conformance/html/*.css conformance/html/*.js
+	$(Q)install -m 644 -D -t $(DESTDIR)$(PREFIX)/share/roam/conformance/broken \
+	    conformance/broken/faults conformance/broken/client-faults
 	$(Q)install -m 644 -D conformance/wireshark/roam.lua \
 	    $(DESTDIR)$(PREFIX)/share/roam/wireshark/roam.lua
 	$(Q)cd conformance && find scenarios -name '*.scn' -exec install -m 644 \

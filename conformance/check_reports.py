@@ -250,6 +250,10 @@ def check_expectations(suite, red):
 
 def check_exits(suite):
     check(suite.run("--case", "no-such").returncode == 2, "nothing selected")
+    check(suite.run("--list", "--repeat", "100000").returncode == 0,
+          "the most rounds")
+    check(suite.run("--list", "--repeat", "100001").returncode == 2,
+          "one round too many")
     check(suite.run("--expectations", suite.path("none")).returncode == 2,
           "no such file of expectations")
     check(suite.run("--json", suite.path("no/dir"), "--case",
@@ -282,6 +286,10 @@ def check_repetition(suite):
                      "--timeout", "2000", server="roamd-faulty", fault=FAULT)
     check(done.returncode == 1 and "(round 1)" in done.stdout
           and "(round 2)" not in done.stdout, "until-failure: did not stop")
+    done = suite.run("--case", PREFIX + "takeover", "--repeat", "2",
+                     "--timeout", "1000", server="roamd-faulty", fault=FAULT)
+    check(f"{PREFIX}takeover failed 2 times of 2" in done.stderr,
+          f"repeat: no rate: {done.stderr}")
 
 
 def main():

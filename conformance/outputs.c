@@ -107,6 +107,31 @@ static size_t print_stale(const struct outputs *o, const struct scenarios *all)
     return count;
 }
 
+static bool is_unexpected(const struct result *r)
+{
+    return r->standing == STANDING_UNEXPECTED ||
+           r->standing == STANDING_UNEXPECTED_PASS;
+}
+
+/* Of a repeated run: how often each case failed that ever did. */
+static void print_rates(const struct results *results)
+{
+    for (size_t i = 0; i < results->count; i++) {
+        const struct result *first = &results->at[i];
+        size_t rounds = 0, failed = 0;
+        for (size_t k = 0; k < results->count && first->round == 0; k++) {
+            const struct result *r = &results->at[k];
+            bool same = r->s == first->s;
+            rounds += same;
+            failed += same && is_unexpected(r);
+        }
+        if (failed > 0) {
+            fprintf(stderr, "roam-conform: %s failed %zu times of %zu\n",
+                    first->s->id, failed, rounds);
+        }
+    }
+}
+
 static int exit_code(const struct tally *t, size_t stale, bool is_complete)
 {
     if (!is_complete) {
@@ -137,6 +162,9 @@ int outputs_end(struct outputs *o, const struct run_options *run,
     } else {
         size_t stale = print_stale(o, report->all);
         report->exit = exit_code(&t, stale, is_complete);
+    }
+    if (run->rounds > 1) {
+        print_rates(report->results);
     }
     int status = outputs_write(o, report);
     report_summary(&t);

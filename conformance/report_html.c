@@ -15,11 +15,6 @@
 #include "report_model.h"
 #include "report_text.h"
 
-/* What a passed case shows; whoever wants more takes a trace. */
-#define PASSED_FIRST 60u
-#define PASSED_LAST 20u
-#define PASSED_BYTES 256u
-
 static const char *base64(const uint8_t *bytes, size_t len)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqr"
@@ -86,11 +81,12 @@ static json_t *small_events(const json_t *events, bool passed)
     for (size_t i = 0; i < count; i++) {
         const json_t *e = json_array_get(events, i);
         skipped += json_integer_value(json_object_get(e, "skipped"));
-        if (passed && i >= PASSED_FIRST && count - i > PASSED_LAST) {
+        if (passed && i >= REPORT_PASSED_FIRST &&
+            count - i > REPORT_PASSED_LAST) {
             skipped++;
             continue;
         }
-        json_t *j = small_event(e, passed ? PASSED_BYTES : SIZE_MAX);
+        json_t *j = small_event(e, passed ? REPORT_PASSED_BYTES : SIZE_MAX);
         if (skipped) {
             json_object_set_new(j, "skipped", json_integer(skipped));
             skipped = 0;

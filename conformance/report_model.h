@@ -12,6 +12,11 @@
 /* Of the JSON's form; rises when a field changes its meaning or goes. */
 #define REPORT_FORMAT 1
 
+/* What the page shows of a passed case; whoever wants more takes a trace. */
+#define REPORT_PASSED_FIRST 60u
+#define REPORT_PASSED_LAST 20u
+#define REPORT_PASSED_BYTES 256u
+
 struct report_run {
     enum role role;
     const char *peer; /* what was judged, for people */

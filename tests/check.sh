@@ -245,6 +245,15 @@ unit_exposure()
         server/roamd.service
 }
 
+# Which rules were seen in the runs of `broken`, against what was committed;
+# `make coverage` writes it anew.
+coverage()
+{
+    sh conformance/coverage.sh "$log/coverage.server" \
+        "$log/coverage.client" >"$log/coverage.tsv" &&
+        diff -u conformance/coverage.tsv "$log/coverage.tsv"
+}
+
 # A program against what `install` left, as a packager would build it.
 installed()
 {
@@ -257,6 +266,7 @@ installed()
         share/man/man1/roam-conform.1; do
         [ -f "$root/usr/$file" ] || return 1
     done
+    (cd / && "$root/usr/bin/roam-conform" explain KICK-1) || return 1
     grep -q '^ExecStart=/usr/bin/roamd ' \
         "$root/usr/lib/systemd/system/roamd.service" || return 1
     export PKG_CONFIG_PATH="$root/usr/lib/pkgconfig"
@@ -344,10 +354,13 @@ main()
             conformance/adapters/adapter_python.py build
         counted 'conformance: broken clients are caught' timeout 600 \
             env ROAM_ADAPTER=$gcc_dir/adapter-libroam \
-            $gcc_dir/roam-conform broken --client -- \
+            $gcc_dir/roam-conform broken --client \
+            --coverage "$log/coverage.client" -- \
             conformance/broken/broken_sdk.py build
         counted 'conformance: broken servers are caught' timeout 600 \
-            $gcc_dir/roam-conform broken --roamd $gcc_dir/roamd-faulty
+            $gcc_dir/roam-conform broken --roamd $gcc_dir/roamd-faulty \
+            --coverage "$log/coverage.server"
+        one 'conformance: coverage is the committed one' coverage
     fi
     if wanted docs; then
         counted 'man pages: lint, and --help' \

@@ -12,6 +12,7 @@
 #include "pcapng.h"
 #include "record.h"
 #include "report_case.h"
+#include "report_model.h"
 #include "world.h"
 
 /* JSON is never given back, here as in the harness. */
@@ -125,6 +126,81 @@ static void test_the_middle_of_a_long_case_is_left_out(void **state)
     assert_int_equal(json_integer_value(json_object_get(behind, "skipped")), 2);
 }
 
+/* The events that the page has of a case with this record. */
+static json_t *page_events(json_t *record, enum verdict verdict)
+{
+    static const struct rules rules;
+    static const struct scenarios all;
+    struct result r = {.s = &scenario,
+                       .verdict = verdict,
+                       .rules = "",
+                       .what = "",
+                       .detail = "",
+                       .record = record};
+    const struct results results = {.at = &r, .count = 1};
+    const struct report_run run = {.role = ROLE_SERVER,
+                                   .peer = "",
+                                   .started = "",
+                                   .rules = &rules,
+                                   .all = &all,
+                                   .results = &results};
+    json_t *j = json_loads(report_html_data(&run), 0, NULL);
+    json_t *item = json_array_get(json_object_get(j, "cases"), 0);
+    return json_object_get(item, "events");
+}
+
+static void test_a_page_keeps_little_of_what_passed(void **state)
+{
+    (void)state;
+    struct world w;
+    begin(&w);
+    size_t most = REPORT_PASSED_FIRST + REPORT_PASSED_LAST;
+    for (size_t i = 1; i < most; i++) {
+        record_note(&w, NULL, "-", "tick");
+    }
+    json_t *events = page_events(report_case_record(&w), VERDICT_PASS);
+    assert_int_equal(json_array_size(events), most);
+    record_note(&w, NULL, "-", "tick");
+    events = page_events(report_case_record(&w), VERDICT_PASS);
+    assert_int_equal(json_array_size(events), most);
+    json_t *behind = json_array_get(events, REPORT_PASSED_FIRST);
+    assert_int_equal(json_integer_value(json_object_get(behind, "skipped")), 1);
+    events = page_events(report_case_record(&w), VERDICT_FAIL);
+    assert_int_equal(json_array_size(events), most + 1);
+}
+
+/* Digits of the bytes that are told of a frame of this length. */
+static size_t told_of(size_t len, bool in_page)
+{
+    struct world w;
+    begin(&w);
+    uint8_t *frame = arena_alloc(len);
+    frame[0] = 0x45;
+    frame[2] = (uint8_t)((len - FRAME_HEADER) >> 8);
+    frame[3] = (uint8_t)(len - FRAME_HEADER);
+    record_bytes(&w, &key, false, frame, len);
+    json_t *record = report_case_record(&w);
+    json_t *events = in_page ? page_events(record, VERDICT_PASS)
+                             : json_object_get(record, "events");
+    json_t *e = json_array_get(events, 1);
+    assert_int_equal(json_integer_value(json_object_get(e, "length")), len);
+    return strlen(json_string_value(json_object_get(e, "bytes")));
+}
+
+static void test_long_frames_are_cut_in_reports(void **state)
+{
+    (void)state;
+    size_t n = REPORT_FRAME_MAX;
+    assert_int_equal(told_of(n - 1, false), 2 * n - 2);
+    assert_int_equal(told_of(n, false), 2 * n);
+    assert_int_equal(told_of(n + 1, false), 2 * n);
+    /* In base64, 4 digits for 3 bytes: 255, 256 and 256 of 257. */
+    assert_int_equal(REPORT_PASSED_BYTES, 256);
+    assert_int_equal(told_of(255, true), 340);
+    assert_int_equal(told_of(256, true), 344);
+    assert_int_equal(told_of(257, true), 344);
+}
+
 /* ---------------------------------------------------------------- captures */
 
 static uint32_t u32(const uint8_t *p)
@@ -195,6 +271,8 @@ int main(void)
         cmocka_unit_test(test_only_the_first_end_of_a_side_counts),
         cmocka_unit_test(test_a_frame_is_found_again),
         cmocka_unit_test(test_the_middle_of_a_long_case_is_left_out),
+        cmocka_unit_test(test_a_page_keeps_little_of_what_passed),
+        cmocka_unit_test(test_long_frames_are_cut_in_reports),
         cmocka_unit_test(test_checksums_of_a_capture_are_right),
     };
     return cmocka_run_group_tests(tests, json_from_arena, NULL);
