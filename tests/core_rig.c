@@ -36,6 +36,7 @@ void rig_init(struct rig *rig)
     rig->config.log_ctx = rig;
     rig->config.max_commands = 8;
     rig->config.heartbeat_ms = 1000;
+    rig->config.trim_ms = 0;
     rig->now.mono_ms = 1;
     rig->now.wall_ms = START_WALL_MS;
 }

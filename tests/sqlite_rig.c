@@ -92,6 +92,7 @@ void rig_open(struct sqlite_rig *rig)
 {
     struct roam_store_sqlite_config config = {.path = rig->path,
                                               .random = count_up,
+                                              .keep = rig->keep,
                                               .settings = rig->settings,
                                               .wake = on_wake};
     char error[256] = "";

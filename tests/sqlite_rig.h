@@ -17,6 +17,7 @@
 struct sqlite_rig {
     char dir[RIG_PATH_MAX];
     char path[RIG_PATH_MAX + 16];
+    struct roam_store_keep keep;         /* likewise */
     struct roam_store_settings settings; /* of the next rig_open() */
     struct roam_store *store;            /* NULL: closed */
     bool crafted; /* the test writes rows of its own: what holds of all that

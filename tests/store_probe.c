@@ -205,6 +205,44 @@ struct roam_store_request *probe_conversations(const struct roam_identity *who)
     return req;
 }
 
+struct roam_store_request *probe_make_history(const struct roam_identity *who,
+                                              const char *conversation,
+                                              uint64_t before, uint64_t after)
+{
+    size_t len = strlen(conversation);
+    struct roam_store_request *req = probe_make(ROAM_STORE_HISTORY, len);
+    memcpy(req->memory, conversation, len);
+    req->u.history =
+        (struct roam_store_history){.user = who->user,
+                                    .device = who->device,
+                                    .conversation = {req->memory, len},
+                                    .before = before,
+                                    .after = after,
+                                    .max_count = 1000,
+                                    .max_bytes = 1u << 20,
+                                    .body_limit = UINT32_MAX};
+    return req;
+}
+
+struct roam_store_request *probe_make_list(const struct roam_identity *who,
+                                           uint64_t before,
+                                           const char *conversation)
+{
+    size_t len = strlen(conversation);
+    struct roam_store_request *req =
+        probe_make(ROAM_STORE_CONVERSATIONS, len + 1);
+    memcpy(req->memory, conversation, len);
+    req->u.conversations =
+        (struct roam_store_conversations){.user = who->user,
+                                          .device = who->device,
+                                          .before = before,
+                                          .conversation = {req->memory, len},
+                                          .max_count = 1000,
+                                          .max_bytes = 1u << 20,
+                                          .body_limit = UINT32_MAX};
+    return req;
+}
+
 struct roam_slice probe_text(const char *s)
 {
     return (struct roam_slice){(const uint8_t *)s, strlen(s)};

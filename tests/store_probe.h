@@ -34,6 +34,7 @@ int store_suite_operations(void);
 int store_suite_names(void);
 int store_suite_groups(void);
 int store_suite_walk(void);
+int store_suite_keep(void);
 
 /* ---------------------------------------------------------------- requests */
 
@@ -119,6 +120,14 @@ struct roam_store_request *probe_make_read(const struct roam_identity *who,
 /* All retained entries, answered. */
 struct roam_store_request *probe_read_all(const struct roam_identity *who);
 uint64_t probe_head(const struct roam_identity *who);
+
+/* With bounds that nothing in the suite reaches. */
+struct roam_store_request *probe_make_history(const struct roam_identity *who,
+                                              const char *conversation,
+                                              uint64_t before, uint64_t after);
+struct roam_store_request *probe_make_list(const struct roam_identity *who,
+                                           uint64_t before,
+                                           const char *conversation);
 
 struct roam_slice probe_text(const char *s);
 void probe_assert_slice(struct roam_slice got, const char *want);

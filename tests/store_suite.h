@@ -9,6 +9,7 @@
 /* How a store is made; the functions fail the test when they cannot. */
 struct store_suite {
     struct roam_store *store;            /* while it is open */
+    struct roam_store_keep keep;         /* likewise */
     struct roam_store_settings settings; /* all zero unless a claim sets them */
     /* An empty store that skips versions after a start. */
     void (*open)(struct store_suite *suite);

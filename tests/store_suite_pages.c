@@ -13,45 +13,6 @@
 
 /* ----------------------------------------------------------------- requests */
 
-/* With bounds that nothing here reaches. */
-static struct roam_store_request *make_history(const struct roam_identity *who,
-                                               const char *conversation,
-                                               uint64_t before, uint64_t after)
-{
-    size_t len = strlen(conversation);
-    struct roam_store_request *req = probe_make(ROAM_STORE_HISTORY, len);
-    memcpy(req->memory, conversation, len);
-    req->u.history =
-        (struct roam_store_history){.user = who->user,
-                                    .device = who->device,
-                                    .conversation = {req->memory, len},
-                                    .before = before,
-                                    .after = after,
-                                    .max_count = 1000,
-                                    .max_bytes = 1u << 20,
-                                    .body_limit = UINT32_MAX};
-    return req;
-}
-
-static struct roam_store_request *make_list(const struct roam_identity *who,
-                                            uint64_t before,
-                                            const char *conversation)
-{
-    size_t len = strlen(conversation);
-    struct roam_store_request *req =
-        probe_make(ROAM_STORE_CONVERSATIONS, len + 1);
-    memcpy(req->memory, conversation, len);
-    req->u.conversations =
-        (struct roam_store_conversations){.user = who->user,
-                                          .device = who->device,
-                                          .before = before,
-                                          .conversation = {req->memory, len},
-                                          .max_count = 1000,
-                                          .max_bytes = 1u << 20,
-                                          .body_limit = UINT32_MAX};
-    return req;
-}
-
 /* The page must be these messages and this `more`; frees the request. */
 static void expect_page(struct roam_store_request *req, const uint64_t *ids,
                         size_t count, bool more)
@@ -130,7 +91,7 @@ static void test_history_gives_the_newest_or_the_oldest_of_a_range(void **st)
         const struct roam_identity *both[] = {&a, &b};
         const char *names[] = {"bob", "alice"};
         for (size_t k = 0; k < 2; k++) {
-            struct roam_store_request *req = make_history(
+            struct roam_store_request *req = probe_make_history(
                 both[k], names[k], cases[i].before, cases[i].after);
             req->u.history.max_count = cases[i].max_count;
             expect_page(req, &id[cases[i].first], cases[i].count,
@@ -148,7 +109,7 @@ static void test_history_shows_a_message_as_its_entry_does(void **state)
     probe_must_send(&a, 11, "bob", "mine");
     probe_must_send(&tablet, 12, "bob", "");
     probe_must_send(&b, 13, "alice", "theirs");
-    struct roam_store_request *req = make_history(&a, "bob", 0, 0);
+    struct roam_store_request *req = probe_make_history(&a, "bob", 0, 0);
     probe_answer(req);
     const struct roam_entry *e = req->u.history.rows;
     static const char *const senders[] = {"alice", "alice", "bob"};
@@ -164,7 +125,7 @@ static void test_history_shows_a_message_as_its_entry_does(void **state)
         probe_assert_slice(e[i].body, bodies[i]);
     }
     roam_store_request_free(req);
-    req = make_history(&b, "alice", 0, 0);
+    req = probe_make_history(&b, "alice", 0, 0);
     probe_answer(req);
     e = req->u.history.rows;
     probe_assert_slice(e[0].conversation, "alice");
@@ -189,7 +150,7 @@ static void test_history_keeps_to_its_bounds_in_bytes(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         for (int up = 0; up < 2; up++) {
             struct roam_store_request *req =
-                make_history(&a, "bob", 0, up ? id[0] : 0);
+                probe_make_history(&a, "bob", 0, up ? id[0] : 0);
             struct roam_store_history *h = &req->u.history;
             h->max_bytes = cases[i].max_bytes;
             h->body_limit = cases[i].body_limit;
@@ -212,13 +173,13 @@ static void test_history_of_nobody_is_told_from_that_of_a_stranger(void **st)
 {
     (void)st;
     struct roam_identity a = probe_enter("alice", 1, PHONE, 1, 0);
-    struct roam_store_request *req = make_history(&a, "nobody", 0, 0);
+    struct roam_store_request *req = probe_make_history(&a, "nobody", 0, 0);
     probe_answer(req);
     assert_false(req->u.history.found);
     assert_int_equal(req->u.history.count, 0);
     roam_store_request_free(req);
-    expect_page(make_history(&a, "bob", 0, 0), NULL, 0, false);
-    expect_page(make_history(&a, "alice", 0, 0), NULL, 0, false);
+    expect_page(probe_make_history(&a, "bob", 0, 0), NULL, 0, false);
+    expect_page(probe_make_history(&a, "alice", 0, 0), NULL, 0, false);
 }
 
 static void test_notes_to_oneself_are_a_conversation(void **state)
@@ -227,8 +188,8 @@ static void test_notes_to_oneself_are_a_conversation(void **state)
     struct roam_identity a = probe_enter("alice", 1, PHONE, 1, 0);
     uint64_t id = probe_must_send(&a, 1, "alice", "milk");
     probe_must_send(&a, 2, "bob", "hello");
-    expect_page(make_history(&a, "alice", 0, 0), &id, 1, false);
-    struct roam_store_request *req = make_list(&a, 0, "");
+    expect_page(probe_make_history(&a, "alice", 0, 0), &id, 1, false);
+    struct roam_store_request *req = probe_make_list(&a, 0, "");
     probe_answer(req);
     assert_int_equal(req->u.conversations.count, 2);
     roam_store_request_free(req);
@@ -240,12 +201,12 @@ static void test_history_tells_the_head_of_what_it_read(void **state)
     struct roam_identity a = probe_enter("alice", 1, PHONE, 1, 0);
     struct roam_identity b = probe_enter("bob", 1, PHONE, 1, 0);
     for (uint64_t id = 0; id < 20; id++) {
-        struct roam_store_request *req = make_history(&b, "alice", 0, 0);
+        struct roam_store_request *req = probe_make_history(&b, "alice", 0, 0);
         probe_answer(req); /* all that was answered is seen [HIST-6] */
         assert_int_equal(req->u.history.count, id);
         assert_true(req->u.history.head == probe_head(&b));
         roam_store_request_free(req);
-        req = make_list(&b, 0, "");
+        req = probe_make_list(&b, 0, "");
         probe_answer(req);
         assert_int_equal(req->u.conversations.count, id == 0 ? 0 : 1);
         assert_true(req->u.conversations.head == probe_head(&b));
@@ -287,7 +248,7 @@ static void test_conversations_come_newest_first_page_after_page(void **state)
         size_t seen = 0;
         bool more = true;
         while (more) {
-            struct roam_store_request *req = make_list(&a, before, last);
+            struct roam_store_request *req = probe_make_list(&a, before, last);
             struct roam_store_conversations *c = &req->u.conversations;
             c->max_count = page;
             probe_answer(req);
@@ -321,7 +282,7 @@ static void test_equal_ids_are_ordered_by_the_bytes_of_the_name(void **state)
         msg_id = probe_must_send(&a, i + 1, names[i], "x");
     }
     for (size_t skip = 0; skip <= 5; skip++) {
-        struct roam_store_request *req = make_list(
+        struct roam_store_request *req = probe_make_list(
             &a, skip == 0 ? 0 : msg_id, skip == 0 ? "" : order[skip - 1]);
         const struct roam_store_conversations *c = &req->u.conversations;
         probe_answer(req);
@@ -344,7 +305,7 @@ static void test_conversations_keep_to_their_bounds_in_bytes(void **state)
         size_t count;
     } cases[] = {{10, 2, 5}, {9, 2, 4}, {1, 2, 1}, {0, 2, 1}, {0, 1, 5}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct roam_store_request *req = make_list(&a, 0, "");
+        struct roam_store_request *req = probe_make_list(&a, 0, "");
         struct roam_store_conversations *c = &req->u.conversations;
         c->max_bytes = cases[i].max_bytes;
         c->body_limit = cases[i].body_limit;
@@ -363,11 +324,12 @@ static void test_pages_are_the_same_after_a_restart(void **state)
     uint64_t id[MESSAGES + 1];
     converse(&a, &b, id);
     probe_suite->reopen(probe_suite);
-    expect_page(make_history(&b, "alice", 0, 0), &id[1], MESSAGES, false);
+    expect_page(probe_make_history(&b, "alice", 0, 0), &id[1], MESSAGES, false);
     id[0] = probe_must_send(&a, 1000, "bob", "after"); /* clock went back */
     assert_true(id[0] == id[MESSAGES] + 1);
-    expect_page(make_history(&b, "alice", 0, id[MESSAGES]), &id[0], 1, false);
-    struct roam_store_request *req = make_list(&b, 0, "");
+    expect_page(probe_make_history(&b, "alice", 0, id[MESSAGES]), &id[0], 1,
+                false);
+    struct roam_store_request *req = probe_make_list(&b, 0, "");
     probe_answer(req);
     assert_int_equal(req->u.conversations.count, 1);
     assert_true(req->u.conversations.rows[0].msg_id == id[0]);

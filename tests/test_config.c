@@ -398,6 +398,10 @@ static void test_ranges_are_kept_to_the_number(void **state)
         {"retry_window_ms", 0, 3600000},
         {"dedup_ms", 1, 3153600000000},
         {"recall_ms", 0, 3153600000000},
+        {"timeline_ms", 0, 3153600000000},
+        {"timeline_entries", 0, UINT32_MAX},
+        {"history_ms", 0, 3153600000000},
+        {"trim_ms", 0, 86400000},
     };
     char set[64];
 

@@ -402,8 +402,12 @@ static void test_reader_overtaken_by_trimming_is_told_to_come_back(void **st)
     roam_store_mem_trim(rig.store, "bob", 8);
     peer_say(&bob, say_ack(4));
     assert_int_equal(
-        rig_take_kick(&bob, roam_v1_KickReason_TOO_SLOW)->u.kick.retry,
-        roam_v1_Retry_AFTER);
+        rig_take_kick(&bob, roam_v1_KickReason_RESYNC)->u.kick.retry,
+        roam_v1_Retry_NOW);
+    peer_free(&bob);
+    peer_login(&rig, &bob, "bob", 1, PHONE, 2, 0);
+    sync_case(&bob, 4, 100, roam_v1_SyncResult_RESET,
+              roam_v1_ResetReason_NOT_A_LINK);
     peer_free(&a);
     peer_free(&bob);
     rig_stop(&rig);

@@ -185,7 +185,8 @@ static void open_timelines(struct roam_timelines *t, roam_random_fn random)
     char error[256];
 
     memset(t, 0, sizeof(*t));
-    assert_true(roam_timelines_open(t, db, random, NULL, error, sizeof(error)));
+    struct roam_store_sqlite_config config = {.random = random};
+    assert_true(roam_timelines_open(t, db, &config, error, sizeof(error)));
 }
 
 static void test_longest_skip_is_2_to_the_32(void **state)

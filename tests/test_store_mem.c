@@ -34,6 +34,7 @@ static void suite_open(struct store_suite *s)
 
 static void suite_reopen(struct store_suite *s)
 {
+    roam_store_mem_set_keep(s->store, &s->keep);
     roam_store_mem_restart(s->store, false);
     roam_store_mem_set_settings(s->store, &s->settings);
 }

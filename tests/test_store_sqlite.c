@@ -381,11 +381,11 @@ static void test_close_does_not_wait_for_another_process_for_ever(void **state)
 static void test_reader_that_stays_does_not_hold_up_every_commit(void **state)
 {
     struct sqlite_rig *rig = *state;
+    struct roam_store_sqlite_config config = {.path = rig->path};
     static struct roam_writer w;
     char error[256] = "";
 
-    assert_true(
-        roam_writer_open(&w, rig->path, NULL, NULL, error, sizeof(error)));
+    assert_true(roam_writer_open(&w, &config, error, sizeof(error)));
     sqlite3 *db = foreign(rig, "BEGIN; SELECT count(*) FROM user");
     assert_int_equal(roam_db_exec(w.db, "CREATE TABLE written(x)"), SQLITE_OK);
     w.log_pages = 1 << 20; /* much longer than any that is put up with */
@@ -651,6 +651,7 @@ static void suite_open(struct store_suite *suite)
 {
     rig_setup(&suite_rig);
     suite_rig.settings = suite->settings;
+    suite_rig.keep = suite->keep;
     rig_open(&suite_rig);
     suite->store = suite_rig.store;
 }
@@ -658,6 +659,7 @@ static void suite_open(struct store_suite *suite)
 static void suite_reopen(struct store_suite *suite)
 {
     suite_rig.settings = suite->settings;
+    suite_rig.keep = suite->keep;
     reopen(&suite_rig);
     suite->store = suite_rig.store;
 }

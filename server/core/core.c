@@ -57,6 +57,10 @@ void roam_core_config_default(struct roam_core_config *config)
     config->output_max_bytes = 524288;
     config->max_sessions = 20000; /* below usual limits on open files */
     config->dedup_ms = 7ull * 86400 * SECOND_MS; /* a week offline */
+    config->timeline_ms = 7ull * 86400 * SECOND_MS;
+    config->timeline_entries = 10000;
+    config->history_ms = 90ull * 86400 * SECOND_MS;
+    config->trim_ms = 60 * SECOND_MS;
     /* What was said yesterday has been read. */
     config->store_settings.recall_ms = 86400ull * SECOND_MS;
     config->store_settings.max_members = 200; /* people who know each other */
@@ -143,6 +147,7 @@ struct roam_core *roam_core_new(const struct roam_core_config *config)
     }
     core->config = *config;
     settle(&core->config);
+    roam__retention_open(core);
     core->packer = roam_packer_new();
     if (core->packer == NULL || !roam__flow_open(core)) {
         roam_core_free(core);
@@ -234,6 +239,7 @@ void roam_core_tick(struct roam_core *core, struct roam_now now)
 {
     core->now = now;
     roam__timers_run(core);
+    roam__retention_run(core);
     roam__output_relieve(core);
 }
 

@@ -76,7 +76,12 @@ struct roam_core_config {
     uint32_t retry_window_ms; /* GOING_AWAY, OVERLOADED: spread of returns */
     size_t output_max_bytes;  /* per session; delivery stops above it */
     uint32_t max_sessions;    /* connections; above: KICK OVERLOADED */
-    uint64_t dedup_ms;        /* told to clients */
+    uint64_t dedup_ms;        /* told to clients, as the next three are */
+    uint64_t timeline_ms;     /* 0: without limit, here and below */
+    uint32_t timeline_entries;
+    uint64_t history_ms;
+    uint32_t trim_ms; /* from the end of one round of trimming to the next;
+                         0: the core asks for none */
     /* What the store was opened with; recall_ms and
        max_members are told to clients. */
     struct roam_store_settings store_settings;

@@ -195,8 +195,10 @@ void roam__read_done(struct roam_session *s, struct roam_store_request *req)
     s->reading = false;
     if (!read->is_link) {
         /* The log was trimmed under the reader: it fell behind what is
-         * kept. It comes back and is told RESET. */
-        roam__session_end(s, roam_v1_KickReason_TOO_SLOW);
+         * kept. It comes back and is told RESET. [KEEP-7] */
+        roam__session_end(s, ROAM_FAULT("resync-as-too-slow")
+                                 ? roam_v1_KickReason_TOO_SLOW
+                                 : roam_v1_KickReason_RESYNC);
         return;
     }
     if (read->count == 0 || read->entries[0].prev_version != s->sent) {

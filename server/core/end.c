@@ -25,6 +25,9 @@ static const struct ending endings[] = {
     [roam_v1_KickReason_IDLE] = {"IDLE", roam_v1_Retry_NOW},
     [roam_v1_KickReason_LOGIN_TIMEOUT] = {"LOGIN_TIMEOUT", roam_v1_Retry_AFTER},
     [roam_v1_KickReason_OVERLOADED] = {"OVERLOADED", roam_v1_Retry_AFTER},
+    [roam_v1_KickReason_RESYNC] = {"RESYNC", roam_v1_Retry_NOW},
+    [roam_v1_KickReason_REVOKED] = {"REVOKED", roam_v1_Retry_REAUTHENTICATE},
+    [roam_v1_KickReason_EXPIRED] = {"EXPIRED", roam_v1_Retry_REAUTHENTICATE},
     [roam_v1_KickReason_TOO_FAST] = {"TOO_FAST", roam_v1_Retry_AFTER},
 };
 

@@ -19,6 +19,7 @@ void roam__handle_conversations(struct roam_session *s,
         return;
     }
     req->u.conversations.before = asked->before;
+    req->u.conversations.oldest = roam__retention_oldest(s->core);
     req->u.conversations.max_count = asked->max_rows;
     roam__page_submit(s, req);
 }

@@ -22,6 +22,7 @@ void roam__handle_history(struct roam_session *s, const struct roam_message *m)
     }
     req->u.history.before = history->before;
     req->u.history.after = history->after;
+    req->u.history.oldest = roam__retention_oldest(s->core);
     req->u.history.max_count = history->max_rows;
     req->u.history.operations_only = history->operations_only;
     roam__page_submit(s, req);

@@ -176,12 +176,15 @@ static bool queue_login_ok(struct roam_session *s,
     roam_message_init(&m, ROAM_LOGIN_OK);
     m.u.login_ok.generation = l->identity.generation;
     m.u.login_ok.head = l->head;
-    m.u.login_ok.floor = l->floor;
+    m.u.login_ok.floor = ROAM_FAULT("floor-not-told") ? 0 : l->floor;
     m.u.login_ok.max_frame = config->max_frame;
     m.u.login_ok.max_body = config->max_body;
     m.u.login_ok.max_commands = config->max_commands;
     m.u.login_ok.heartbeat_ms = config->heartbeat_ms;
     m.u.login_ok.dedup_ms = config->dedup_ms;
+    m.u.login_ok.timeline_ms = config->timeline_ms;
+    m.u.login_ok.timeline_entries = config->timeline_entries;
+    m.u.login_ok.history_ms = config->history_ms;
     m.u.login_ok.recall_ms = config->store_settings.recall_ms;     /* [OP-2] */
     m.u.login_ok.max_members = config->store_settings.max_members; /* [GRP-7] */
     return roam__session_queue(s, &m);

@@ -39,7 +39,7 @@ void roam__handle_sync(struct roam_session *s, const struct roam_message *m)
 static void decide(roam_v1_SyncOk *ok, const struct roam_store_sync *sync)
 {
     ok->head = sync->head;
-    ok->floor = sync->floor;
+    ok->floor = ROAM_FAULT("floor-not-told") ? 0 : sync->floor;
     if (sync->cursor == sync->head) {
         ok->result = roam_v1_SyncResult_UP_TO_DATE;
         return;

@@ -174,6 +174,9 @@ struct roam_core {
     struct roam_session *turn_first, *turn_last; /* wait to read */
     uint64_t output_bytes;                       /* of all sessions */
 
+    bool trimming;       /* a TRIM is in the store */
+    uint64_t trim_by_ms; /* when the next one goes there */
+
     bool draining;
     uint64_t drain_by_ms;
     struct roam_core_stats stats;
@@ -420,6 +423,17 @@ void roam__output_left(struct roam_core *core, size_t len);
 /* While more waits for all sessions than may: the one with the most goes.
  * Only called when nobody holds a session. */
 void roam__output_relieve(struct roam_core *core);
+
+/* ----------------------------------------------------------- retention.c */
+
+/* The core starts: the first round of trimming is due after a pause. */
+void roam__retention_open(struct roam_core *core);
+/* When a step of trimming is due; UINT64_MAX: none is. */
+uint64_t roam__retention_deadline(const struct roam_core *core);
+/* Asks the store for a step that is due. */
+void roam__retention_run(struct roam_core *core);
+/* The least msg_id of what still is history; 0: any. [KEEP-5] */
+uint64_t roam__retention_oldest(const struct roam_core *core);
 
 /* ---------------------------------------------------------------- log.c */
 

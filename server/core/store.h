@@ -3,7 +3,7 @@
  * requests. Two implementations: SQLite with a writer and a reader thread
  * (server/store/), and memory (store_mem.c) for tests and the simulator.
  *
- * Words: a *write* request (LOGIN, LOGOUT, SEND) changes the store in a
+ * Words: a *write* request (LOGIN, LOGOUT, SEND, TRIM) changes the store in a
  * transaction; several may share one commit, and each is answered only after
  * that commit is durable, in the order of submission; only a LOGIN, whose
  * credential is looked at first, may be overtaken before it gets there, and
@@ -49,8 +49,20 @@ enum roam_store_kind {
     ROAM_STORE_READ,
     ROAM_STORE_HISTORY,
     ROAM_STORE_CONVERSATIONS,
-    ROAM_STORE_MEMBERS
+    ROAM_STORE_MEMBERS,
+    ROAM_STORE_TRIM
 };
+
+/* How long a store keeps what; spec, section 6.5. 0: without limit. */
+struct roam_store_keep {
+    uint64_t timeline_ms;
+    uint32_t timeline_entries;
+    uint64_t history_ms;
+    uint64_t dedup_ms; /* client_msg_ids; 0: as long as history */
+};
+/* An id is remembered this much longer than clients are told: their clocks
+ * and ours need not run alike. */
+#define ROAM_STORE_DEDUP_GRACE_MS 3600000u
 
 struct roam_store_login {
     /* in; copied by the submitter into the request */
@@ -173,6 +185,7 @@ struct roam_store_history {
     struct roam_slice conversation;
     uint64_t before;
     uint64_t after;
+    uint64_t oldest;      /* no row below: it is no history any more */
     bool operations_only; /* no MESSAGE */
     uint32_t max_count;
     size_t max_bytes;    /* of bodies; the first row comes in any case */
@@ -195,6 +208,7 @@ struct roam_store_conversations {
     int64_t user;
     int64_t device;
     uint64_t before; /* 0: the first page */
+    uint64_t oldest; /* as above */
     struct roam_slice conversation;
     uint32_t max_count;
     size_t max_bytes;
@@ -229,6 +243,14 @@ struct roam_store_members {
     size_t count;
 };
 
+/* One step of erasing what is older than is kept: a bounded piece of work, in
+ * the transaction of its group. Entries in excess of timeline_entries need no
+ * step, they go with the SENDs that make them so. */
+struct roam_store_trim {
+    uint64_t now_ms; /* in: wall clock, since 2020-01-01 UTC */
+    bool more;       /* out: another step may find more */
+};
+
 struct roam_store_request;
 typedef void (*roam_store_done_fn)(struct roam_store_request *req);
 
@@ -251,6 +273,7 @@ struct roam_store_request {
         struct roam_store_history history;
         struct roam_store_conversations conversations;
         struct roam_store_members members;
+        struct roam_store_trim trim;
     } u;
 };
 

@@ -33,6 +33,7 @@ static const carry_out_fn carry_out_fns[] = {
     [ROAM_STORE_HISTORY] = roam__mem_history,
     [ROAM_STORE_CONVERSATIONS] = roam__mem_conversations,
     [ROAM_STORE_MEMBERS] = roam__mem_members,
+    [ROAM_STORE_TRIM] = roam__mem_trim,
 };
 
 static bool carry_out(struct roam__mem *mem, struct roam_store_request *req)
@@ -43,7 +44,7 @@ static bool carry_out(struct roam__mem *mem, struct roam_store_request *req)
 static bool is_write(const struct roam_store_request *req)
 {
     return req->kind == ROAM_STORE_LOGIN || req->kind == ROAM_STORE_LOGOUT ||
-           req->kind == ROAM_STORE_SEND;
+           req->kind == ROAM_STORE_SEND || req->kind == ROAM_STORE_TRIM;
 }
 
 static void mem_submit(struct roam_store *self, struct roam_store_request *req)
@@ -185,13 +186,19 @@ struct roam_store *roam_store_mem_new(roam_random_fn random, void *ctx)
     mem->store.ops = &mem_ops;
     mem->random = random;
     mem->random_ctx = ctx;
-    mem->dedup_ms = DEDUP_DEFAULT_MS;
+    mem->keep.dedup_ms = DEDUP_DEFAULT_MS;
     return &mem->store;
 }
 
 void roam_store_mem_set_dedup(struct roam_store *store, uint64_t dedup_ms)
 {
-    mem_of(store)->dedup_ms = dedup_ms;
+    mem_of(store)->keep.dedup_ms = dedup_ms;
+}
+
+void roam_store_mem_set_keep(struct roam_store *store,
+                             const struct roam_store_keep *keep)
+{
+    mem_of(store)->keep = *keep;
 }
 
 void roam_store_mem_set_settings(struct roam_store *store,

@@ -10,7 +10,11 @@
 /* random: for the version skip after a restart; may be NULL: no skip. */
 struct roam_store *roam_store_mem_new(roam_random_fn random, void *ctx);
 
-/* How long a client_msg_id is remembered; seven days until this is called. */
+/* What is kept for how long. Until this is called: client_msg_ids for seven
+ * days, the rest without limit. */
+void roam_store_mem_set_keep(struct roam_store *store,
+                             const struct roam_store_keep *keep);
+/* How long a client_msg_id is remembered, of that alone. */
 void roam_store_mem_set_dedup(struct roam_store *store, uint64_t dedup_ms);
 
 /* What SENDs are judged by; all zero until this is called. */

@@ -13,6 +13,9 @@
 bool roam__mem_sees(const struct roam__mem_user *user,
                     const struct roam__mem_message *m)
 {
+    if (m->erased) { /* [KEEP-5] */
+        return false;
+    }
     if (!m->is_private) {
         return m->receiver->group != NULL
                    ? roam__mem_in_span(m->receiver->group, user, m->msg_id)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The memory store: pages of history. They come from the messages, not from
- * the timelines, so trimming takes nothing from them. Every request walks
+ * the timelines, so what is trimmed there is still here. Every request walks
  * over all messages: this store is for tests. Spec: section 8.3. */
 #include <stdlib.h>
 #include <string.h>
@@ -47,7 +47,8 @@ static bool in_range(const struct roam__mem_message *m,
                      const struct roam_store_history *history)
 {
     bool wanted = !history->operations_only || m->kind != roam_v1_Kind_MESSAGE;
-    return wanted && m->msg_id > history->after &&
+    return wanted && m->msg_id >= history->oldest &&
+           m->msg_id > history->after &&
            (history->before == 0 || m->msg_id < history->before);
 }
 
@@ -190,7 +191,8 @@ static void tell_marks(struct roam_entry *row, const struct roam__mem *mem,
 }
 
 /* The newest row with each other user, newest first. */
-static bool gather_newest(struct gathering *g, const struct roam__mem *mem)
+static bool gather_newest(struct gathering *g, const struct roam__mem *mem,
+                          uint64_t oldest)
 {
     g->rows = roam__alloc(((size_t)mem->last_user + (size_t)mem->last_group) *
                           sizeof *g->rows);
@@ -200,7 +202,8 @@ static bool gather_newest(struct gathering *g, const struct roam__mem *mem)
     for (const struct roam__mem_message *m = mem->messages; m != NULL;
          m = m->next) {
         const struct roam__mem_user *peer = roam__mem_peer(m, g->user);
-        if (peer != NULL && !is_known(g, peer) && roam__mem_sees(g->user, m)) {
+        if (peer != NULL && m->msg_id >= oldest && !is_known(g, peer) &&
+            roam__mem_sees(g->user, m)) {
             add(g, m);
             tell_marks(&g->rows[g->count - 1], mem, g->user, peer);
         }
@@ -219,7 +222,7 @@ bool roam__mem_conversations(struct roam__mem *mem,
     const struct roam_entry last = {.msg_id = read->before,
                                     .conversation = read->conversation};
     read->head = g.user->head;
-    read->no_memory = !gather_newest(&g, mem);
+    read->no_memory = !gather_newest(&g, mem, read->oldest);
     if (read->no_memory) {
         return true;
     }

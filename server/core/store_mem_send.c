@@ -51,8 +51,8 @@ static struct roam__mem_message *find_earlier(
     if (m == NULL || ROAM_FAULT("dedup-forgotten")) {
         return NULL;
     }
-    bool expired = send->now_ms > m->stored_ms &&
-                   send->now_ms - m->stored_ms >= mem->dedup_ms;
+    bool expired = mem->keep.dedup_ms != 0 && send->now_ms > m->stored_ms &&
+                   send->now_ms - m->stored_ms >= mem->keep.dedup_ms;
     return expired ? NULL : m;
 }
 
@@ -199,6 +199,7 @@ void roam__mem_post_deliver(struct roam__mem_post *post,
     d->conversation = conversation;
     d->conversation_name = conversation_name;
     user->head = version;
+    roam__mem_trim_excess(post->mem, user);
 }
 
 /* ------------------------------------------------------- between two users */

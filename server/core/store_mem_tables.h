@@ -56,6 +56,7 @@ struct roam__mem_message {
     uint64_t client_msg_id;
     uint64_t msg_id;
     uint64_t stored_ms;
+    bool erased; /* too old for history; kept for who still holds slices */
     uint32_t kind;
     struct roam_slice content_type, body; /* in data; kept when recalled, to
                                              know a repetition by */
@@ -114,7 +115,7 @@ struct roam__mem {
     struct roam_store store; /* first */
     roam_random_fn random;
     void *random_ctx;
-    uint64_t dedup_ms;
+    struct roam_store_keep keep;
     struct roam_store_settings settings;
     int64_t last_user, last_device;
     uint64_t last_held;
@@ -142,6 +143,7 @@ bool roam__mem_history(struct roam__mem *mem, struct roam_store_request *req);
 bool roam__mem_conversations(struct roam__mem *mem,
                              struct roam_store_request *req);
 bool roam__mem_members(struct roam__mem *mem, struct roam_store_request *req);
+bool roam__mem_trim(struct roam__mem *mem, struct roam_store_request *req);
 
 /* ------------------------------------------------------------------- post */
 
@@ -197,6 +199,10 @@ bool roam__mem_change(struct roam__mem_post *post,
                       struct roam__mem_group *group);
 
 /* ----------------------------------------------------------------- looking */
+
+/* Takes the entries in excess of timeline_entries off the front. */
+void roam__mem_trim_excess(const struct roam__mem *mem,
+                           struct roam__mem_user *user);
 
 struct roam_slice roam__mem_name(const struct roam__mem_user *user);
 struct roam_slice roam__mem_title(const struct roam__mem_user *user);

@@ -97,7 +97,7 @@ static void show(struct roam_entry *out, const struct roam__mem_entry *entry,
                m->attempt == read->attempt;
     bool is_void = m->kind == roam_v1_Kind_READ && m->undone_by != 0;
     *out = (struct roam_entry){0};
-    if (own || is_void) { /* [PUSH-2], [OP-5] */
+    if (own || is_void || m->erased) { /* [PUSH-2], [OP-5], [KEEP-6] */
         out->kind = roam_v1_Kind_NOOP;
     } else {
         roam__mem_show(out, m, user, read->device, read->body_limit);
@@ -135,25 +135,7 @@ bool roam__mem_read(struct roam__mem *mem, struct roam_store_request *req)
     return true;
 }
 
-/* ----------------------------------------------------- trimming, checkers */
-
-void roam_store_mem_trim(struct roam_store *store, const char *name,
-                         uint64_t upto)
-{
-    struct roam__mem *mem = (struct roam__mem *)store;
-    struct roam__mem_user *user = roam__mem_user(mem, name, strlen(name));
-    if (user == NULL || user->count == 0) {
-        return;
-    }
-    size_t gone = first_above(user, upto);
-    if (gone == user->count) {
-        gone--; /* never the newest */
-    }
-    user->floor = user->entries[gone].prev_version;
-    user->count -= gone;
-    memmove(user->entries, user->entries + gone,
-            user->count * sizeof *user->entries);
-}
+/* --------------------------------------------------------------- checkers */
 
 void roam_store_mem_walk(struct roam_store *store, const char *name,
                          roam_store_mem_entry_fn fn, void *ctx)

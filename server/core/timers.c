@@ -186,5 +186,7 @@ void roam__timers_run(struct roam_core *core)
 
 uint64_t roam_core_deadline(const struct roam_core *core)
 {
-    return core->timer_count == 0 ? UINT64_MAX : core->timers[0]->timer_ms;
+    uint64_t by =
+        core->timer_count == 0 ? UINT64_MAX : core->timers[0]->timer_ms;
+    return earlier(by, roam__retention_deadline(core));
 }

@@ -70,11 +70,20 @@ static bool open_net(struct roamd_run *r, char *error, size_t cap)
     return r->net != NULL;
 }
 
+static struct roam_store_keep keep_of(const struct roam_core_config *core)
+{
+    return (struct roam_store_keep){.timeline_ms = core->timeline_ms,
+                                    .timeline_entries = core->timeline_entries,
+                                    .history_ms = core->history_ms,
+                                    .dedup_ms = core->dedup_ms};
+}
+
 static bool open_store(struct roamd_run *r, char *error, size_t cap)
 {
     char path[ROAMD_PATH_MAX];
     struct roam_store_sqlite_config config = {.path = path,
                                               .random = roamd_random,
+                                              .keep = keep_of(&r->config.core),
                                               .settings =
                                                   r->config.core.store_settings,
                                               .log = roamd_log,

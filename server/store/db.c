@@ -28,6 +28,8 @@
  *   conversation  of each user, with whom there is a message; and up to
  *             where the user has read (read_id, read_row: the READ that says
  *             so)
+ *   erased    conversations (as roam_db_low() and roam_db_high() have them)
+ *             whose newest row is too old for history: its msg_id
  *   private   rows of history that only some parties see, for each of them
  *   deletion  messages that a user deleted, by which DELETE (its msg_id)
  *
@@ -89,6 +91,8 @@ static const char schema[] =
     " read_id INTEGER NOT NULL DEFAULT 0,"
     " read_row INTEGER NOT NULL DEFAULT 0,"
     " PRIMARY KEY(user, peer)) WITHOUT ROWID;"
+    "CREATE TABLE erased(low INTEGER NOT NULL, high INTEGER NOT NULL,"
+    " last INTEGER NOT NULL, PRIMARY KEY(low, high)) WITHOUT ROWID;"
     "CREATE TABLE private(user INTEGER NOT NULL, peer INTEGER NOT NULL,"
     " msg_id INTEGER NOT NULL, message INTEGER NOT NULL,"
     " PRIMARY KEY(user, peer, msg_id)) WITHOUT ROWID;"

@@ -14,8 +14,9 @@
     " AND max(sender, receiver) * (receiver > 0) = ?2"                         \
     " AND part = " part "), 0)"
 
-static const char *const sql[] = {
-    "SELECT max(" LAST("0") ", " LAST("1") ", " LAST("2") ")"};
+static const char *const sql[] = {"SELECT max(" LAST("0") ", " LAST("1") ", " LAST(
+    "2") ","
+         " coalesce((SELECT last FROM erased WHERE low = ?1 AND high = ?2), 0))"};
 
 bool roam_msg_ids_open(struct roam_msg_ids *ids, sqlite3 *db, char *error,
                        size_t cap)

@@ -3,9 +3,9 @@
  * conversation plus 1, whichever is higher. [SEND-6]
  *
  * A conversation's last msg_id is the last of its entries in the index
- * message_pair, of whatever part; once read or written, it is remembered here,
- * so that a lively conversation costs no look into the index. Inside
- * server/store/ only. */
+ * message_pair, of whatever part, or in `erased` when that is gone; once read
+ * or written, it is remembered here, so that a lively conversation costs no
+ * look into the index. Inside server/store/ only. */
 #ifndef ROAM_MSG_IDS_H
 #define ROAM_MSG_IDS_H
 

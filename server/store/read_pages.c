@@ -75,7 +75,7 @@ bool roam_read_range(struct roam_store_history *h, struct roam_gathering *g,
 {
     sqlite3_bind_int64(row, 1, roam_db_low(h->user, peer));
     sqlite3_bind_int64(row, 2, roam_db_high(h->user, peer));
-    roam_db_bind_u64(row, 3, after);
+    roam_db_bind_u64(row, 3, h->oldest > after ? h->oldest - 1 : after);
     roam_db_bind_u64(row, 4, upto);
     sqlite3_bind_int64(row, 5, h->body_limit);
     sqlite3_bind_int64(row, 6, h->user);
@@ -234,6 +234,7 @@ bool roam_read_conversations(struct roam_store_reader *r,
     sqlite3_bind_int64(row, 1, c->user);
     roam_db_bind_u64(row, 2, c->before);
     roam_db_bind_text(row, 3, c->conversation);
+    roam_db_bind_u64(row, 4, c->oldest);
     bool ok = gather_newest(r, &g, row, c->max_count, &c->more);
     c->rows = g.entries; /* freed with the request */
     c->count = ok ? g.count : 0;

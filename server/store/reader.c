@@ -72,7 +72,7 @@ static const char *const sql[ROAM_READER_STATEMENTS] = {
                         " ORDER BY version LIMIT 1 OFFSET ?4",
     [ROAM_READER_ENTRIES] = "SELECT t.version, t.gap, " ROAM_GATHER_COLUMNS(
         "m.msg_id",
-        "?5") " FROM timeline t CROSS JOIN message m ON m.id = t.message"
+        "?5") " FROM timeline t LEFT JOIN message m ON m.id = t.message"
               " WHERE t.user = ?1 AND t.version > ?2 AND t.version <= ?3"
               " ORDER BY t.version LIMIT ?4",
     [ROAM_READER_HEAD] = "SELECT version FROM timeline WHERE user = ?1"
@@ -89,8 +89,8 @@ static const char *const sql[ROAM_READER_STATEMENTS] = {
         " FROM conversation WHERE user = ?1) c"
         " CROSS JOIN message m ON m.id = (SELECT id FROM (" NEWEST_ROWS
         ") ORDER BY msg_id DESC LIMIT 1)"
-        " WHERE ?2 = 0 OR m.msg_id < ?2 OR m.msg_id = ?2 AND c.name < ?3"
-        " ORDER BY m.msg_id DESC, c.name DESC",
+        " WHERE (?2 = 0 OR m.msg_id < ?2 OR m.msg_id = ?2 AND c.name < ?3)"
+        " AND m.msg_id >= ?4 ORDER BY m.msg_id DESC, c.name DESC",
     [ROAM_READER_MESSAGE] = "SELECT " ROAM_GATHER_COLUMNS(
         "m.msg_id", "?2") " FROM message m WHERE m.id = ?1",
     [ROAM_READER_UNREAD] =
@@ -209,6 +209,13 @@ static bool do_sync(struct roam_store_reader *r, struct roam_store_sync *sync)
 
 /* ------------------------------------------------------------------- READ */
 
+/* Its message is too old. [KEEP-6] */
+static bool is_erased(sqlite3_stmt *row)
+{
+    return sqlite3_column_type(row, COLUMN_MESSAGE + ROAM_GATHER_MSG_ID) ==
+           SQLITE_NULL;
+}
+
 /* Did this very session send it? [PUSH-2] */
 static bool is_own(const struct roam_store_read *read, sqlite3_stmt *row)
 {
@@ -247,7 +254,8 @@ static bool gather(struct roam_store_reader *r, struct roam_gathering *g,
     sqlite3_bind_int64(row, 4, read->max_count);
     sqlite3_bind_int64(row, 5, read->body_limit);
     while ((rc = sqlite3_step(row)) == SQLITE_ROW) {
-        bool noop = is_own(read, row) || roam_gather_is_void(g, row);
+        bool noop =
+            is_erased(row) || is_own(read, row) || roam_gather_is_void(g, row);
         if (!noop && roam_gather_is_too_much(g, row)) {
             rc = SQLITE_DONE;
             break;
@@ -316,6 +324,7 @@ bool roam_store_reader_do(struct roam_store_reader *r,
         return do_login(r, &req->u.login);
     case ROAM_STORE_LOGOUT:
     case ROAM_STORE_SEND:
+    case ROAM_STORE_TRIM:
         break;
     }
     return false; /* the writer's */

@@ -348,7 +348,8 @@ static void *lane_main(void *arg)
 /* A LOGIN does not: see credential.h. */
 static bool begins_with_write(enum roam_store_kind kind)
 {
-    return kind == ROAM_STORE_LOGOUT || kind == ROAM_STORE_SEND;
+    return kind == ROAM_STORE_LOGOUT || kind == ROAM_STORE_SEND ||
+           kind == ROAM_STORE_TRIM;
 }
 
 static void store_submit(struct roam_store *self,
@@ -478,7 +479,6 @@ static struct sqlite_store *new_store(
     s->log = config->log;
     s->log_ctx = config->log_ctx;
     s->lock_fd = -1;
-    s->writer.settings = config->settings;
     s->write_lane.store = s;
     s->write_lane.run = write_group;
     s->read_lane.store = s;
@@ -503,9 +503,7 @@ struct roam_store *roam_store_sqlite_open(
         return NULL;
     }
     s->lock_fd = roam_store_lock(config->path, error, cap);
-    if (s->lock_fd < 0 ||
-        !roam_writer_open(&s->writer, config->path, config->random,
-                          config->random_ctx, error, cap) ||
+    if (s->lock_fd < 0 || !roam_writer_open(&s->writer, config, error, cap) ||
         !roam_store_reader_open(&s->reader, config->path, error, cap)) {
         goto close;
     }

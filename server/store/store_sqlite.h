@@ -19,6 +19,7 @@ struct roam_store_sqlite_config {
     roam_random_fn random; /* called on the writer thread; NULL: versions
                               are never skipped */
     void *random_ctx;
+    struct roam_store_keep keep;
     struct roam_store_settings settings;
     roam_log_fn log; /* called from poll(); may be NULL */
     void *log_ctx;
@@ -31,8 +32,8 @@ struct roam_store_sqlite_config {
  * version. A lock on PATH.lock keeps a second server out for as long as the
  * store is open.
  *
- * A client_msg_id is remembered for as long as its message is stored, so any
- * dedup_ms that clients are told is kept. */
+ * A client_msg_id is remembered for as long as its message is stored: for
+ * history_ms, or for dedup_ms and an hour if that is longer. */
 struct roam_store *roam_store_sqlite_open(
     const struct roam_store_sqlite_config *config, char *error, size_t cap);
 

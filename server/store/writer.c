@@ -88,7 +88,25 @@ static const char *const sql[ROAM_WRITER_STATEMENTS] = {
     [ROAM_WRITER_BLOCK] = "SELECT 1 FROM block WHERE user = ?1 AND other = ?2",
     [ROAM_WRITER_SPOKE] = "SELECT 1 FROM message" IN_PAIR
                           " AND part IN (0, 1) AND sender = ?3 LIMIT 1",
-    [ROAM_WRITER_CHANGED] = "UPDATE provision SET changes = changes + 1"};
+    [ROAM_WRITER_CHANGED] = "UPDATE provision SET changes = changes + 1",
+    [ROAM_WRITER_TRIM_USER] =
+        "SELECT id FROM user WHERE id > ?1 ORDER BY id LIMIT 1",
+    [ROAM_WRITER_TRIM_EXCESS] = "SELECT version FROM timeline WHERE user = ?1"
+                                " ORDER BY version DESC LIMIT 1 OFFSET ?2",
+    [ROAM_WRITER_TRIM_OLDEST] = "SELECT t.version, m.msg_id FROM timeline t"
+                                " LEFT JOIN message m ON m.id = t.message"
+                                " WHERE t.user = ?1 ORDER BY t.version",
+    [ROAM_WRITER_TRIM_MESSAGES] =
+        "SELECT id, sender, receiver, msg_id FROM message WHERE id > ?1"
+        " AND id < (SELECT max(id) FROM message) ORDER BY id LIMIT ?2",
+    [ROAM_WRITER_TRIM_LAST] =
+        "INSERT INTO erased(low, high, last) SELECT ?1, ?2, ?3"
+        " WHERE NOT EXISTS (SELECT 1 FROM message" IN_PAIR
+        " AND part IN (0, 1, 2) AND msg_id > ?3)"
+        " ON CONFLICT(low, high) DO UPDATE SET last = max(last, ?3)",
+    [ROAM_WRITER_TRIM_PRIVATE] = "DELETE FROM private WHERE message = ?1",
+    [ROAM_WRITER_TRIM_DELETIONS] = "DELETE FROM deletion WHERE target = ?1",
+    [ROAM_WRITER_TRIM_ERASE] = "DELETE FROM message WHERE id = ?1"};
 
 static int note_log_pages(void *self, sqlite3 *db, const char *schema,
                           int pages)
@@ -101,11 +119,13 @@ static int note_log_pages(void *self, sqlite3 *db, const char *schema,
     return SQLITE_OK;
 }
 
-bool roam_writer_open(struct roam_writer *w, const char *path,
-                      roam_random_fn random, void *random_ctx, char *error,
-                      size_t cap)
+bool roam_writer_open(struct roam_writer *w,
+                      const struct roam_store_sqlite_config *config,
+                      char *error, size_t cap)
 {
-    w->db = roam_db_open(path, true, error, cap);
+    w->keep = config->keep;
+    w->settings = config->settings;
+    w->db = roam_db_open(config->path, true, error, cap);
     if (w->db == NULL || !roam_db_checkpoint(w->db, error, cap)) {
         return false;
     }
@@ -116,10 +136,10 @@ bool roam_writer_open(struct roam_writer *w, const char *path,
     return w->names != NULL &&
            roam_db_prepare(w->db, sql, ROAM_WRITER_STATEMENTS, w->stmt, error,
                            cap) &&
-           roam_timelines_open(&w->timelines, w->db, random, random_ctx, error,
-                               cap) &&
+           roam_timelines_open(&w->timelines, w->db, config, error, cap) &&
            roam_msg_ids_open(&w->msg_ids, w->db, error, cap) &&
-           roam_groups_open(&w->groups, w->db, random, random_ctx, error, cap);
+           roam_groups_open(&w->groups, w->db, config->random,
+                            config->random_ctx, error, cap);
 }
 
 void roam_writer_close(struct roam_writer *w)
@@ -161,6 +181,8 @@ bool roam_writer_do(struct roam_writer *w, struct roam_store_request *req)
         return roam_write_logout(w, &req->u.logout);
     case ROAM_STORE_SEND:
         return roam_write_send(w, req);
+    case ROAM_STORE_TRIM:
+        return roam_write_trim(w, &req->u.trim);
     case ROAM_STORE_SYNC:
     case ROAM_STORE_READ:
     case ROAM_STORE_HISTORY:

@@ -18,6 +18,7 @@
 #include "../core/store.h"
 #include "groups.h"
 #include "msg_ids.h"
+#include "store_sqlite.h"
 #include "timelines.h"
 #include "user_names.h"
 
@@ -55,7 +56,22 @@ enum roam_writer_statement {
     ROAM_WRITER_BLOCK,
     ROAM_WRITER_SPOKE,
     ROAM_WRITER_CHANGED,
+    ROAM_WRITER_TRIM_USER,
+    ROAM_WRITER_TRIM_EXCESS,
+    ROAM_WRITER_TRIM_OLDEST,
+    ROAM_WRITER_TRIM_MESSAGES,
+    ROAM_WRITER_TRIM_LAST,
+    ROAM_WRITER_TRIM_PRIVATE,
+    ROAM_WRITER_TRIM_DELETIONS,
+    ROAM_WRITER_TRIM_ERASE,
     ROAM_WRITER_STATEMENTS
+};
+
+/* Where a round of trimming is. */
+struct roam_trim_place {
+    int64_t user; /* the last one that is done */
+    bool users_done;
+    int64_t message; /* likewise */
 };
 
 struct roam_writer {
@@ -66,15 +82,17 @@ struct roam_writer {
     struct roam_msg_ids msg_ids;
     struct roam_groups groups;
     struct roam_store_settings settings;
+    struct roam_store_keep keep;
+    struct roam_trim_place trim;
     int log_pages;    /* of the write-ahead log, after the last commit */
     int insist_pages; /* from here on readers of the log are waited for */
 };
 
 /* Opens a connection and empties the log. False with a reason in error;
  * close in any case. */
-bool roam_writer_open(struct roam_writer *w, const char *path,
-                      roam_random_fn random, void *random_ctx, char *error,
-                      size_t cap);
+bool roam_writer_open(struct roam_writer *w,
+                      const struct roam_store_sqlite_config *config,
+                      char *error, size_t cap);
 void roam_writer_close(struct roam_writer *w);
 
 /* Begins the transaction of a group. *busy: another process writes for long;
@@ -95,6 +113,8 @@ bool roam_writer_tidy(struct roam_writer *w);
 bool roam_write_login(struct roam_writer *w, struct roam_store_login *login);
 bool roam_write_logout(struct roam_writer *w, struct roam_store_logout *logout);
 bool roam_write_send(struct roam_writer *w, struct roam_store_request *req);
+
+bool roam_write_trim(struct roam_writer *w, struct roam_store_trim *trim);
 
 /* The slot as stored; all zero when it was never used. */
 bool roam_writer_slot(struct roam_writer *w, int64_t user, uint32_t type,

@@ -178,6 +178,7 @@ static roam_v1_Retry kick_retry(roam_v1_KickReason reason)
     case roam_v1_KickReason_LOGGED_OUT:
         return roam_v1_Retry_NEVER;
     case roam_v1_KickReason_IDLE:
+    case roam_v1_KickReason_RESYNC:
         return roam_v1_Retry_NOW;
     default:
         return roam_v1_Retry_AFTER;
@@ -197,8 +198,9 @@ static bool kick_is_right(const struct sim_world *w, const struct sim_link *l,
     case roam_v1_KickReason_GOING_AWAY:
         return w->server->draining;
     case roam_v1_KickReason_TOO_SLOW:
-        /* Or what it was to get next has been trimmed. */
-        return t->was_stuck || sim_oracle_floor(w, t->user) > t->sent;
+        return t->was_stuck;
+    case roam_v1_KickReason_RESYNC: /* [KEEP-7] */
+        return t->live && sim_oracle_floor(w, t->user) > t->sent;
     case roam_v1_KickReason_IDLE:
         return t->live &&
                (t->was_stuck || 2 * silent_ms >= 5ull * w->heartbeat_ms);
