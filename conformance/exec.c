@@ -78,6 +78,12 @@ static void set_defaults(struct world *w, struct device *d, uint8_t number,
         ((Roam__V1__Members *)m)->ref = prng_next(&w->prng) | 1;
         ((Roam__V1__Members *)m)->max_rows = PAGE_ROWS_MAX;
         break;
+    case F_SESSIONS:
+        ((Roam__V1__Sessions *)m)->ref = prng_next(&w->prng) | 1;
+        break;
+    case F_END_SESSION:
+        ((Roam__V1__EndSession *)m)->ref = prng_next(&w->prng) | 1;
+        break;
     default:
         break;
     }

@@ -150,6 +150,10 @@ void judge_sent(struct world *w, struct link *l, const struct frame_type *type,
     case F_MEMBERS:
         judge_note_members(w, l, (const Roam__V1__Members *)m);
         break;
+    case F_SESSIONS:
+    case F_END_SESSION:
+        judge_note_question(w, l, type->number, m);
+        break;
     case F_LOGOUT:
         l->logout_sent = true;
         break;
@@ -427,6 +431,9 @@ bool judge_received(struct world *w, struct link *l, struct frame *f)
         return judge_page(w, l, f);
     case F_MEMBER_PAGE:
         return judge_member_page(w, l, f);
+    case F_SESSION_LIST:
+    case F_SESSION_ENDED:
+        return judge_question_answer(w, l, f);
     case F_PONG:
         if (!judge_pong(w, l, f, &is_fence)) {
             return false;

@@ -64,6 +64,16 @@ void judge_add_item(struct link *l, struct frame *f, enum lane lane);
 bool judge_overtaken(struct world *w, const struct link *l, uint64_t order,
                      struct frame *f);
 
+/* SESSIONS and END_SESSION: one was sent; the unanswered one of that ref (of
+ * either kind when number is 0), or NULL; its answer or ERROR came. */
+void judge_note_question(struct world *w, struct link *l, uint8_t number,
+                         const ProtobufCMessage *m);
+struct page_sent *judge_find_question(struct world *w, const struct link *l,
+                                      uint8_t number, uint64_t ref);
+bool judge_question_answer(struct world *w, struct link *l, struct frame *f);
+bool judge_question_error(struct world *w, struct link *l, struct page_sent *p,
+                          struct frame *f);
+
 /* Pages of history, in judge_pages.c. */
 void judge_note_page(struct world *w, struct link *l, bool is_list,
                      const ProtobufCMessage *m);

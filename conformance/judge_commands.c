@@ -163,7 +163,11 @@ bool judge_error(struct world *w, struct link *l, struct frame *f)
     if (taken) {
         return fine;
     }
-    struct page_sent *p = judge_find_page(w, l, false, m->ref);
+    struct page_sent *p = judge_find_question(w, l, 0, m->ref);
+    if (p) {
+        return judge_question_error(w, l, p, f);
+    }
+    p = judge_find_page(w, l, false, m->ref);
     bool limited = m->code == ROAM__V1__ERROR_CODE__RATE_LIMITED;
     if (!p && limited) {
         p = judge_find_page(w, l, true, m->ref);

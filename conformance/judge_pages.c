@@ -57,8 +57,8 @@ struct page_sent *judge_find_page(struct world *w, const struct link *l,
 {
     for (size_t i = 0; i < w->page_count; i++) {
         struct page_sent *p = &w->pages[i];
-        if (p->link == l && !p->is_members && p->is_list == is_list &&
-            p->ref == ref && !p->is_answered) {
+        if (p->link == l && !p->is_members && p->question == 0 &&
+            p->is_list == is_list && p->ref == ref && !p->is_answered) {
             return p;
         }
     }

@@ -121,7 +121,7 @@ struct device_decl {
     const char *name, *user;
     const char *type;  /* DeviceType by name */
     const char *id;    /* device whose installation it shares, or NULL */
-    const char *token; /* `$t` of a token line; NULL: the user's own */
+    const char *token; /* `$t` of a token line; NULL: its own */
     const char *from;  /* IPv4 address to connect from; NULL: any */
     const char *max_frame, *max_unacked, *max_inflated, *max_entries, *codecs;
     bool manual_ack;

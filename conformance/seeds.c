@@ -80,8 +80,13 @@ bool seeds_begin(struct world *w, const char *dir)
     }
     w->seeds = s;
     for (size_t i = 0; i < w->s->user_count; i++) {
-        if (fprintf(s->trace, "user %s %s\n", w->users[i].name,
-                    w->users[i].token) < 0) {
+        if (fprintf(s->trace, "user %s\n", w->users[i].name) < 0) {
+            return fail(w, "trace");
+        }
+    }
+    for (size_t i = 0; i < w->s->device_count; i++) {
+        const struct device *d = &w->devices[i];
+        if (fprintf(s->trace, "token %s %s\n", d->user->name, d->token) < 0) {
             return fail(w, "trace");
         }
     }

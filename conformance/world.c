@@ -99,9 +99,7 @@ static bool open_users(struct world *w)
         u->index = i;
         u->word = w->s->users[i];
         u->name = arena_printf("%s-%s", u->word, w->suffix);
-        if (!server_add_user(w->server, u->name, &reason) ||
-            !server_issue_token(w->server, u->name, NULL, NULL, &u->token,
-                                &reason)) {
+        if (!server_add_user(w->server, u->name, &reason)) {
             return world_mistake(w, reason);
         }
     }
@@ -143,8 +141,14 @@ static bool number_option(struct world *w, const char *text, uint32_t otherwise,
 
 static bool open_token_of(struct world *w, struct device *d)
 {
-    d->token = d->user->token;
-    if (!d->decl->token) {
+    const char *reason = "";
+    if (!d->decl->token) { /* one for each installation [DEV-1] */
+        struct installation *i = d->installation;
+        if (!i->token && !server_issue_token(w->server, d->user->name, NULL,
+                                             NULL, &i->token, &reason)) {
+            return world_mistake(w, reason);
+        }
+        d->token = i->token;
         return true;
     }
     for (size_t i = 0; i < w->var_count; i++) {

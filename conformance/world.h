@@ -52,6 +52,7 @@ struct page_sent {
     bool is_list;       /* CONVERSATIONS */
     bool is_members;    /* MEMBERS */
     const char *behind; /* MEMBERS: its `after` */
+    uint8_t question;   /* 0, or it is no page but SESSIONS or END_SESSION */
     uint64_t ref;
     const char *conversation;
     uint64_t before, after;
@@ -87,14 +88,14 @@ struct user {
     size_t index;     /* in the scenario */
     const char *word; /* in the scenario */
     const char *name; /* on the wire */
-    const char *token;
     struct known *known;
     size_t known_count, known_cap;
 };
 
 struct installation {
     uint8_t id[16];
-    uint64_t attempt; /* highest used */
+    uint64_t attempt;  /* highest used */
+    const char *token; /* its own; NULL: all of its devices name others */
 };
 
 struct device {

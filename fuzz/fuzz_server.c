@@ -660,6 +660,7 @@ static void open_world(struct world *w, const uint8_t *data, size_t size)
     JUDGE(w->store != NULL);
     roam_store_mem_add_user(w->store, "alice");
     roam_store_mem_add_user(w->store, "bob");
+    roam_store_mem_share_tokens(w->store); /* the input names devices */
     roam_store_mem_add_token(w->store, "alice", "alice-token", 0, 0);
     roam_store_mem_add_token(w->store, "bob", "bob-token", 0, 0);
     roam_core_config_default(&w->config);

@@ -76,9 +76,10 @@ class ServerWorld:
     def __init__(self, case):
         self.case = case
         self.names = {}
-        for (name, token), new in zip(case.users, USERS):
+        for name, new in zip(case.users, USERS):
             self.names[name] = new
-            self.names[token] = new + "-token"
+            for token in case.tokens[name]:
+                self.names[token] = new + "-token"
 
     def rename(self, data):
         """Names in bytes that are no message; the length stands before."""

@@ -127,14 +127,17 @@ class Case:
 
     def __init__(self, trace):
         self.name = trace.stem
-        self.users = []  # (name, token)
+        self.users = []
+        self.tokens = collections.defaultdict(list)  # by user
         self.connections, self.events = [], []
         self.generations = collections.defaultdict(set)
         self.taken = collections.Counter()
         for line in trace.read_text().splitlines():
             words = line.split()
             if words[0] == "user":
-                self.users.append((words[1], words[2]))
+                self.users.append(words[1])
+            elif words[0] == "token":
+                self.tokens[words[1]].append(words[2])
             else:
                 self.add_event(trace.parent, int(words[0]), *words[1:])
         timelines = collections.defaultdict(lambda: {0})

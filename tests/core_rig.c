@@ -37,8 +37,29 @@ void rig_init(struct rig *rig)
     rig->config.max_commands = 8;
     rig->config.heartbeat_ms = 1000;
     rig->config.trim_ms = 0;
+    rig->config.watch_ms = 0;
     rig->now.mono_ms = 1;
     rig->now.wall_ms = START_WALL_MS;
+}
+
+/* A token is one device's. [DEV-1] */
+static void name_token(char out[ROAM_TOKEN_MAX + 1], const char *user,
+                       unsigned device)
+{
+    if (device == 1) {
+        snprintf(out, ROAM_TOKEN_MAX + 1, "%.64s-token", user);
+    } else {
+        snprintf(out, ROAM_TOKEN_MAX + 1, "%.64s-token-%u", user, device);
+    }
+}
+
+void rig_add_tokens(struct rig *rig, const char *user)
+{
+    for (unsigned device = 0; device < RIG_DEVICES; device++) {
+        char token[ROAM_TOKEN_MAX + 1];
+        name_token(token, user, device);
+        assert_true(roam_store_mem_add_token(rig->store, user, token, 0, 0));
+    }
 }
 
 void rig_start(struct rig *rig)
@@ -48,11 +69,8 @@ void rig_start(struct rig *rig)
         assert_non_null(rig->store);
         static const char *const users[] = {"alice", "bob"};
         for (size_t i = 0; i < 2; i++) {
-            char token[16];
-            snprintf(token, sizeof token, "%s-token", users[i]);
             assert_true(roam_store_mem_add_user(rig->store, users[i]));
-            assert_true(
-                roam_store_mem_add_token(rig->store, users[i], token, 0, 0));
+            rig_add_tokens(rig, users[i]);
         }
     }
     rig->config.store = rig->store;
@@ -210,7 +228,7 @@ struct roam_message *say_login(const char *user, uint8_t device,
     roam_v1_Login *login = &said.u.login;
     login->protocol = ROAM_PROTOCOL_VERSION;
     snprintf(login->user, sizeof login->user, "%s", user);
-    snprintf(login->token, sizeof login->token, "%s-token", user);
+    name_token(login->token, user, device);
     login->device_id.size = ROAM_DEVICE_ID_BYTES;
     memset(login->device_id.bytes, device, ROAM_DEVICE_ID_BYTES);
     login->device_type = type;
@@ -302,6 +320,24 @@ struct roam_message *say_conversations(uint64_t ref, uint64_t before,
     snprintf(c->conversation, sizeof c->conversation, "%s", conversation);
     c->max_rows = ROAM_PAGE_ROWS_MAX;
     c->max_inflated = ROAM_INFLATED_MAX;
+    return &said;
+}
+
+struct roam_message *say_sessions(uint64_t ref, uint32_t after)
+{
+    roam_message_init(&said, ROAM_SESSIONS);
+    said.u.sessions.ref = ref;
+    said.u.sessions.after = (roam_v1_DeviceType)after;
+    return &said;
+}
+
+struct roam_message *say_end_session(uint64_t ref, roam_v1_DeviceType type,
+                                     uint64_t generation)
+{
+    roam_message_init(&said, ROAM_END_SESSION);
+    said.u.end_session.ref = ref;
+    said.u.end_session.device_type = type;
+    said.u.end_session.generation = generation;
     return &said;
 }
 

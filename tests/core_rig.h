@@ -38,6 +38,10 @@ struct peer {
 /* Small settings that tests change before rig_start(). */
 void rig_init(struct rig *rig);
 void rig_start(struct rig *rig);
+/* One for each of the devices below RIG_DEVICES: "<user>-token" for device 1,
+ * "<user>-token-<device>" for the others. say_login() uses them. */
+#define RIG_DEVICES 32u
+void rig_add_tokens(struct rig *rig, const char *user);
 void rig_stop(struct rig *rig);
 /* Lets the store answer and moves bytes until nothing changes. */
 void rig_settle(struct rig *rig);
@@ -73,6 +77,10 @@ struct roam_message *say_conversations(uint64_t ref, uint64_t before,
 
 struct roam_message *say_members(uint64_t ref, const char *group,
                                  const char *after, uint32_t max_rows);
+/* Of the types above `after`. */
+struct roam_message *say_sessions(uint64_t ref, uint32_t after);
+struct roam_message *say_end_session(uint64_t ref, roam_v1_DeviceType type,
+                                     uint64_t generation);
 
 /* Puts it and settles. */
 void peer_say(struct peer *peer, const struct roam_message *m);

@@ -18,6 +18,7 @@
 
 /* Nothing here takes long; this only ends a test that hangs. */
 #define PATIENCE_S 60
+#define DEVICES 20
 
 static sem_t woken;
 static struct roam_store_request *last;
@@ -111,6 +112,17 @@ void rig_close(struct sqlite_rig *rig)
     }
 }
 
+/* A token is one device's. [DEV-1] */
+static void name_token(char out[ROAM_TOKEN_MAX + 1], const char *user,
+                       int device)
+{
+    if (device == 1) {
+        snprintf(out, ROAM_TOKEN_MAX + 1, "%.64s", user);
+    } else {
+        snprintf(out, ROAM_TOKEN_MAX + 1, "%.64s-%d", user, device);
+    }
+}
+
 void rig_add_user(struct sqlite_rig *rig, const char *user)
 {
     char error[256] = "";
@@ -118,9 +130,16 @@ void rig_add_user(struct sqlite_rig *rig, const char *user)
         roam_admin_open(rig->path, true, error, sizeof(error));
 
     if (admin == NULL ||
-        !roam_admin_add_user(admin, user, error, sizeof(error)) ||
-        !roam_admin_add_token(admin, user, user, 0, 0, error, sizeof(error))) {
+        !roam_admin_add_user(admin, user, error, sizeof(error))) {
         fail_msg("%s", error);
+    }
+    for (int device = 1; device <= DEVICES; device++) {
+        char token[ROAM_TOKEN_MAX + 1];
+        name_token(token, user, device);
+        if (!roam_admin_add_token(admin, user, token, 0, 0, error,
+                                  sizeof(error))) {
+            fail_msg("%s", error);
+        }
     }
     roam_admin_close(admin);
 }
@@ -177,7 +196,7 @@ struct roam_identity rig_login(struct sqlite_rig *rig, const char *user,
     struct roam_store_login *login = &req->u.login;
 
     snprintf(login->user, sizeof(login->user), "%s", user);
-    snprintf(login->token, sizeof(login->token), "%s", user);
+    name_token(login->token, user, device);
     snprintf(login->device_name, sizeof(login->device_name), "%s's no. %d",
              user, device);
     memset(login->device_id, device, sizeof(login->device_id));

@@ -32,7 +32,8 @@ void rig_teardown(struct sqlite_rig *rig);
 void rig_open(struct sqlite_rig *rig);
 void rig_close(struct sqlite_rig *rig);
 
-/* A user whose token is the user's name. */
+/* A user with a token for each of 20 devices: the user's name for device 1,
+ * else "name-N". */
 void rig_add_user(struct sqlite_rig *rig, const char *user);
 
 /* Submits, and waits for the answer; false when the store failed instead.

@@ -55,6 +55,17 @@ struct roam_store_request *probe_make(enum roam_store_kind kind, size_t extra)
     return req;
 }
 
+/* A token is one device's. [DEV-1] */
+static void name_token(char out[ROAM_TOKEN_MAX + 1], const char *user,
+                       unsigned device)
+{
+    if (device == 1) {
+        snprintf(out, ROAM_TOKEN_MAX + 1, "%.64s-token", user);
+    } else {
+        snprintf(out, ROAM_TOKEN_MAX + 1, "%.64s-token-%u", user, device);
+    }
+}
+
 struct roam_store_request *probe_make_login(const struct probe_login *in)
 {
     struct roam_store_request *req = probe_make(ROAM_STORE_LOGIN, 0);
@@ -63,7 +74,7 @@ struct roam_store_request *probe_make_login(const struct probe_login *in)
     if (in->token != NULL) {
         snprintf(l->token, sizeof l->token, "%s", in->token);
     } else {
-        snprintf(l->token, sizeof l->token, "%.100s-token", in->user);
+        name_token(l->token, in->user, in->device);
     }
     memset(l->device_id, in->device, sizeof l->device_id);
     snprintf(l->device_name, sizeof l->device_name, "device %u", in->device);
@@ -342,10 +353,12 @@ int probe_fresh(void **state)
     probe_suite->open(probe_suite);
     static const char *const users[] = {"alice", "bob"};
     for (size_t i = 0; i < 2; i++) {
-        char token[32];
-        snprintf(token, sizeof token, "%s-token", users[i]);
         probe_suite->add_user(probe_suite, users[i]);
-        probe_suite->add_token(probe_suite, users[i], token, 0, 0);
+        for (unsigned device = 1; device <= PROBE_DEVICES; device++) {
+            char token[ROAM_TOKEN_MAX + 1];
+            name_token(token, users[i], device);
+            probe_suite->add_token(probe_suite, users[i], token, 0, 0);
+        }
     }
     return 0;
 }

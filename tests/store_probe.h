@@ -20,8 +20,9 @@
 
 extern struct store_suite *probe_suite; /* of the run under way */
 
-/* Each with a fresh store that has the users alice and bob, with the tokens
- * "alice-token" and "bob-token". */
+/* Each with a fresh store that has the users alice and bob, with a token for
+ * each of PROBE_DEVICES: "alice-token" for device 1, "alice-token-2"... */
+#define PROBE_DEVICES 20u
 #define PROBE_CLAIM(test)                                                      \
     cmocka_unit_test_setup_teardown(test, probe_fresh, probe_done)
 int probe_fresh(void **state);
@@ -35,6 +36,7 @@ int store_suite_names(void);
 int store_suite_groups(void);
 int store_suite_walk(void);
 int store_suite_keep(void);
+int store_suite_devices(void);
 
 /* ---------------------------------------------------------------- requests */
 
@@ -49,7 +51,7 @@ void probe_answer(struct roam_store_request *req);
 
 struct probe_login {
     const char *user;
-    const char *token; /* NULL: "<user>-token" */
+    const char *token; /* NULL: the device's */
     uint8_t device;
     uint32_t type;
     uint64_t attempt, take_over;

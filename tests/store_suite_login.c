@@ -155,7 +155,7 @@ static void test_sixteen_devices_that_held_a_slot_are_told_kicked(void **state)
         assert_int_equal(l.refused, roam_v1_RefusedReason_KICKED);
     }
     struct roam_store_login l =
-        probe_login(&(struct probe_login){"alice", NULL, 99, PHONE, 1, 0, 0});
+        probe_login(&(struct probe_login){"alice", NULL, 20, PHONE, 1, 0, 0});
     assert_int_equal(l.refused, roam_v1_RefusedReason_OCCUPIED);
 }
 

@@ -401,6 +401,7 @@ static void test_ranges_are_kept_to_the_number(void **state)
         {"timeline_ms", 0, 3153600000000},
         {"timeline_entries", 0, UINT32_MAX},
         {"history_ms", 0, 3153600000000},
+        {"watch_ms", 0, 3600000},
         {"trim_ms", 0, 86400000},
     };
     char set[64];

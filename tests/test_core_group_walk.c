@@ -367,11 +367,8 @@ static void start(uint64_t seed)
     w.rig.config.max_commands = IN_FLIGHT;
     rig_start(&w.rig);
     for (uint32_t u = 2; u < USERS; u++) {
-        char token[32];
-        snprintf(token, sizeof token, "%s-token", names[u]);
         assert_true(roam_store_mem_add_user(w.rig.store, names[u]));
-        assert_true(
-            roam_store_mem_add_token(w.rig.store, names[u], token, 0, 0));
+        rig_add_tokens(&w.rig, names[u]);
     }
     log_in(&w.devices[0]);
     settle();

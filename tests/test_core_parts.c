@@ -163,10 +163,8 @@ static void test_window_without_memory_is_unchanged(void **state)
 
 static void add_user(struct rig *rig, const char *name)
 {
-    char token[32];
-    snprintf(token, sizeof token, "%s-token", name);
     assert_true(roam_store_mem_add_user(rig->store, name));
-    assert_true(roam_store_mem_add_token(rig->store, name, token, 0, 0));
+    rig_add_tokens(rig, name);
 }
 
 static void test_many_users_come_and_go(void **state)

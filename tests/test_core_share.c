@@ -331,12 +331,11 @@ enum {
 
 static void add_crowd(struct rig *rig)
 {
-    char name[16], token[24];
+    char name[16];
     for (unsigned i = 0; i < CROWD; i++) {
         snprintf(name, sizeof name, "u%u", i);
-        snprintf(token, sizeof token, "%s-token", name);
         assert_true(roam_store_mem_add_user(rig->store, name));
-        assert_true(roam_store_mem_add_token(rig->store, name, token, 0, 0));
+        rig_add_tokens(rig, name);
     }
 }
 

@@ -12,7 +12,7 @@
 #define PHONE roam_v1_DeviceType_PHONE
 
 #define STATES 7
-#define CLIENT_FRAMES 9
+#define CLIENT_FRAMES 11
 
 /* An error code of the protocol, or 0x100 + the state that follows. */
 #define GO(state) (0x100 + ROAM__##state)
@@ -21,26 +21,29 @@
 #define BUSY roam_v1_ErrorCode_SYNC_BUSY
 
 /* By frame type - 1: LOGIN, LOGOUT, SYNC, ACK, SEND, PING, HISTORY,
- * CONVERSATIONS, MEMBERS. */
+ * CONVERSATIONS, MEMBERS, SESSIONS, END_SESSION. */
 static const int table[STATES][CLIENT_FRAMES] = {
     [ROAM__OPEN] = {GO(DECIDING), UNEXPECTED, UNEXPECTED, UNEXPECTED,
-                    UNEXPECTED, UNEXPECTED, UNEXPECTED, UNEXPECTED, UNEXPECTED},
+                    UNEXPECTED, UNEXPECTED, UNEXPECTED, UNEXPECTED, UNEXPECTED,
+                    UNEXPECTED, UNEXPECTED},
     [ROAM__DECIDING] = {UNEXPECTED, UNEXPECTED, GO(DECIDING), UNEXPECTED,
                         UNEXPECTED, UNEXPECTED, UNEXPECTED, UNEXPECTED,
-                        UNEXPECTED},
+                        UNEXPECTED, UNEXPECTED, UNEXPECTED},
     [ROAM__IDLE] = {UNEXPECTED, GO(LEAVING), GO(SYNCING), AHEAD, GO(IDLE),
-                    GO(IDLE), GO(IDLE), GO(IDLE), GO(IDLE)},
+                    GO(IDLE), GO(IDLE), GO(IDLE), GO(IDLE), GO(IDLE), GO(IDLE)},
     [ROAM__SYNCING] = {UNEXPECTED, GO(LEAVING), BUSY, GO(SYNCING), GO(SYNCING),
-                       GO(SYNCING), GO(SYNCING), GO(SYNCING), GO(SYNCING)},
+                       GO(SYNCING), GO(SYNCING), GO(SYNCING), GO(SYNCING),
+                       GO(SYNCING), GO(SYNCING)},
     [ROAM__DELIVERING] = {UNEXPECTED, GO(LEAVING), GO(SYNCING), GO(DELIVERING),
                           GO(DELIVERING), GO(DELIVERING), GO(DELIVERING),
-                          GO(DELIVERING), GO(DELIVERING)},
+                          GO(DELIVERING), GO(DELIVERING), GO(DELIVERING),
+                          GO(DELIVERING)},
     [ROAM__LEAVING] = {UNEXPECTED, UNEXPECTED, UNEXPECTED, UNEXPECTED,
                        UNEXPECTED, UNEXPECTED, UNEXPECTED, UNEXPECTED,
-                       UNEXPECTED},
+                       UNEXPECTED, UNEXPECTED, UNEXPECTED},
     [ROAM__ENDING] = {GO(ENDING), GO(ENDING), GO(ENDING), GO(ENDING),
                       GO(ENDING), GO(ENDING), GO(ENDING), GO(ENDING),
-                      GO(ENDING)},
+                      GO(ENDING), GO(ENDING), GO(ENDING)},
 };
 
 static const struct roam_message *client_frame(unsigned type)
@@ -62,6 +65,10 @@ static const struct roam_message *client_frame(unsigned type)
         return say_conversations(7, 0, "");
     case ROAM_MEMBERS:
         return say_members(8, "bob", "", 1);
+    case ROAM_SESSIONS:
+        return say_sessions(9, 0);
+    case ROAM_END_SESSION:
+        return say_end_session(10, roam_v1_DeviceType_DESKTOP, 1);
     default:
         return say_ping(1);
     }

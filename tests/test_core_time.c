@@ -379,7 +379,7 @@ static void test_drain_answers_what_is_in_the_store_first(void **state)
     struct peer sender, deciding, leaving;
     start(&rig);
     roam_store_mem_add_user(rig.store, "carol");
-    roam_store_mem_add_token(rig.store, "carol", "carol-token", 0, 0);
+    rig_add_tokens(&rig, "carol");
     peer_login(&rig, &sender, "alice", 1, PHONE, 1, 0);
     peer_login(&rig, &leaving, "bob", 1, PHONE, 1, 0);
     peer_connect(&rig, &deciding);

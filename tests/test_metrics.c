@@ -47,7 +47,8 @@ static int teardown(void **state)
 
 static void start_metered(struct roamd_rig *rig)
 {
-    start(rig, "run", "--plain-port", "0", "--set", "metrics=127.0.0.1:0");
+    start(rig, "run", "--plain-port", "0", "--set", "metrics=127.0.0.1:0",
+          "--set", "trim_ms=0"); /* its commits would count, too */
     assert_true(rig->metrics_port != 0);
 }
 

@@ -280,6 +280,9 @@ def a_copy_is_stale_and_draws_a_new_device_id(server):
     same(clone.login().reason, pb.STALE)
     assert clone.store.device_id != phone.store.device_id
     same(clone.client.retry()[0], "login")
+    same(clone.login().reason, pb.TOKEN_BOUND)             # DEV-1
+    same(clone.client.retry()[0], "credential")
+    clone.client.who["token"] = server.token(alice[0])
     same(clone.login().reason, pb.OCCUPIED)
     phone.settle()
 

@@ -25,6 +25,7 @@ class Server:
     def __init__(self, roamd, home):
         self.roamd, self.home, self.process = roamd, home, None
         self.names = 0
+        self.devices, self.others = {}, {}   # of tokens; tokens of devices
         self._call("init")
 
     def _call(self, *words):
@@ -57,14 +58,29 @@ class Server:
             self.process.wait()
 
     def users(self, *names):
-        """Fresh users with a token each."""
+        """Fresh users, each with a token for a first device."""
         self.names += 1
         out = []
         for name in names:
             name = "%s%d" % (name, self.names)
             self._call("user", "add", name)
-            out.append((name, self._call("token", "issue", name)))
+            out.append((name, self.token(name)))
         return out
+
+    def token(self, name):
+        token = self._call("token", "issue", name)
+        self.devices[token] = None
+        return token
+
+    def token_for(self, name, token, device_id):
+        """A token is one device's: another one gets its own.    DEV-1"""
+        if self.devices.get(token, device_id) is None:
+            self.devices[token] = device_id
+        if self.devices.get(token, device_id) == device_id:
+            return token
+        if (name, device_id) not in self.others:
+            self.others[name, device_id] = self.token(name)
+        return self.others[name, device_id]
 
 
 @contextlib.contextmanager
@@ -83,7 +99,9 @@ class Device:
 
     def __init__(self, server, user, kind=1, store=None, **limits):
         self.server, self.frames, self.held = server, [], False
-        self.client = roam.Client(store or roam.Store(), *user, kind, **limits)
+        store = store or roam.Store()
+        token = server.token_for(*user, store.device_id)
+        self.client = roam.Client(store, user[0], token, kind, **limits)
         self.store, self.user = self.client.store, user[0]
         for name in ("Push", "Batch"):
             self._spy("_on_" + name, name)

@@ -46,14 +46,29 @@ bool roam_slot_holds(const struct roam_slot *slot,
            slot->attempt == who->attempt;
 }
 
+static void set_free(struct roam_slot *slot)
+{
+    slot->device = 0;
+    slot->attempt = 0;
+    slot->since_ms = 0;
+    slot->generation += 1;
+}
+
+bool roam_slot_end(struct roam_slot *slot, uint64_t generation)
+{
+    if (slot->device == 0 ||
+        (slot->generation != generation && !ROAM_FAULT("end-any-generation"))) {
+        return false;
+    }
+    set_free(slot);
+    return true;
+}
+
 bool roam_slot_logout(struct roam_slot *slot, const struct roam_identity *who)
 {
     if (!roam_slot_holds(slot, who)) {
         return false;
     }
-    slot->device = 0;
-    slot->attempt = 0;
-    slot->since_ms = 0;
-    slot->generation += 1; /* [KICK-9] */
+    set_free(slot); /* [KICK-9] */
     return true;
 }

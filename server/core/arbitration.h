@@ -39,6 +39,10 @@ uint32_t roam_slot_login(struct roam_slot *slot, int64_t device,
 bool roam_slot_holds(const struct roam_slot *slot,
                      const struct roam_identity *who);
 
+/* Frees the slot, whoever holds it, if that is its generation. False: nobody
+ * holds it, or not with that one. [DEV-5] */
+bool roam_slot_end(struct roam_slot *slot, uint64_t generation);
+
 /* Frees the slot and raises its generation; false when fenced. */
 bool roam_slot_logout(struct roam_slot *slot, const struct roam_identity *who);
 

@@ -60,6 +60,7 @@ void roam_core_config_default(struct roam_core_config *config)
     config->timeline_ms = 7ull * 86400 * SECOND_MS;
     config->timeline_entries = 10000;
     config->history_ms = 90ull * 86400 * SECOND_MS;
+    config->watch_ms = 2 * SECOND_MS; /* [DEV-2] says 5 s */
     config->trim_ms = 60 * SECOND_MS;
     /* What was said yesterday has been read. */
     config->store_settings.recall_ms = 86400ull * SECOND_MS;
@@ -239,6 +240,7 @@ void roam_core_tick(struct roam_core *core, struct roam_now now)
 {
     core->now = now;
     roam__timers_run(core);
+    roam__watch_run(core);
     roam__retention_run(core);
     roam__output_relieve(core);
 }

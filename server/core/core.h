@@ -80,8 +80,9 @@ struct roam_core_config {
     uint64_t timeline_ms;     /* 0: without limit, here and below */
     uint32_t timeline_entries;
     uint64_t history_ms;
-    uint32_t trim_ms; /* from the end of one round of trimming to the next;
-                         0: the core asks for none */
+    uint32_t watch_ms; /* between looks for revoked tokens; 0: never */
+    uint32_t trim_ms;  /* from the end of one round of trimming to the next;
+                          0: the core asks for none */
     /* What the store was opened with; recall_ms and
        max_members are told to clients. */
     struct roam_store_settings store_settings;

@@ -24,10 +24,15 @@ static const struct refusal refusals[] = {
                                              roam_v1_Retry_REAUTHENTICATE},
     [roam_v1_RefusedReason_TYPE_FORBIDDEN] = {"TYPE_FORBIDDEN",
                                               roam_v1_Retry_REAUTHENTICATE},
+    [roam_v1_RefusedReason_TOKEN_BOUND] = {"TOKEN_BOUND",
+                                           roam_v1_Retry_REAUTHENTICATE},
     [roam_v1_RefusedReason_PROTOCOL_VERSION] = {"PROTOCOL_VERSION",
                                                 roam_v1_Retry_NEVER},
     [roam_v1_RefusedReason_THROTTLED] = {"THROTTLED", roam_v1_Retry_AFTER},
 };
+
+/* Roam 1 defines none yet. [VER-3] */
+#define CAPABILITIES UINT64_C(0)
 
 static bool credential_was_good(uint32_t reason)
 {
@@ -57,6 +62,11 @@ static void refuse(struct roam_session *s, const struct roam_store_login *l,
     refused->retry = refusals[l->refused].retry;
     refused->retry_after_ms =
         wait_ms < UINT32_MAX ? (uint32_t)wait_ms : UINT32_MAX;
+    if (l->refused == roam_v1_RefusedReason_PROTOCOL_VERSION &&
+        !ROAM_FAULT("versions-not-told")) { /* [VER-2] */
+        refused->protocol_min = ROAM_PROTOCOL_VERSION;
+        refused->protocol_max = ROAM_PROTOCOL_VERSION;
+    }
     if (credential_was_good(l->refused)) { /* [LOGIN-14] */
         refused->generation = l->generation;
         refused->has_holder = l->has_holder;
@@ -107,6 +117,7 @@ static void fill(struct roam_store_login *out, const roam_v1_Login *in,
     memcpy(out->token, in->token, sizeof out->token);
     memcpy(out->device_id, in->device_id.bytes, sizeof out->device_id);
     memcpy(out->device_name, in->device_name, sizeof out->device_name);
+    memcpy(out->software, in->software, sizeof out->software);
     out->device_type = (uint32_t)in->device_type;
     out->attempt = in->attempt;
     out->take_over = in->take_over;
@@ -119,8 +130,13 @@ void roam__handle_login(struct roam_session *s, const struct roam_message *m)
     s->has_sync = false;
     s->may_drop_sync = false;
     s->peer_max_frame = login->max_frame;
+    s->capabilities = login->capabilities;
     memcpy(s->user_name, login->user, sizeof s->user_name);
-    if (login->protocol != ROAM_PROTOCOL_VERSION) {
+    /* A LOGIN of another version may mean anything. [VER-1], [LOGIN-7] */
+    uint32_t least =
+        login->protocol_min == 0 ? login->protocol : login->protocol_min;
+    if (login->protocol < ROAM_PROTOCOL_VERSION ||
+        least > ROAM_PROTOCOL_VERSION) {
         refuse_unasked(s, roam_v1_RefusedReason_PROTOCOL_VERSION, 0);
         return;
     }
@@ -175,6 +191,12 @@ static bool queue_login_ok(struct roam_session *s,
     struct roam_message m;
     roam_message_init(&m, ROAM_LOGIN_OK);
     m.u.login_ok.generation = l->identity.generation;
+    m.u.login_ok.protocol = ROAM_FAULT("version-not-told")
+                                ? 0
+                                : ROAM_PROTOCOL_VERSION; /* [VER-1] */
+    m.u.login_ok.capabilities = ROAM_FAULT("capabilities-echoed")
+                                    ? s->capabilities
+                                    : s->capabilities & CAPABILITIES;
     m.u.login_ok.head = l->head;
     m.u.login_ok.floor = ROAM_FAULT("floor-not-told") ? 0 : l->floor;
     m.u.login_ok.max_frame = config->max_frame;
@@ -201,9 +223,23 @@ static void log_login(struct roam_session *s)
               (unsigned long long)s->identity.attempt);
 }
 
+/* In the clock of deadlines. */
+static void set_expiry(struct roam_session *s, uint64_t expires_ms)
+{
+    const struct roam_core *core = s->core;
+    uint64_t now = roam__stored_now(core);
+    uint64_t left = expires_ms > now ? expires_ms - now : 0;
+    s->expires_ms = expires_ms == 0 || ROAM_FAULT("expired-goes-on")
+                        ? UINT64_MAX
+                        : core->now.mono_ms + left;
+}
+
 static void grant(struct roam_session *s, const struct roam_store_login *l)
 {
     s->identity = l->identity;
+    s->token = l->token_number;
+    set_expiry(s, l->token_expires_ms);
+    roam__watch_login(s->core, l->revocations);
     if (!roam__users_join(s, l->head)) {
         roam__session_no_memory(s);
         return;

@@ -17,12 +17,14 @@ static const done_fn done_fns[] = {
     [ROAM_STORE_HISTORY] = roam__history_done,
     [ROAM_STORE_CONVERSATIONS] = roam__conversations_done,
     [ROAM_STORE_MEMBERS] = roam__members_done,
+    [ROAM_STORE_SESSIONS] = roam__sessions_done,
+    [ROAM_STORE_END_SESSION] = roam__end_session_done,
 };
 
 static bool is_write(const struct roam_store_request *req)
 {
     return req->kind == ROAM_STORE_LOGIN || req->kind == ROAM_STORE_LOGOUT ||
-           req->kind == ROAM_STORE_SEND;
+           req->kind == ROAM_STORE_SEND || req->kind == ROAM_STORE_END_SESSION;
 }
 
 /* Its answer is packed, and counts among the readers': see turns.c. */
@@ -30,6 +32,23 @@ static bool is_reader(const struct roam_store_request *req)
 {
     return req->kind == ROAM_STORE_READ || req->kind == ROAM_STORE_HISTORY ||
            req->kind == ROAM_STORE_CONVERSATIONS;
+}
+
+static void seen_done(struct roam_store_request *req)
+{
+    roam_store_request_free(req);
+}
+
+void roam__request_seen(struct roam_session *s)
+{
+    struct roam_store *store = s->core->config.store;
+    struct roam_store_request *req = roam_store_request_new(ROAM_STORE_SEEN, 0);
+    if (req != NULL) {
+        req->done = seen_done;
+        req->u.seen.identity = s->identity;
+        req->u.seen.now_ms = roam__stored_now(s->core);
+        store->ops->submit(store, req);
+    }
 }
 
 static void done(struct roam_store_request *req)

@@ -399,6 +399,9 @@ struct roam_session *roam_core_accept(struct roam_core *core, const char *peer,
 void roam__session_release(struct roam_session *s)
 {
     roam__strangers_remove(s);
+    if (s->user != NULL) {
+        roam__request_seen(s);
+    }
     roam__users_leave(s);
     roam__turns_leave(s);
     roam__delivery_stop(s);

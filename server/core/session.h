@@ -43,6 +43,8 @@ enum roam__event {
     ROAM__ON_HISTORY = ROAM_HISTORY,
     ROAM__ON_CONVERSATIONS = ROAM_CONVERSATIONS,
     ROAM__ON_MEMBERS = ROAM_MEMBERS,
+    ROAM__ON_SESSIONS = ROAM_SESSIONS,
+    ROAM__ON_END_SESSION = ROAM_END_SESSION,
     /* From inside. */
     ROAM__ON_REFUSED = 0x100, /* the LOGIN was refused */
     ROAM__ON_GRANTED,         /* ... or granted */
@@ -102,10 +104,13 @@ struct roam_session {
     bool may_drop_sync;   /* [LOGIN-6] */
     bool credential_seen; /* a good one: the person may take time now */
     uint32_t peer_max_frame;
-    roam_v1_Sync sync; /* kept while has_sync; then of the delivery */
+    uint64_t capabilities; /* of the last LOGIN */
+    roam_v1_Sync sync;     /* kept while has_sync; then of the delivery */
 
     struct roam_identity identity; /* valid while live */
     struct roam__user *user;       /* NULL unless live */
+    int64_t token;                 /* by which it is */
+    uint64_t expires_ms;           /* when that ends; UINT64_MAX: never */
 
     uint32_t commands; /* those of [SEND-11] whose answer has not left */
     struct roam_store_request *pages, *last_page; /* wait for their turn: one
@@ -174,8 +179,11 @@ struct roam_core {
     struct roam_session *turn_first, *turn_last; /* wait to read */
     uint64_t output_bytes;                       /* of all sessions */
 
-    bool trimming;       /* a TRIM is in the store */
-    uint64_t trim_by_ms; /* when the next one goes there */
+    bool watching;        /* a REVOKED is in the store */
+    uint64_t watch_by_ms; /* when the next one goes there */
+    uint64_t revocations; /* that were seen */
+    bool trimming;        /* a TRIM is in the store */
+    uint64_t trim_by_ms;  /* when the next one goes there */
 
     bool draining;
     uint64_t drain_by_ms;
@@ -240,6 +248,9 @@ struct roam_store_request *roam__request_new(struct roam_session *s,
                                              size_t extra);
 void roam__request_submit(struct roam_session *s,
                           struct roam_store_request *req);
+/* Has the store note when s, which is live, was last seen; of no weight, so
+ * without memory it is left out. */
+void roam__request_seen(struct roam_session *s);
 /* The same for a request whose answer nothing else bounds: while the output
  * is above its bound, it is held. At most one is, because the state allows
  * no second one. */
@@ -308,6 +319,10 @@ void roam__handle_history(struct roam_session *s, const struct roam_message *m);
 void roam__handle_conversations(struct roam_session *s,
                                 const struct roam_message *m);
 void roam__handle_members(struct roam_session *s, const struct roam_message *m);
+void roam__handle_sessions(struct roam_session *s,
+                           const struct roam_message *m);
+void roam__handle_end_session(struct roam_session *s,
+                              const struct roam_message *m);
 /* Their answers from the store. s may have ended or be closed meanwhile. */
 void roam__login_done(struct roam_session *s, struct roam_store_request *req);
 void roam__logout_done(struct roam_session *s, struct roam_store_request *req);
@@ -315,6 +330,10 @@ void roam__sync_done(struct roam_session *s, struct roam_store_request *req);
 void roam__send_done(struct roam_session *s, struct roam_store_request *req);
 void roam__read_done(struct roam_session *s, struct roam_store_request *req);
 void roam__history_done(struct roam_session *s, struct roam_store_request *req);
+void roam__sessions_done(struct roam_session *s,
+                         struct roam_store_request *req);
+void roam__end_session_done(struct roam_session *s,
+                            struct roam_store_request *req);
 void roam__conversations_done(struct roam_session *s,
                               struct roam_store_request *req);
 void roam__members_done(struct roam_session *s, struct roam_store_request *req);
@@ -423,6 +442,16 @@ void roam__output_left(struct roam_core *core, size_t len);
 /* While more waits for all sessions than may: the one with the most goes.
  * Only called when nobody holds a session. */
 void roam__output_relieve(struct roam_core *core);
+
+/* --------------------------------------------------------------- watch.c */
+
+/* When the store is asked for revoked tokens; UINT64_MAX: nobody is here. */
+uint64_t roam__watch_deadline(const struct roam_core *core);
+void roam__watch_run(struct roam_core *core);
+/* The next time is now. */
+void roam__watch_now(struct roam_core *core);
+/* A LOGIN was granted that saw so many revocations; before it joins. */
+void roam__watch_login(struct roam_core *core, uint64_t revocations);
 
 /* ----------------------------------------------------------- retention.c */
 

@@ -107,6 +107,10 @@ static const struct edge edges[] = {
     {LIVE, ROAM__ON_CONVERSATIONS, SAME, roam__handle_conversations},
     /* [GRP-17] */
     {LIVE, ROAM__ON_MEMBERS, SAME, roam__handle_members},
+    /* [DEV-3] */
+    {LIVE, ROAM__ON_SESSIONS, SAME, roam__handle_sessions},
+    /* [DEV-6] */
+    {LIVE, ROAM__ON_END_SESSION, SAME, roam__handle_end_session},
     /* [PING-1] */
     {LIVE, ROAM__ON_PING, SAME, roam__handle_ping},
     /* [KICK-9] */

@@ -40,6 +40,8 @@ void roam_store_request_free(struct roam_store_request *req)
         free(req->u.conversations.rows);
     } else if (req->kind == ROAM_STORE_MEMBERS) {
         free(req->u.members.rows);
+    } else if (req->kind == ROAM_STORE_SESSIONS) {
+        free(req->u.sessions.rows);
     }
     free(req->results);
     free(req->memory);

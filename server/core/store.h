@@ -3,13 +3,15 @@
  * requests. Two implementations: SQLite with a writer and a reader thread
  * (server/store/), and memory (store_mem.c) for tests and the simulator.
  *
- * Words: a *write* request (LOGIN, LOGOUT, SEND, TRIM) changes the store in a
+ * Words: a *write* request (LOGIN, LOGOUT, SEND, END_SESSION,
+ * SEEN, TRIM) changes the store in a
  * transaction; several may share one commit, and each is answered only after
  * that commit is durable, in the order of submission; only a LOGIN, whose
  * credential is looked at first, may be overtaken before it gets there, and
  * is no write at all when the credential is bad. A *read* request (SYNC,
- * READ, HISTORY, CONVERSATIONS, MEMBERS) sees committed data only, all that was
- * answered before its submission and maybe more, and may overtake writes.
+ * READ, HISTORY, CONVERSATIONS, MEMBERS, SESSIONS, REVOKED) sees committed data
+ * only, all that was answered before its submission and maybe more, and may
+ * overtake writes.
  *
  * Invariants: a request is answered exactly once, from within poll(), on the
  * thread that calls poll(). The decision whether a session may still write
@@ -50,7 +52,11 @@ enum roam_store_kind {
     ROAM_STORE_HISTORY,
     ROAM_STORE_CONVERSATIONS,
     ROAM_STORE_MEMBERS,
-    ROAM_STORE_TRIM
+    ROAM_STORE_TRIM,
+    ROAM_STORE_SEEN,
+    ROAM_STORE_SESSIONS,
+    ROAM_STORE_END_SESSION,
+    ROAM_STORE_REVOKED
 };
 
 /* How long a store keeps what; spec, section 6.5. 0: without limit. */
@@ -70,6 +76,7 @@ struct roam_store_login {
     char token[ROAM_TOKEN_MAX + 1];
     uint8_t device_id[ROAM_DEVICE_ID_BYTES];
     char device_name[ROAM_DEVICE_NAME_MAX + 1];
+    char software[ROAM_SOFTWARE_MAX + 1];
     uint32_t device_type;
     uint64_t attempt;
     uint64_t take_over;
@@ -78,6 +85,9 @@ struct roam_store_login {
     /* out */
     uint32_t refused; /* roam_v1_RefusedReason; 0: granted */
     struct roam_identity identity;
+    int64_t token_number;
+    uint64_t token_expires_ms; /* since 2020-01-01 UTC; 0: never */
+    uint64_t revocations;      /* how many tokens were revoked before */
     uint64_t head;
     uint64_t floor;
     uint64_t generation; /* of the slot, also when refused for its state */
@@ -251,6 +261,64 @@ struct roam_store_trim {
     bool more;       /* out: another step may find more */
 };
 
+/* The session is over; nothing is told when it was fenced. */
+struct roam_store_seen {
+    struct roam_identity identity;
+    uint64_t now_ms;
+};
+
+/* One slot of the user that is held. */
+struct roam_store_session {
+    uint32_t type; /* roam_v1_DeviceType */
+    char name[ROAM_DEVICE_NAME_MAX + 1];
+    char software[ROAM_SOFTWARE_MAX + 1];
+    uint64_t since_ms;
+    uint64_t seen_ms; /* as the last SEEN or LOGIN had it */
+    uint64_t generation;
+};
+
+struct roam_store_sessions {
+    int64_t user;                    /* in */
+    struct roam_store_session *rows; /* out: by rising type; a malloc() of its
+                                        own, freed with the request; NULL: no
+                                        memory */
+    size_t count;
+};
+
+enum roam_end_result {
+    ROAM_END_DONE,
+    ROAM_END_FENCED,   /* the identity no longer holds its slot */
+    ROAM_END_NO_DEVICE /* no slot of that type is held with that generation */
+};
+
+/* Ends the session that holds a slot, and revokes the tokens that are bound
+ * to its device. */
+struct roam_store_end_session {
+    /* in */
+    struct roam_identity identity; /* who asks */
+    uint32_t device_type;
+    uint64_t generation;
+    /* out */
+    enum roam_end_result result;
+};
+
+#define ROAM_STORE_REVOKED_MAX 64u
+
+struct roam_store_revocation {
+    int64_t user;
+    int64_t token;
+};
+
+/* The tokens that were revoked, in their order, behind the first `after`. */
+struct roam_store_revoked {
+    uint64_t after; /* in */
+    /* out */
+    struct roam_store_revocation rows[ROAM_STORE_REVOKED_MAX];
+    size_t count;
+    uint64_t upto; /* `after` for what comes next */
+    bool more;
+};
+
 struct roam_store_request;
 typedef void (*roam_store_done_fn)(struct roam_store_request *req);
 
@@ -274,6 +342,10 @@ struct roam_store_request {
         struct roam_store_conversations conversations;
         struct roam_store_members members;
         struct roam_store_trim trim;
+        struct roam_store_seen seen;
+        struct roam_store_sessions sessions;
+        struct roam_store_end_session end_session;
+        struct roam_store_revoked revoked;
     } u;
 };
 

@@ -34,6 +34,10 @@ static const carry_out_fn carry_out_fns[] = {
     [ROAM_STORE_CONVERSATIONS] = roam__mem_conversations,
     [ROAM_STORE_MEMBERS] = roam__mem_members,
     [ROAM_STORE_TRIM] = roam__mem_trim,
+    [ROAM_STORE_SEEN] = roam__mem_seen,
+    [ROAM_STORE_SESSIONS] = roam__mem_sessions,
+    [ROAM_STORE_END_SESSION] = roam__mem_end_session,
+    [ROAM_STORE_REVOKED] = roam__mem_revoked,
 };
 
 static bool carry_out(struct roam__mem *mem, struct roam_store_request *req)
@@ -44,7 +48,8 @@ static bool carry_out(struct roam__mem *mem, struct roam_store_request *req)
 static bool is_write(const struct roam_store_request *req)
 {
     return req->kind == ROAM_STORE_LOGIN || req->kind == ROAM_STORE_LOGOUT ||
-           req->kind == ROAM_STORE_SEND || req->kind == ROAM_STORE_TRIM;
+           req->kind == ROAM_STORE_SEND || req->kind == ROAM_STORE_TRIM ||
+           req->kind == ROAM_STORE_SEEN || req->kind == ROAM_STORE_END_SESSION;
 }
 
 static void mem_submit(struct roam_store *self, struct roam_store_request *req)
@@ -331,9 +336,15 @@ bool roam_store_mem_add_token(struct roam_store *store, const char *name,
     memcpy(token->text, text, len);
     token->type = device_type;
     token->expires_ms = expires_ms;
+    token->id = ++mem_of(store)->last_token;
     token->next = user->tokens;
     user->tokens = token;
     return true;
+}
+
+void roam_store_mem_share_tokens(struct roam_store *store)
+{
+    mem_of(store)->tokens_shared = true;
 }
 
 bool roam_store_mem_revoke_token(struct roam_store *store, const char *text)
@@ -343,7 +354,8 @@ bool roam_store_mem_revoke_token(struct roam_store *store, const char *text)
          u = u->next) {
         for (struct roam__mem_token *t = u->tokens; t != NULL; t = t->next) {
             if (strcmp(t->text, text) == 0) {
-                t->revoked = true;
+                t->revoked =
+                    t->revoked != 0 ? t->revoked : ++mem_of(store)->revocations;
                 found = true;
             }
         }

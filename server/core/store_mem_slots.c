@@ -9,15 +9,21 @@
 
 /* ------------------------------------------------------------ credentials */
 
-/* 0, or why the credential is no good: [LOGIN-8], [LOGIN-9]. */
-static uint32_t check_token(const struct roam__mem_user *user,
-                            const struct roam_store_login *l)
+static struct roam__mem_token *find_token(const struct roam__mem_user *user,
+                                          const char *text)
 {
-    const struct roam__mem_token *token = user == NULL ? NULL : user->tokens;
+    struct roam__mem_token *token = user == NULL ? NULL : user->tokens;
     while (token != NULL &&
-           (token->revoked || strcmp(token->text, l->token) != 0)) {
+           (token->revoked != 0 || strcmp(token->text, text) != 0)) {
         token = token->next;
     }
+    return token;
+}
+
+/* 0, or why the credential is no good: [LOGIN-8], [LOGIN-9], [DEV-1]. */
+static uint32_t check_token(const struct roam__mem_token *token,
+                            const struct roam_store_login *l)
+{
     if (token == NULL) {
         return roam_v1_RefusedReason_CREDENTIAL;
     }
@@ -26,6 +32,10 @@ static uint32_t check_token(const struct roam__mem_user *user,
     }
     if (token->type != 0 && token->type != l->device_type) {
         return roam_v1_RefusedReason_TYPE_FORBIDDEN;
+    }
+    if (token->bound &&
+        memcmp(token->device_id, l->device_id, sizeof token->device_id) != 0) {
+        return roam_v1_RefusedReason_TOKEN_BOUND;
     }
     return 0;
 }
@@ -104,6 +114,16 @@ static void tell_slot(struct roam_store_login *l,
     }
 }
 
+static void bind_token(const struct roam__mem *mem,
+                       struct roam__mem_token *token,
+                       struct roam_store_login *l)
+{
+    token->bound = !mem->tokens_shared;
+    memcpy(token->device_id, l->device_id, sizeof token->device_id);
+    l->token_expires_ms = token->expires_ms;
+    l->token_number = token->id;
+}
+
 static void grant(struct roam__mem *mem, struct roam__mem_user *user,
                   struct roam__mem_device *device, bool is_new,
                   struct roam_store_login *l)
@@ -114,6 +134,8 @@ static void grant(struct roam__mem *mem, struct roam__mem_user *user,
         user->devices = device;
     }
     memcpy(device->name, l->device_name, sizeof device->name);
+    memcpy(device->software, l->software, sizeof device->software);
+    user->seen_ms[l->device_type] = l->now_ms;
     device->held = ++mem->last_held;
     forget_oldest(user, device->type, device->id);
     const struct roam_slot *slot = &user->slots[l->device_type];
@@ -121,13 +143,15 @@ static void grant(struct roam__mem *mem, struct roam__mem_user *user,
                                          slot->generation, slot->attempt};
     l->head = user->head;
     l->floor = user->floor;
+    l->revocations = mem->revocations;
 }
 
 bool roam__mem_login(struct roam__mem *mem, struct roam_store_request *req)
 {
     struct roam_store_login *l = &req->u.login;
     struct roam__mem_user *user = roam__mem_user(mem, l->user, strlen(l->user));
-    l->refused = check_token(user, l);
+    struct roam__mem_token *token = find_token(user, l->token);
+    l->refused = check_token(token, l);
     if (l->refused != 0 || l->only_check) {
         return true;
     }
@@ -144,6 +168,7 @@ bool roam__mem_login(struct roam__mem *mem, struct roam_store_request *req)
                                  device->held != 0, l->now_ms);
     if (l->refused == 0) {
         grant(mem, user, device, is_new, l);
+        bind_token(mem, token, l);
     } else if (is_new) {
         free(device);
     }

@@ -16,6 +16,7 @@ struct roam__mem_device {
     uint8_t device_id[ROAM_DEVICE_ID_BYTES];
     uint32_t type;
     char name[ROAM_DEVICE_NAME_MAX + 1];
+    char software[ROAM_SOFTWARE_MAX + 1];
     uint64_t held; /* order in which devices took the slot; 0: did not, or
                       logged out, or forgotten */
     struct roam__mem_device *next;
@@ -25,7 +26,10 @@ struct roam__mem_token {
     char text[ROAM_TOKEN_MAX + 1];
     uint32_t type; /* 0: any */
     uint64_t expires_ms;
-    bool revoked;
+    int64_t id;
+    uint64_t revoked; /* its place among those that were; 0: it is good */
+    bool bound;       /* to this device */
+    uint8_t device_id[ROAM_DEVICE_ID_BYTES];
     struct roam__mem_token *next;
 };
 
@@ -102,6 +106,7 @@ struct roam__mem_user {
     uint64_t head, floor;
     bool started; /* has written an entry since the last start */
     struct roam_slot slots[ROAM__MEM_TYPES];
+    uint64_t seen_ms[ROAM__MEM_TYPES];
     struct roam__mem_device *devices;
     struct roam__mem_token *tokens;
     struct roam__mem_pair *pairs; /* with users of the same or a higher id */
@@ -117,7 +122,9 @@ struct roam__mem {
     void *random_ctx;
     struct roam_store_keep keep;
     struct roam_store_settings settings;
-    int64_t last_user, last_device;
+    int64_t last_user, last_device, last_token;
+    uint64_t revocations;
+    bool tokens_shared;
     uint64_t last_held;
     uint64_t last_group;
     struct roam__mem_user *users;
@@ -143,6 +150,11 @@ bool roam__mem_history(struct roam__mem *mem, struct roam_store_request *req);
 bool roam__mem_conversations(struct roam__mem *mem,
                              struct roam_store_request *req);
 bool roam__mem_members(struct roam__mem *mem, struct roam_store_request *req);
+bool roam__mem_seen(struct roam__mem *mem, struct roam_store_request *req);
+bool roam__mem_sessions(struct roam__mem *mem, struct roam_store_request *req);
+bool roam__mem_end_session(struct roam__mem *mem,
+                           struct roam_store_request *req);
+bool roam__mem_revoked(struct roam__mem *mem, struct roam_store_request *req);
 bool roam__mem_trim(struct roam__mem *mem, struct roam_store_request *req);
 
 /* ------------------------------------------------------------------- post */

@@ -41,7 +41,7 @@ static uint64_t state_by(const struct roam_session *s)
     case ROAM__IDLE:
     case ROAM__SYNCING:
     case ROAM__DELIVERING:
-        return idle_by(s);
+        return earlier(idle_by(s), s->expires_ms); /* [DEV-2] */
     case ROAM__DECIDING:
         /* Held back by the peer's own doing, or the store will answer. */
         return s->held != NULL ? s->login_by_ms : UINT64_MAX;
@@ -81,6 +81,8 @@ static void expire(struct roam_session *s)
     } else if (read_by(s) <= now && state_by(s) > now) {
         s->read_again_ms = 0;
         roam__delivery_pump(s);
+    } else if (s->expires_ms <= now) {
+        roam__session_end(s, roam_v1_KickReason_EXPIRED);
     } else {
         roam__session_end(s, roam_v1_KickReason_IDLE);
     }
@@ -188,5 +190,6 @@ uint64_t roam_core_deadline(const struct roam_core *core)
 {
     uint64_t by =
         core->timer_count == 0 ? UINT64_MAX : core->timers[0]->timer_ms;
+    by = earlier(by, roam__watch_deadline(core));
     return earlier(by, roam__retention_deadline(core));
 }

@@ -128,6 +128,8 @@ static const struct setting settings[] = {
      "... and at most so many of a user; 0: any number"},
     {"history_ms", U64, CORE(history_ms), 0, 100 * YEAR_MS,
      "messages can be read back this long, then they are erased; 0: for ever"},
+    {"watch_ms", U32, CORE(watch_ms), 0, 3600000,
+     "between two looks for revoked tokens; their sessions end; 0: never"},
     {"trim_ms", U32, CORE(trim_ms), 0, 86400000,
      "from one round of erasing what is too old to the next; 0: none"},
     {"recall_ms", U64, CORE(store_settings.recall_ms), 0, 100 * YEAR_MS,

@@ -9,6 +9,7 @@
 
 #include "../core/alloc.h"
 #include "db.h"
+#include "token.h"
 #include "token_hash.h"
 #include "utf8.h"
 
@@ -32,9 +33,9 @@ static const char *const sql[STATEMENT_COUNT] = {
     [FIND_USER] = "SELECT id FROM user WHERE name = ?1",
     [ADD_TOKEN] = "INSERT INTO token(hash, user, device_type, expires_ms)"
                   " VALUES(?1, ?2, ?3, ?4) ON CONFLICT(hash) DO NOTHING",
-    [REVOKE] = "UPDATE token SET revoked = 1 WHERE hash = ?1",
-    [REVOKE_ID] = "UPDATE token SET revoked = 1"
-                  " WHERE lower(substr(hex(hash), 1, 16)) = lower(?1)",
+    [REVOKE] = ROAM_TOKEN_REVOKE("hash = ?1"),
+    [REVOKE_ID] =
+        ROAM_TOKEN_REVOKE("lower(substr(hex(hash), 1, 16)) = lower(?1)"),
     [NAME_USER] = "UPDATE user SET title = ?2 WHERE id = ?1",
     [BLOCK] = "INSERT INTO block(user, other) VALUES(?1, ?2)"
               " ON CONFLICT DO NOTHING",

@@ -14,6 +14,9 @@ struct token {
     uint32_t device_type; /* 0: any */
     uint64_t expires_ms;  /* 0: never */
     bool revoked;
+    int64_t id;
+    bool bound; /* to this device */
+    uint8_t device_id[ROAM_DEVICE_ID_BYTES];
 };
 
 /* *user is 0 when there is none of that name. */
@@ -43,7 +46,13 @@ static bool find_token(sqlite3_stmt *stmt,
         t->user = sqlite3_column_int64(stmt, 1);
         t->device_type = (uint32_t)sqlite3_column_int64(stmt, 2);
         t->expires_ms = roam_db_u64(stmt, 3);
-        t->revoked = sqlite3_column_int(stmt, 4) != 0;
+        t->revoked = sqlite3_column_int64(stmt, 4) != 0;
+        t->id = sqlite3_column_int64(stmt, 5);
+        struct roam_slice device = roam_db_column(stmt, 6);
+        t->bound = device.len == sizeof(t->device_id);
+        if (t->bound) {
+            memcpy(t->device_id, device.data, device.len);
+        }
     }
     sqlite3_reset(stmt);
     sqlite3_clear_bindings(stmt);
@@ -80,6 +89,11 @@ bool roam_credential_check(sqlite3_stmt *user_stmt, sqlite3_stmt *token_stmt,
         login->refused = roam_v1_RefusedReason_TOKEN_EXPIRED;
     } else if (t.device_type != 0 && t.device_type != login->device_type) {
         login->refused = roam_v1_RefusedReason_TYPE_FORBIDDEN;
+    } else if (t.bound && memcmp(t.device_id, login->device_id,
+                                 sizeof(t.device_id)) != 0) {
+        login->refused = roam_v1_RefusedReason_TOKEN_BOUND;
     }
+    login->token_number = t.id;
+    login->token_expires_ms = t.expires_ms;
     return true;
 }

@@ -19,10 +19,11 @@
 /* What both sides prepare: by name, and by hash. */
 #define ROAM_CREDENTIAL_USER "SELECT id FROM user WHERE name = ?1"
 #define ROAM_CREDENTIAL_TOKEN                                                  \
-    "SELECT hash, user, device_type, expires_ms, revoked"                      \
+    "SELECT hash, user, device_type, expires_ms, revoked, id, device_id"       \
     " FROM token WHERE hash = ?1"
 
-/* Sets login->refused, 0 when it is good, and *user then. False on an SQLite
+/* Sets login->refused, 0 when it is good, and *user and the token's number and
+ * expiry then. False on an SQLite
  * error, or when a hash cannot be made. */
 bool roam_credential_check(sqlite3_stmt *user_stmt, sqlite3_stmt *token_stmt,
                            struct roam_store_login *login, int64_t *user);

@@ -6,7 +6,10 @@
  *   block     of them, whom
  *   provision  one row; `changes` rises with each change of a user by
  *             another process, so that what was remembered is read again
- *   token     SHA-256 of a bearer token, and what it is good for
+ *   token     SHA-256 of a bearer token, what it is good for, and the device
+ *             that used it first. `revoked` is its place among all that were
+ *             revoked, 0 while it is good, so that a running server finds the
+ *             new ones; written by provisioning, too
  *   device    installations that were ever granted a slot; `held` while the
  *             device has not logged out since, for KICKED. Rows stay for
  *             ever: messages name their device by this number. [PUSH-4]
@@ -29,7 +32,8 @@
  *             where the user has read (read_id, read_row: the READ that says
  *             so)
  *   erased    conversations (as roam_db_low() and roam_db_high() have them)
- *             whose newest row is too old for history: its msg_id
+ *             whose newest row is too old for history: its msg_id.
+ *             That of no users (0, 0) is the last message row erased
  *   private   rows of history that only some parties see, for each of them
  *   deletion  messages that a user deleted, by which DELETE (its msg_id)
  *
@@ -66,15 +70,20 @@ static const char schema[] =
     " PRIMARY KEY(user, other)) WITHOUT ROWID;"
     "CREATE TABLE provision(id INTEGER PRIMARY KEY, changes INTEGER NOT NULL);"
     "INSERT INTO provision VALUES(1, 0);"
-    "CREATE TABLE token(hash BLOB PRIMARY KEY, user INTEGER NOT NULL,"
-    " device_type INTEGER NOT NULL, expires_ms INTEGER NOT NULL,"
-    " revoked INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;"
+    "CREATE TABLE token(id INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE,"
+    " user INTEGER NOT NULL, device_type INTEGER NOT NULL,"
+    " expires_ms INTEGER NOT NULL, revoked INTEGER NOT NULL DEFAULT 0,"
+    " device_id BLOB);"
+    "CREATE INDEX token_revoked ON token(revoked) WHERE revoked > 0;"
+    "CREATE INDEX token_user ON token(user);"
     "CREATE TABLE device(id INTEGER PRIMARY KEY, user INTEGER NOT NULL,"
     " type INTEGER NOT NULL, device_id BLOB NOT NULL, name TEXT NOT NULL,"
-    " held INTEGER NOT NULL, UNIQUE(user, type, device_id));"
+    " software TEXT NOT NULL, held INTEGER NOT NULL,"
+    " UNIQUE(user, type, device_id));"
     "CREATE TABLE slot(user INTEGER NOT NULL, type INTEGER NOT NULL,"
     " device INTEGER NOT NULL, generation INTEGER NOT NULL,"
     " attempt INTEGER NOT NULL, since_ms INTEGER NOT NULL,"
+    " seen_ms INTEGER NOT NULL DEFAULT 0,"
     " PRIMARY KEY(user, type)) WITHOUT ROWID;"
     "CREATE TABLE message(id INTEGER PRIMARY KEY, msg_id INTEGER NOT NULL,"
     " sender INTEGER NOT NULL, receiver INTEGER NOT NULL,"

@@ -108,7 +108,14 @@ static const char *const sql[ROAM_READER_STATEMENTS] = {
     [ROAM_READER_MEMBERS] =
         "SELECT u.name, u.title, m.role, m.muted, m.since"
         " FROM member m CROSS JOIN user u ON u.id = m.user WHERE m.grp = ?1"
-        " AND m.role >= ?2 AND u.name > ?3 ORDER BY u.name LIMIT ?4"};
+        " AND m.role >= ?2 AND u.name > ?3 ORDER BY u.name LIMIT ?4",
+    [ROAM_READER_SESSIONS] =
+        "SELECT s.type, d.name, d.software, s.since_ms, s.seen_ms,"
+        " s.generation FROM slot s JOIN device d ON d.id = s.device"
+        " WHERE s.user = ?1 ORDER BY s.type",
+    [ROAM_READER_REVOKED] = "SELECT user, id, revoked FROM token"
+                            " WHERE revoked > 0 AND revoked > ?1"
+                            " ORDER BY revoked"};
 
 bool roam_store_reader_open(struct roam_store_reader *r, const char *path,
                             char *error, size_t cap)
@@ -322,9 +329,15 @@ bool roam_store_reader_do(struct roam_store_reader *r,
         return roam_read_members(r, req);
     case ROAM_STORE_LOGIN:
         return do_login(r, &req->u.login);
+    case ROAM_STORE_SESSIONS:
+        return roam_read_sessions(r, &req->u.sessions);
+    case ROAM_STORE_REVOKED:
+        return roam_read_revoked(r, &req->u.revoked);
     case ROAM_STORE_LOGOUT:
     case ROAM_STORE_SEND:
     case ROAM_STORE_TRIM:
+    case ROAM_STORE_SEEN:
+    case ROAM_STORE_END_SESSION:
         break;
     }
     return false; /* the writer's */

@@ -32,6 +32,8 @@ enum roam_reader_statement {
     ROAM_READER_UNREAD,
     ROAM_READER_GROUP,
     ROAM_READER_MEMBERS,
+    ROAM_READER_SESSIONS,
+    ROAM_READER_REVOKED,
     ROAM_READER_STATEMENTS
 };
 
@@ -76,5 +78,12 @@ bool roam_read_head(struct roam_store_reader *r, int64_t user, uint64_t *head);
 
 bool roam_read_members(struct roam_store_reader *r,
                        struct roam_store_request *req);
+
+/* --------------------------------------------- read_devices.c, likewise */
+
+bool roam_read_sessions(struct roam_store_reader *r,
+                        struct roam_store_sessions *list);
+bool roam_read_revoked(struct roam_store_reader *r,
+                       struct roam_store_revoked *revoked);
 
 #endif

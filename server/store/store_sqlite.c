@@ -349,7 +349,8 @@ static void *lane_main(void *arg)
 static bool begins_with_write(enum roam_store_kind kind)
 {
     return kind == ROAM_STORE_LOGOUT || kind == ROAM_STORE_SEND ||
-           kind == ROAM_STORE_TRIM;
+           kind == ROAM_STORE_TRIM || kind == ROAM_STORE_SEEN ||
+           kind == ROAM_STORE_END_SESSION;
 }
 
 static void store_submit(struct roam_store *self,

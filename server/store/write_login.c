@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "../core/fault.h"
 #include "credential.h"
 #include "db.h"
 
@@ -45,6 +46,7 @@ static bool save_device(struct roam_writer *w, int64_t user,
     if (*device != NO_DEVICE_YET) {
         sqlite3_bind_int64(stmt, 1, *device);
         roam_db_bind_text(stmt, 2, text_of(login->device_name));
+        roam_db_bind_text(stmt, 3, text_of(login->software));
         return roam_db_run(stmt) == SQLITE_OK;
     }
     stmt = w->stmt[ROAM_WRITER_DEVICE_ADD];
@@ -52,6 +54,7 @@ static bool save_device(struct roam_writer *w, int64_t user,
     sqlite3_bind_int64(stmt, 2, login->device_type);
     roam_db_bind_blob(stmt, 3, id);
     roam_db_bind_text(stmt, 4, text_of(login->device_name));
+    roam_db_bind_text(stmt, 5, text_of(login->software));
     if (roam_db_run(stmt) != SQLITE_OK) {
         return false;
     }
@@ -59,8 +62,8 @@ static bool save_device(struct roam_writer *w, int64_t user,
     return true;
 }
 
-static bool save_slot(struct roam_writer *w, int64_t user, uint32_t type,
-                      const struct roam_slot *slot)
+bool roam_writer_save_slot(struct roam_writer *w, int64_t user, uint32_t type,
+                           const struct roam_slot *slot, uint64_t seen_ms)
 {
     sqlite3_stmt *stmt = w->stmt[ROAM_WRITER_SLOT_SET];
 
@@ -70,6 +73,7 @@ static bool save_slot(struct roam_writer *w, int64_t user, uint32_t type,
     roam_db_bind_u64(stmt, 4, slot->generation);
     roam_db_bind_u64(stmt, 5, slot->attempt);
     roam_db_bind_u64(stmt, 6, slot->since_ms);
+    roam_db_bind_u64(stmt, 7, seen_ms);
     return roam_db_run(stmt) == SQLITE_OK;
 }
 
@@ -99,6 +103,27 @@ static bool tell_holder(struct roam_writer *w, const struct roam_slot *slot,
     return found;
 }
 
+/* The device that a token is first used by keeps it. [DEV-1] */
+static bool bind_token(struct roam_writer *w, struct roam_store_login *login)
+{
+    sqlite3_stmt *stmt = w->stmt[ROAM_WRITER_TOKEN_BIND];
+    struct roam_slice id = {login->device_id, sizeof(login->device_id)};
+
+    sqlite3_bind_int64(stmt, 1, login->token_number);
+    roam_db_bind_blob(stmt, 2, id);
+    return ROAM_FAULT("token-unbound") || roam_db_run(stmt) == SQLITE_OK;
+}
+
+static bool count_revocations(struct roam_writer *w, uint64_t *count)
+{
+    sqlite3_stmt *stmt = w->stmt[ROAM_WRITER_REVOCATIONS];
+
+    bool ok = sqlite3_step(stmt) == SQLITE_ROW;
+    *count = ok ? roam_db_u64(stmt, 0) : 0;
+    sqlite3_reset(stmt);
+    return ok;
+}
+
 static bool grant(struct roam_writer *w, int64_t user, int64_t device,
                   struct roam_slot *slot, struct roam_store_login *login)
 {
@@ -111,7 +136,9 @@ static bool grant(struct roam_writer *w, int64_t user, int64_t device,
                                              .device_type = login->device_type,
                                              .generation = slot->generation,
                                              .attempt = slot->attempt};
-    return save_slot(w, user, login->device_type, slot) &&
+    return bind_token(w, login) && count_revocations(w, &login->revocations) &&
+           roam_writer_save_slot(w, user, login->device_type, slot,
+                                 login->now_ms) &&
            roam_timelines_head(&w->timelines, user, &login->head) &&
            roam_timelines_floor(&w->timelines, user, &login->floor);
 }
@@ -158,5 +185,5 @@ bool roam_write_logout(struct roam_writer *w, struct roam_store_logout *logout)
     }
     sqlite3_bind_int64(stmt, 1, who->device);
     return roam_db_run(stmt) == SQLITE_OK &&
-           save_slot(w, who->user, who->device_type, &slot);
+           roam_writer_save_slot(w, who->user, who->device_type, &slot, 0);
 }

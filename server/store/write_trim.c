@@ -191,15 +191,22 @@ static bool find_old(struct roam_writer *w, uint64_t now_ms, int rows,
     return rc == SQLITE_ROW || rc == SQLITE_DONE;
 }
 
-/* Keeps the newest msg_id of a conversation that becomes empty. */
-static bool keep_last(struct roam_writer *w, const struct old_message *m)
+static bool keep_number(struct roam_writer *w, int64_t low, int64_t high,
+                        uint64_t last)
 {
     sqlite3_stmt *stmt = w->stmt[ROAM_WRITER_TRIM_LAST];
 
-    sqlite3_bind_int64(stmt, 1, roam_db_low(m->sender, m->receiver));
-    sqlite3_bind_int64(stmt, 2, roam_db_high(m->sender, m->receiver));
-    roam_db_bind_u64(stmt, 3, m->msg_id);
+    sqlite3_bind_int64(stmt, 1, low);
+    sqlite3_bind_int64(stmt, 2, high);
+    roam_db_bind_u64(stmt, 3, last);
     return roam_db_run(stmt) == SQLITE_OK;
+}
+
+/* Keeps the newest msg_id of a conversation that becomes empty. */
+static bool keep_last(struct roam_writer *w, const struct old_message *m)
+{
+    return keep_number(w, roam_db_low(m->sender, m->receiver),
+                       roam_db_high(m->sender, m->receiver), m->msg_id);
 }
 
 static bool erase(struct roam_writer *w, const struct old_message *m)
@@ -234,7 +241,8 @@ static bool trim_messages(struct roam_writer *w, uint64_t now_ms, int rows,
             return false;
         }
     }
-    return true;
+    /* For the check of the store: it is no damage that they are missing. */
+    return count == 0 || keep_number(w, 0, 0, (uint64_t)old[count - 1].id);
 }
 
 bool roam_write_trim(struct roam_writer *w, struct roam_store_trim *trim)

@@ -7,6 +7,7 @@
 #include "../core/fault.h"
 #include "credential.h"
 #include "db.h"
+#include "token.h"
 
 /* A log of 32 MiB: pages that many messages change are moved once. */
 #define LOG_PAGES_TIDY 8192
@@ -27,18 +28,20 @@ static const char *const sql[ROAM_WRITER_STATEMENTS] = {
     [ROAM_WRITER_DEVICE] = "SELECT id, held FROM device"
                            " WHERE user = ?1 AND type = ?2 AND device_id = ?3",
     [ROAM_WRITER_DEVICE_ADD] =
-        "INSERT INTO device(user, type, device_id, name, held)"
-        " VALUES(?1, ?2, ?3, ?4, 1)",
-    [ROAM_WRITER_DEVICE_GRANT] = "UPDATE device SET name = ?2, held = 1"
-                                 " WHERE id = ?1 AND (name <> ?2 OR held = 0)",
+        "INSERT INTO device(user, type, device_id, name, software, held)"
+        " VALUES(?1, ?2, ?3, ?4, ?5, 1)",
+    [ROAM_WRITER_DEVICE_GRANT] =
+        "UPDATE device SET name = ?2, software = ?3, held = 1 WHERE id = ?1"
+        " AND (name <> ?2 OR software <> ?3 OR held = 0)",
     [ROAM_WRITER_DEVICE_LEAVE] = "UPDATE device SET held = 0 WHERE id = ?1",
     [ROAM_WRITER_DEVICE_NAME] = "SELECT name FROM device WHERE id = ?1",
     [ROAM_WRITER_SLOT] = "SELECT device, generation, attempt, since_ms"
                          " FROM slot WHERE user = ?1 AND type = ?2",
     [ROAM_WRITER_SLOT_SET] =
-        "INSERT INTO slot(user, type, device, generation, attempt, since_ms)"
-        " VALUES(?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT(user, type) DO UPDATE"
-        " SET device = ?3, generation = ?4, attempt = ?5, since_ms = ?6",
+        "INSERT INTO slot(user, type, device, generation, attempt, since_ms,"
+        " seen_ms) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT(user, type)"
+        " DO UPDATE SET device = ?3, generation = ?4, attempt = ?5,"
+        " since_ms = ?6, seen_ms = ?7",
     [ROAM_WRITER_MESSAGE_ADD] =
         "INSERT INTO message(msg_id, sender, receiver, device, generation,"
         " attempt, client_msg_id, kind, content_type, body, part)"
@@ -89,6 +92,16 @@ static const char *const sql[ROAM_WRITER_STATEMENTS] = {
     [ROAM_WRITER_SPOKE] = "SELECT 1 FROM message" IN_PAIR
                           " AND part IN (0, 1) AND sender = ?3 LIMIT 1",
     [ROAM_WRITER_CHANGED] = "UPDATE provision SET changes = changes + 1",
+    [ROAM_WRITER_TOKEN_BIND] = "UPDATE token SET device_id = ?2"
+                               " WHERE id = ?1 AND device_id IS NULL",
+    [ROAM_WRITER_TOKEN_END] = ROAM_TOKEN_REVOKE(
+        "id = (SELECT t.id FROM token t, device d WHERE d.id = ?1"
+        " AND t.user = d.user AND t.device_id = d.device_id"
+        " AND t.revoked = 0 LIMIT 1)"),
+    [ROAM_WRITER_REVOCATIONS] = ROAM_TOKEN_REVOCATIONS,
+    [ROAM_WRITER_SEEN] = "UPDATE slot SET seen_ms = ?5 WHERE user = ?1"
+                         " AND type = ?2 AND device = ?3 AND generation = ?4"
+                         " AND attempt = ?6",
     [ROAM_WRITER_TRIM_USER] =
         "SELECT id FROM user WHERE id > ?1 ORDER BY id LIMIT 1",
     [ROAM_WRITER_TRIM_EXCESS] = "SELECT version FROM timeline WHERE user = ?1"
@@ -181,6 +194,10 @@ bool roam_writer_do(struct roam_writer *w, struct roam_store_request *req)
         return roam_write_logout(w, &req->u.logout);
     case ROAM_STORE_SEND:
         return roam_write_send(w, req);
+    case ROAM_STORE_SEEN:
+        return roam_write_seen(w, &req->u.seen);
+    case ROAM_STORE_END_SESSION:
+        return roam_write_end_session(w, &req->u.end_session);
     case ROAM_STORE_TRIM:
         return roam_write_trim(w, &req->u.trim);
     case ROAM_STORE_SYNC:
@@ -188,6 +205,8 @@ bool roam_writer_do(struct roam_writer *w, struct roam_store_request *req)
     case ROAM_STORE_HISTORY:
     case ROAM_STORE_CONVERSATIONS:
     case ROAM_STORE_MEMBERS:
+    case ROAM_STORE_SESSIONS:
+    case ROAM_STORE_REVOKED:
         break;
     }
     return false; /* the reader's */

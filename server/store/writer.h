@@ -56,6 +56,10 @@ enum roam_writer_statement {
     ROAM_WRITER_BLOCK,
     ROAM_WRITER_SPOKE,
     ROAM_WRITER_CHANGED,
+    ROAM_WRITER_TOKEN_BIND,
+    ROAM_WRITER_TOKEN_END,
+    ROAM_WRITER_REVOCATIONS,
+    ROAM_WRITER_SEEN,
     ROAM_WRITER_TRIM_USER,
     ROAM_WRITER_TRIM_EXCESS,
     ROAM_WRITER_TRIM_OLDEST,
@@ -114,8 +118,14 @@ bool roam_write_login(struct roam_writer *w, struct roam_store_login *login);
 bool roam_write_logout(struct roam_writer *w, struct roam_store_logout *logout);
 bool roam_write_send(struct roam_writer *w, struct roam_store_request *req);
 
+bool roam_write_seen(struct roam_writer *w, const struct roam_store_seen *seen);
+bool roam_write_end_session(struct roam_writer *w,
+                            struct roam_store_end_session *end);
 bool roam_write_trim(struct roam_writer *w, struct roam_store_trim *trim);
 
+/* seen_ms: when it was last used. */
+bool roam_writer_save_slot(struct roam_writer *w, int64_t user, uint32_t type,
+                           const struct roam_slot *slot, uint64_t seen_ms);
 /* The slot as stored; all zero when it was never used. */
 bool roam_writer_slot(struct roam_writer *w, int64_t user, uint32_t type,
                       struct roam_slot *slot);

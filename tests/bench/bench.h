@@ -72,7 +72,7 @@ struct bench_peer {
 
 struct bench_login {
     const char *user;
-    uint32_t device_type;
+    uint32_t device_type; /* the user has a token for each */
     uint64_t cursor;
     uint32_t codecs;
     bool tls;

@@ -42,7 +42,8 @@ static void put_login(struct bench_peer *p, const struct bench_login *login)
     roam_message_init(&m, ROAM_LOGIN);
     l->protocol = ROAM_PROTOCOL_VERSION;
     copy_text(l->user, sizeof(l->user), login->user);
-    copy_text(l->token, sizeof(l->token), login->user);
+    snprintf(l->token, sizeof(l->token), "%s-%d", login->user,
+             (int)login->device_type);
     l->device_id.size = ROAM_DEVICE_ID_BYTES;
     memset(l->device_id.bytes, (int)login->device_type, 16);
     l->device_type = (roam_v1_DeviceType)login->device_type;

@@ -143,6 +143,9 @@ size_t bench_server_log_bytes(const struct bench_server *s)
     return stat(path, &st) == 0 ? (size_t)st.st_size : 0;
 }
 
+/* Device types count from 1. */
+#define TYPES 6
+
 void bench_server_add_users(struct bench_server *s, const char *prefix,
                             int count)
 {
@@ -155,10 +158,14 @@ void bench_server_add_users(struct bench_server *s, const char *prefix,
         roam_admin_open(path, false, error, sizeof(error));
     for (int i = 0; admin != NULL && i < count && error[0] == 0; i++) {
         snprintf(user, sizeof(user), "%s%d", prefix, i);
-        if (!roam_admin_add_user(admin, user, error, sizeof(error)) ||
-            !roam_admin_add_token(admin, user, user, 0, 0, error,
-                                  sizeof(error))) {
+        if (!roam_admin_add_user(admin, user, error, sizeof(error))) {
             break;
+        }
+        for (int type = 1; type <= TYPES && error[0] == 0; type++) {
+            char token[48];
+            snprintf(token, sizeof(token), "%s-%d", user, type);
+            roam_admin_add_token(admin, user, token, 0, 0, error,
+                                 sizeof(error));
         }
     }
     if (admin == NULL || error[0] != 0) {

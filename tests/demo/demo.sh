@@ -113,6 +113,13 @@ run() {
     ) 2>>"$tmp/$name.err" &
 }
 
+# token NAME: that device's own, issued when it is first asked for.
+token() {
+    [ -f "$tmp/$1.token" ] || "$roamd" -d "$tmp/server" token issue \
+        "${1%%_*}" >"$tmp/$1.token" || exit 1
+    cat "$tmp/$1.token"
+}
+
 # client NAME COMMAND [OPTION]...: roam as that device, in the foreground.
 client() {
     name=$1
@@ -120,7 +127,7 @@ client() {
     type=${name##*_}
     command=$2
     shift 2
-    ROAM_TOKEN=$(cat "$tmp/$user.token") "$roam" "$command" \
+    ROAM_TOKEN=$(token "$name") "$roam" "$command" \
         --user "$user" --type "$type" --state "$tmp/$name" \
         --device-name "$name" --server "localhost:$port" \
         --ca "$tmp/server/cert.pem" "$@"
@@ -143,7 +150,7 @@ start() {
     case $user in alice) peer=bob ;; *) peer=alice ;; esac
     shift
     [ -p "$tmp/$name.in" ] || mkfifo "$tmp/$name.in"
-    ROAM_TOKEN=$(cat "$tmp/$user.token")
+    ROAM_TOKEN=$(token "$name")
     export ROAM_TOKEN
     run "$name" "$roam" chat "$peer" --json --stats --user "$user" \
         --type "${name##*_}" --state "$tmp/$name" --device-name "$name" \
@@ -743,8 +750,6 @@ watchdog 2>/dev/null &
 for user in alice bob; do
     "$roamd" -d "$tmp/server" user add "$user" >/dev/null ||
         fail "roamd user add"
-    "$roamd" -d "$tmp/server" token issue "$user" >"$tmp/$user.token" ||
-        fail "roamd token issue"
 done
 began=$(now)
 # shellcheck disable=SC2016

@@ -126,7 +126,9 @@ static const char *unrest(const struct sim_world *w, const struct sim_device *d)
 static bool store_at_rest(const struct sim_world *w)
 {
     const struct sim_held *held = w->server->gate.first;
-    while (held != NULL && held->req->kind == ROAM_STORE_TRIM) {
+    while (held != NULL && (held->req->kind == ROAM_STORE_TRIM ||
+                            held->req->kind == ROAM_STORE_REVOKED ||
+                            held->req->kind == ROAM_STORE_SEEN)) {
         held = held->next;
     }
     return held == NULL;
