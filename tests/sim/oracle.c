@@ -423,6 +423,7 @@ static void store_message(struct sim_world *w, struct sim_message *m,
 {
     check_order(w, m);
     m->stored = true;
+    m->order = ++w->oracle->stored_count;
     m->device = row->device;
     m->generation = in->identity.generation;
     m->attempt = in->identity.attempt;

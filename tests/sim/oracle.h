@@ -33,6 +33,7 @@ struct sim_message {
     bool had_turn; /* the store decided on it, whatever it decided */
     /* Since the store has it: */
     bool stored;
+    uint64_t order; /* among all that are stored, from 1 */
     uint64_t msg_id;
     uint64_t stored_ms;   /* wall clock of the SEND, since 2020-01-01 UTC */
     struct sim_id device; /* the session that it was stored for */

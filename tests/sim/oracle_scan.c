@@ -119,24 +119,51 @@ static void check_old(struct scan *c, const struct roam_entry *e)
     }
 }
 
-static void check_msg_id(struct scan *c, struct sim_message *m, uint64_t msg_id)
+static void take_msg_id(struct scan *c, struct sim_message *m, uint64_t msg_id)
 {
-    struct sim_oracle *o = c->w->oracle;
-    if (m->msg_id != 0) {
-        if (m->msg_id != msg_id) {
-            sim_fail(c->w, "SEND-6", "the parties see different msg_ids");
-        }
-        return;
+    if (m->msg_id != 0 && m->msg_id != msg_id) {
+        sim_fail(c->w, "SEND-6", "the parties see different msg_ids");
     }
     m->msg_id = msg_id;
+}
+
+static void check_msg_id(struct sim_world *w, const struct sim_message *m)
+{
     bool notes = sim_oracle_user(m->conversation) == m->user;
-    uint64_t *last = &o->last_msg_id[notes ? m->user : SIM_USERS];
-    if (msg_id <= *last || msg_id > ROAM_VERSION_MAX ||
-        (msg_id >> ROAM_MSG_ID_TIME_SHIFT) < m->stored_ms) {
-        sim_fail(c->w, "SEND-6", "msg_id %" PRIu64 " after %" PRIu64, msg_id,
+    uint64_t *last = &w->oracle->last_msg_id[notes ? m->user : SIM_USERS];
+    if (m->msg_id <= *last || m->msg_id > ROAM_VERSION_MAX ||
+        (m->msg_id >> ROAM_MSG_ID_TIME_SHIFT) < m->stored_ms) {
+        sim_fail(w, "SEND-6", "msg_id %" PRIu64 " after %" PRIu64, m->msg_id,
                  *last);
     }
-    *last = msg_id;
+    *last = m->msg_id;
+}
+
+/* All that is new, in the order in which it was stored: a READ is on one
+ * timeline alone, so neither of them tells the order by itself. */
+static void check_msg_ids(struct sim_world *w)
+{
+    struct sim_oracle *o = w->oracle;
+    size_t at[SIM_USERS] = {0};
+    uint64_t done = 0;
+    for (;;) {
+        const struct sim_message *first = NULL;
+        for (uint32_t u = 0; u < SIM_USERS; u++) {
+            struct sim_timeline *t = &o->timelines[u];
+            while (at[u] < t->due_count && t->due[at[u]]->order <= done) {
+                at[u]++; /* it was on the other one, too */
+            }
+            if (at[u] < t->due_count &&
+                (first == NULL || t->due[at[u]]->order < first->order)) {
+                first = t->due[at[u]];
+            }
+        }
+        if (first == NULL || w->failed) {
+            return;
+        }
+        check_msg_id(w, first);
+        done = first->order;
+    }
 }
 
 static void take_new(struct scan *c, const struct roam_entry *e)
@@ -156,7 +183,7 @@ static void take_new(struct scan *c, const struct roam_entry *e)
                  e->version, e->prev_version, head);
     }
     check_content(c, m, e);
-    check_msg_id(c, m, e->msg_id);
+    take_msg_id(c, m, e->msg_id);
     m->version[c->user] = e->version;
     t->lines = sim_grow(t->lines, &t->cap, t->count, sizeof *t->lines);
     t->lines[t->count++] = (struct sim_line){e->version, e->prev_version, m};
@@ -213,6 +240,7 @@ void sim_oracle_scan(struct sim_world *w, bool deep)
         }
     }
     if (!w->failed) {
+        check_msg_ids(w);
         check_answer(w);
     }
     for (uint32_t u = 0; u < SIM_USERS; u++) {

@@ -52,6 +52,7 @@ struct sim_oracle {
     size_t row_count;
     struct sim_act acts[SIM_ACTS_MAX];
     size_t act_count;
+    uint64_t stored_count; /* also of what a lost commit took back */
     /* The last msg_id of alice's notes, bob's notes, and of the two. */
     uint64_t last_msg_id[SIM_USERS + 1];
     uint64_t told_msg_id; /* by the answer to the newest send; 0: none */
