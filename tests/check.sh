@@ -18,7 +18,7 @@ asan_dir=$top/asan
 log=$top/log
 passed=0
 failed=0
-seeds=${SEEDS:-1000}
+seeds=${SEEDS:-3000}
 
 export PYTHONDONTWRITEBYTECODE=1
 export ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1
@@ -319,9 +319,10 @@ main()
         one 'examples, ASan+UBSan' examples
     fi
     if wanted sim; then
-        counted 'simulator' timeout 600 $gcc_dir/roam-sim --seeds "$seeds"
-        counted 'simulator, ASan+UBSan, each seed twice' timeout 600 \
-            $asan_dir/roam-sim --seeds 50 --twice
+        counted 'simulator, each seed twice' timeout 600 \
+            $gcc_dir/roam-sim --seeds "$seeds" --twice
+        counted 'simulator, ASan+UBSan' timeout 600 \
+            $asan_dir/roam-sim --seeds 50
         counted 'simulator: planted faults are found' timeout 600 \
             sh tests/sim/mutants.sh $gcc_dir/roam-sim-faulty
     fi
