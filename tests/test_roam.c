@@ -371,6 +371,59 @@ static void test_new_devices_equal_those_that_saw_it_all(void **state)
     }
 }
 
+/* What happens while alice's tablet is away; her phone sees it at once. */
+static void live_on(void)
+{
+    char id[65], group[65];
+    for (int i = 0; i < 4; i++) {
+        expect(0, BOB, "send alice 'number %d'", i);
+        answer(id);
+        if (i == 1) {
+            expect(0, BOB, "recall alice %s", id);
+        }
+        catch_up(ALICE);
+    }
+    expect(0, ALICE, "read bob %s", id);
+    expect(0, BOB, "send alice deleted");
+    expect(0, ALICE, "delete bob %s", answer(id));
+    expect(0, BOB, "send alice unread");
+    expect(0, BOB, "group create alice --name Trimmed --join open");
+    answer(group);
+    catch_up(ALICE);
+    expect(0, BOB, "send '%s' one", group);
+    expect(0, BOB, "group admin '%s' alice", group);
+    expect(0, CAROL, "group join '%s'", group);
+    catch_up(ALICE);
+    expect(0, CAROL, "send '%s' two", group);
+    expect(0, BOB, "group rename '%s' Hedges", group);
+    expect(0, BOB, "group create alice --name Left");
+    answer(group);
+    catch_up(ALICE);
+    expect(0, ALICE, "group leave '%s'", group);
+    expect(0, BOB, "send alice last");
+    catch_up(ALICE);
+}
+
+static void test_a_device_that_is_trimmed_away_ends_equal(void **state)
+{
+    static char seen[65536], fetched[65536];
+    const int tablet = DEVICES;
+    char port[16];
+    (void)state;
+    catch_up(tablet);
+    assert_int_equal(roamd_stop(&rig, SIGTERM), 0);
+    snprintf(port, sizeof port, "%u", (unsigned)rig.plain_port);
+    roamd_start(&rig, (struct roamd_limits){0, 0}, "run", "--plain-port", port,
+                "--set", "timeline_entries=6", NULL);
+    live_on();
+    expect(0, tablet, "tail --exit-when-synced --json");
+    assert_out("\"event\":\"reset\"");
+    all_of(ALICE, seen, sizeof seen);
+    all_of(tablet, fetched, sizeof fetched);
+    assert_string_equal(fetched, seen);
+    assert_non_null(strstr(seen, "\"conversation_name\":\"Hedges\""));
+}
+
 /* ------------------------------------------------------------------- people
  */
 
@@ -408,7 +461,9 @@ int main(void)
         cmocka_unit_test(test_a_group_from_its_making_to_its_end),
         cmocka_unit_test(test_who_joins_an_open_group_is_a_member),
         cmocka_unit_test(test_new_devices_equal_those_that_saw_it_all),
-        /* A name reaches a device with what comes next, a new one at once. */
+        cmocka_unit_test(test_a_device_that_is_trimmed_away_ends_equal),
+        /* A name reaches a device with what comes next, a new one at once.
+         */
         cmocka_unit_test(test_people_are_shown_by_their_names),
         cmocka_unit_test(test_who_is_blocked_is_told),
     };
