@@ -335,6 +335,29 @@ static void test_who_joins_an_open_group_is_a_member(void **state)
     assert_out("\"role\":\"owner\"");
 }
 
+/* ------------------------------------------------------------------ sessions
+ */
+
+static void test_a_session_is_listed_and_ended(void **state)
+{
+    (void)state;
+    expect(0, ALICE, "sessions");
+    assert_out("phone \"");
+    assert_out(", this one");
+    assert_out("desktop \"");
+    char *at = strstr(out, "desktop ");
+    at = strstr(at, "generation ");
+    assert_non_null(at);
+    int generation = atoi(at + strlen("generation "));
+    expect(1, ALICE, "sessions end desktop %d", generation + 1);
+    assert_non_null(strstr(err, "NO_SUCH_DEVICE"));
+    expect(0, ALICE, "sessions end desktop %d", generation);
+    expect(0, ALICE, "sessions");
+    assert_not_out("desktop \"");
+    expect(3, DESKTOP, "tail --exit-when-synced");
+    assert_non_null(strstr(err, "CREDENTIAL"));
+}
+
 /* ------------------------------------------------------------------- the end
  */
 
@@ -460,6 +483,7 @@ int main(void)
         cmocka_unit_test(test_a_new_device_fetches_what_was),
         cmocka_unit_test(test_a_group_from_its_making_to_its_end),
         cmocka_unit_test(test_who_joins_an_open_group_is_a_member),
+        cmocka_unit_test(test_a_session_is_listed_and_ended),
         cmocka_unit_test(test_new_devices_equal_those_that_saw_it_all),
         cmocka_unit_test(test_a_device_that_is_trimmed_away_ends_equal),
         /* A name reaches a device with what comes next, a new one at once.
