@@ -282,9 +282,10 @@ static void test_lists_show_all_but_the_secret(void **state)
     assert_string_equal(rig->out, "alice\nbob\\x0aforged\n");
     roamd_expect(rig, 0, "token", "list");
     assert_null(strstr(rig->out, token));
-    assert_prints(rig, "\tgood\tany\tnever\talice\n");
-    assert_prints(rig, "\texpired\tany\t2021-01-31T12:00:00Z\talice\n");
-    assert_prints(rig, "\tgood\tweb\t2090-01-31T12:00:00Z\tbob\\x0aforged\n");
+    assert_prints(rig, "\tgood\tany\tnever\t-\talice\n");
+    assert_prints(rig, "\texpired\tany\t2021-01-31T12:00:00Z\t-\talice\n");
+    assert_prints(rig,
+                  "\tgood\tweb\t2090-01-31T12:00:00Z\t-\tbob\\x0aforged\n");
     roamd_expect(rig, 0, "token", "list", "bob\nforged");
     assert_null(strstr(rig->out, "alice"));
     memcpy(id, rig->out, 16);
@@ -296,6 +297,18 @@ static void test_lists_show_all_but_the_secret(void **state)
     assert_says(rig, "no token of that id");
     roamd_expect(rig, 1, "token", "list", "carol");
     assert_says(rig, "no user");
+}
+
+/* [DEV-1] */
+static void test_list_tells_the_device_of_a_token(void **state)
+{
+    struct roamd_rig *rig = *state;
+
+    start(rig, "run", "--plain-port", "0");
+    enter(rig, 1);
+    leave(rig);
+    roamd_expect(rig, 0, "token", "list");
+    assert_prints(rig, "\tnever\t01010101010101010101010101010101\talice\n");
 }
 
 static void test_token_that_is_over_already_must_be_meant(void **state)
@@ -324,6 +337,7 @@ int main(void)
         TEST(test_stats_are_for_people_and_for_programs),
         TEST(test_misuse_of_them_is_status_2),
         TEST(test_lists_show_all_but_the_secret),
+        TEST(test_list_tells_the_device_of_a_token),
         TEST(test_token_that_is_over_already_must_be_meant),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -60,7 +60,7 @@ static void print_token(void *ctx, const struct roam_token_row *token)
     } else {
         print_time(token->expires_ms);
     }
-    putchar('\t');
+    printf("\t%s\t", token->device[0] == '\0' ? "-" : token->device);
     print_name(token->user);
     putchar('\n');
 }

@@ -50,7 +50,7 @@ bool roam_store_list_users(const char *path, roam_user_fn fn, void *ctx,
 /* One row with no id stands for a user without tokens. */
 static const char tokens[] =
     "SELECT lower(substr(hex(t.hash), 1, 16)), u.name, t.device_type,"
-    " t.expires_ms, t.revoked FROM user u LEFT JOIN token t ON t.user = u.id"
+    " t.expires_ms, t.revoked, lower(hex(t.device_id)) FROM user u LEFT JOIN token t ON t.user = u.id"
     " WHERE ?1 IS NULL OR u.name = ?1 ORDER BY u.name, t.hash";
 
 static bool tell_tokens(sqlite3_stmt *stmt, roam_token_fn fn, void *ctx,
@@ -65,7 +65,8 @@ static bool tell_tokens(sqlite3_stmt *stmt, roam_token_fn fn, void *ctx,
             .user = text_column(stmt, 1),
             .device_type = (uint32_t)sqlite3_column_int64(stmt, 2),
             .expires_ms = roam_db_u64(stmt, 3),
-            .revoked = sqlite3_column_int(stmt, 4) != 0};
+            .revoked = sqlite3_column_int(stmt, 4) != 0,
+            .device = text_column(stmt, 5)};
         ++*users;
         if (row.id[0] != '\0') {
             fn(ctx, &row);

@@ -67,6 +67,7 @@ struct roam_token_row {
     uint32_t device_type; /* 0: any */
     uint64_t expires_ms;  /* since 2020-01-01 UTC; 0: never */
     bool revoked;
+    const char *device; /* hex digits of the device it is bound to; "": none */
 };
 typedef void (*roam_token_fn)(void *ctx, const struct roam_token_row *row);
 #define ROAM_TOKEN_ID_CHARS 16
