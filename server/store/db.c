@@ -61,7 +61,7 @@
 
 /* "Roam" */
 #define APPLICATION_ID 1383031149
-#define SCHEMA_VERSION 3
+#define SCHEMA_VERSION 4
 
 static const char schema[] =
     "CREATE TABLE user(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
