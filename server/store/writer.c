@@ -179,7 +179,7 @@ bool roam_writer_begin(struct roam_writer *w, bool *busy)
 
 bool roam_writer_commit(struct roam_writer *w)
 {
-    if (ROAM_FAULT("answer-before-commit")) {
+    if (ROAM_FAULT("answer-before-commit") && w->has_send) {
         return true; /* [SEND-3] broken: readers never see it */
     }
     return roam_db_run(w->stmt[ROAM_WRITER_COMMIT]) == SQLITE_OK;
@@ -193,6 +193,7 @@ bool roam_writer_do(struct roam_writer *w, struct roam_store_request *req)
     case ROAM_STORE_LOGOUT:
         return roam_write_logout(w, &req->u.logout);
     case ROAM_STORE_SEND:
+        w->has_send = true;
         return roam_write_send(w, req);
     case ROAM_STORE_SEEN:
         return roam_write_seen(w, &req->u.seen);

@@ -88,6 +88,7 @@ struct roam_writer {
     struct roam_store_settings settings;
     struct roam_store_keep keep;
     struct roam_trim_place trim;
+    bool has_send;    /* since the open; for a fault of tests */
     int log_pages;    /* of the write-ahead log, after the last commit */
     int insist_pages; /* from here on readers of the log are waited for */
 };
