@@ -138,10 +138,10 @@ void sim_server_close(struct sim_world *w)
     if (s == NULL || s->inner == NULL) {
         return;
     }
-    sim_gate_die(&s->gate, false);
-    if (s->core != NULL) {
+    if (s->core != NULL) { /* its sessions' ends still go to the gate */
         roam_core_free(s->core);
     }
+    sim_gate_die(&s->gate, false);
     s->inner->ops->close(s->inner);
     s->inner = NULL;
 }
