@@ -9,7 +9,7 @@
 #   PREFIX=, DESTDIR=            where `install` puts things
 #   DEPS=no                      do not look for distribution packages
 #   FUZZ_SECONDS=30              how long each fuzz target runs
-#   SEEDS=2000                   how many seeds the simulator runs in `check`
+#   SEEDS=3000                   how many seeds the simulator runs in `check`
 
 ifeq ($(origin CC),default)
 CC := gcc
@@ -17,7 +17,7 @@ endif
 CFLAGS ?= -O2 -g
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 30
-SEEDS ?= 2000
+SEEDS ?= 3000
 DEPS ?= yes
 
 comma := ,

@@ -18,7 +18,7 @@ asan_dir=$top/asan
 log=$top/log
 passed=0
 failed=0
-seeds=${SEEDS:-2000}
+seeds=${SEEDS:-3000}
 
 export PYTHONDONTWRITEBYTECODE=1
 export ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1

@@ -216,29 +216,100 @@ static void test_late_send_does_not_overtake_a_limited_one(void **state)
     rig_stop(&rig);
 }
 
+/* alice's phone is at its rate, and 4 was refused: again in 1,000 ms. */
+static void begin_held(struct rig *rig, struct peer *p)
+{
+    rig_init_limited(rig, ROAM_RATE_SENDS);
+    rig_start(rig);
+    peer_login(rig, p, "alice", 1, PHONE, 1, 0);
+    for (uint64_t id = 1; id <= 3; id++) {
+        peer_send(p, id, "bob", "x");
+    }
+    peer_say(p, say_send(4, "bob", "x"));
+    take_limited(p, 4, 1000);
+}
+
+static void end_held(struct rig *rig, struct peer *p)
+{
+    peer_free(p);
+    rig_stop(rig);
+}
+
 static void test_forgotten_limited_send_holds_up_nobody_for_ever(void **state)
 {
     (void)state; /* [FLOW-3] */
     struct rig rig;
     struct peer p, other;
-    rig_init_limited(&rig, ROAM_RATE_SENDS);
-    rig_start(&rig);
-    peer_login(&rig, &p, "alice", 1, PHONE, 1, 0);
+    begin_held(&rig, &p);
     peer_login(&rig, &other, "alice", 2, DESKTOP, 1, 0);
-    for (uint64_t id = 1; id <= 3; id++) {
-        peer_send(&p, id, "bob", "x");
-    }
-    peer_say(&p, say_send(4, "bob", "x"));
-    take_limited(&p, 4, 1000);
     rig_pass(&rig, 1000 + 9999);
     peer_send(&other, 5, "bob", "x"); /* another session is not held */
     peer_say(&p, say_send(6, "bob", "x"));
     take_limited(&p, 6, 1);
-    rig_pass(&rig, 1); /* to have tried did not make it longer */
-    peer_send(&p, 6, "bob", "x");
-    peer_free(&p);
+    rig_pass(&rig, 1 + 9999);
+    peer_say(&p, say_send(7, "bob", "x"));
+    take_limited(&p, 7, 1);
+    rig_pass(&rig, 1 + 10000);
+    peer_send(&p, 8, "bob", "x");
     peer_free(&other);
-    rig_stop(&rig);
+    end_held(&rig, &p);
+}
+
+/* 4 turned out to be stored: the client goes on with 5. */
+static void test_any_limited_send_that_comes_again_ends_the_hold(void **state)
+{
+    (void)state; /* [FLOW-3] */
+    struct rig rig;
+    struct peer p;
+    begin_held(&rig, &p);
+    rig_pass(&rig, 3000);
+    peer_say(&p, say_send(5, "bob", "x"));
+    take_limited(&p, 5, 1);
+    peer_say(&p, say_send(6, "bob", "x"));
+    take_limited(&p, 6, 1);
+    peer_send(&p, 5, "bob", "x");
+    peer_send(&p, 6, "bob", "x");
+    end_held(&rig, &p);
+}
+
+/* What comes again and is limited again holds up those behind it again. */
+static void test_send_limited_twice_holds_twice(void **state)
+{
+    (void)state; /* [FLOW-3] */
+    struct rig rig;
+    struct peer p;
+    begin_held(&rig, &p);
+    peer_say(&p, say_send(4, "bob", "x"));
+    take_limited(&p, 4, 1000);
+    rig_pass(&rig, 3000);
+    peer_say(&p, say_send(5, "bob", "x"));
+    take_limited(&p, 5, 1);
+    peer_send(&p, 4, "bob", "x");
+    peer_send(&p, 5, "bob", "x");
+    end_held(&rig, &p);
+}
+
+static void test_sends_known_to_be_held_and_one_more(void **state)
+{
+    (void)state; /* [FLOW-3] */
+    for (uint64_t behind = 15; behind <= 16; behind++) {
+        struct rig rig;
+        struct peer p;
+        begin_held(&rig, &p);
+        for (uint64_t id = 5; id < 5 + behind; id++) {
+            peer_say(&p, say_send(id, "bob", "x"));
+            take_limited(&p, id, 1000);
+        }
+        rig_pass(&rig, 1000);
+        uint64_t last = 4 + behind;
+        if (behind < ROAM__HELD_SENDS) {
+            peer_send(&p, last, "bob", "x");
+        } else {
+            peer_say(&p, say_send(last, "bob", "x"));
+            take_limited(&p, last, 1);
+        }
+        end_held(&rig, &p);
+    }
 }
 
 /* ------------------------------------------------------------------ pages */
@@ -756,6 +827,9 @@ int main(void)
         cmocka_unit_test(test_limited_send_is_not_overtaken),
         cmocka_unit_test(test_late_send_does_not_overtake_a_limited_one),
         cmocka_unit_test(test_forgotten_limited_send_holds_up_nobody_for_ever),
+        cmocka_unit_test(test_any_limited_send_that_comes_again_ends_the_hold),
+        cmocka_unit_test(test_send_limited_twice_holds_twice),
+        cmocka_unit_test(test_sends_known_to_be_held_and_one_more),
         cmocka_unit_test(
             test_what_is_wrong_with_a_send_is_told_before_its_limit),
         cmocka_unit_test(test_pages_up_to_the_rate_and_one_more),

@@ -31,8 +31,8 @@ static const struct roam_rate tell_rate = {64, 6400};
  * a second. Some 700 KB in all. */
 #define METERS 4096u
 
-/* How much longer than told a SEND that was limited is waited for, before
- * others may pass it: a round trip, and an app that sleeps. */
+/* How much longer than told those SENDs that were limited are waited for,
+ * before others may pass them: a round trip, and an app that sleeps. */
 #define LIMITED_HOLD_MS 10000u
 
 /* What an entry or a row counts beside its body, in the bytes of a backlog. */
@@ -221,16 +221,32 @@ static uint64_t wait_to_send(const struct roam_session *s, size_t body_len)
                                          body_len, now));
 }
 
-/* How long this SEND is held up by one that was limited before it. Those that
- * left before the client knew may come when the rate would let them pass, and
- * would overtake it; so they are held until it has come again. A client that
- * has forgotten it is not held up for ever. [FLOW-3] */
-static uint64_t hold_of(const struct roam_session *s, uint64_t ref)
+/* Once a SEND is limited, those that left before the client knew of it may
+ * come when the rate would let them pass, and would overtake it. So all are
+ * refused until one of those refused comes again: by then the client knows,
+ * and repeats in its order. It need not be the first of them, which may have
+ * turned out to be stored over another connection. A client that repeats none
+ * is not held up for ever. [FLOW-3] */
+static bool was_refused(const struct roam_session *s, uint64_t ref)
+{
+    for (size_t i = 0; i < s->refused_count; i++) {
+        if (s->refused[i] == ref) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* How long this SEND is held up by those that were refused before it; 0 ends
+ * the hold. */
+static uint64_t hold_of(struct roam_session *s, uint64_t ref)
 {
     uint64_t now = now_of(s);
-    if (s->limited_send == 0 || s->limited_send == ref ||
-        now >= s->send_again_ms + LIMITED_HOLD_MS ||
+    if (was_refused(s, ref) || now >= s->send_again_ms + LIMITED_HOLD_MS ||
         ROAM_FAULT("limit-lets-overtake")) {
+        s->refused_count = 0;
+    }
+    if (s->refused_count == 0) {
         return 0;
     }
     return s->send_again_ms > now ? s->send_again_ms - now : 1;
@@ -243,14 +259,13 @@ bool roam__flow_send(struct roam_session *s, uint64_t ref, size_t body_len)
     uint64_t hold = hold_of(s, ref);
     uint64_t wait = later(hold, wait_to_send(s, body_len));
     if (wait > 0 && !ROAM_FAULT("sends-unlimited")) {
-        if (hold == 0) { /* else it changes nothing for the first one */
-            s->limited_send = ref;
-            s->send_again_ms = now + wait;
+        if (s->refused_count < ROAM__HELD_SENDS) {
+            s->refused[s->refused_count++] = ref;
         }
+        s->send_again_ms = now + wait;
         roam__session_answer_limited(s, ref, wait);
         return false;
     }
-    s->limited_send = 0;
     roam__meters_take(m, s->user_key, ROAM_RATE_SENDS, 1, now);
     roam__meters_take(m, s->user_key, ROAM_RATE_SEND_BYTES, body_len, now);
     return true;

@@ -62,6 +62,11 @@ typedef void (*roam__action_fn)(struct roam_session *s,
 /* Most device types, plus one: they count from 1. */
 #define ROAM__DEVICE_TYPES 7u
 
+/* How many of the SENDs that were refused for a limit a session knows; so
+ * many may turn out to be stored elsewhere before the wait for them to come
+ * again has only time to end it. [FLOW-3] */
+#define ROAM__HELD_SENDS 16u
+
 /* A user with at least one live session. */
 struct roam__user {
     int64_t id;
@@ -129,14 +134,15 @@ struct roam_session {
     struct roam__window window;
 
     /* Flow and abuse. */
-    uint64_t address;         /* 0: exempt from limits for addresses */
-    uint64_t user_key;        /* of the LOGIN's user, in the table of users */
-    uint64_t failure_key;     /* of the LOGIN's user at this address */
-    uint64_t limited_send;    /* client_msg_id of the first SEND that was
-                                 limited and has not come again; 0: none */
-    uint64_t send_again_ms;   /* when it may */
-    struct roam__bucket cost; /* of frames and tiny reads */
-    bool is_stranger;         /* in the list of strangers */
+    uint64_t address;     /* 0: exempt from limits for addresses */
+    uint64_t user_key;    /* of the LOGIN's user, in the table of users */
+    uint64_t failure_key; /* of the LOGIN's user at this address */
+    uint64_t refused[ROAM__HELD_SENDS]; /* client_msg_ids of SENDs that were
+                                 limited, since one of them came again */
+    size_t refused_count;               /* 0: nothing is held up */
+    uint64_t send_again_ms;             /* when they may come again */
+    struct roam__bucket cost;           /* of frames and tiny reads */
+    bool is_stranger;                   /* in the list of strangers */
     struct roam_session *older, *newer; /* strangers by age */
     struct roam_session *same_address;  /* next in the same chain */
     bool awaits_turn;                   /* in the queue of readers */
