@@ -260,10 +260,11 @@ static void tell_state(const struct kit_handle *k, json_t *answer)
 /* libroam keeps what it is given until it says so; here all of it stays. */
 static void *keep(void *memory)
 {
-    static struct kept {
+    struct kept {
         struct kept *before;
         void *memory;
-    } * last;
+    };
+    static struct kept *last;
     struct kept *k = malloc(sizeof *k);
     *k = (struct kept){last, memory};
     last = k;

@@ -219,8 +219,8 @@ static bool do_sync(struct roam_store_reader *r, struct roam_store_sync *sync)
 /* Its message is too old. [KEEP-6] */
 static bool is_erased(sqlite3_stmt *row)
 {
-    return sqlite3_column_type(row, COLUMN_MESSAGE + ROAM_GATHER_MSG_ID) ==
-           SQLITE_NULL;
+    int msg_id = COLUMN_MESSAGE + (int)ROAM_GATHER_MSG_ID;
+    return sqlite3_column_type(row, msg_id) == SQLITE_NULL;
 }
 
 /* Did this very session send it? [PUSH-2] */

@@ -124,7 +124,7 @@ static bool trim_timelines(struct roam_writer *w, uint64_t now_ms, int *rows,
                            bool *done)
 {
     *done = w->keep.timeline_ms == 0 && w->keep.timeline_entries == 0;
-    for (int i = 0; i<USERS_MAX && * rows> 0 && !*done; i++) {
+    for (int i = 0; i < USERS_MAX && !*done && *rows > 0; i++) {
         int64_t user;
         bool all;
         if (!next_user(w, w->trim.user, &user)) {

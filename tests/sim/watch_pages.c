@@ -98,6 +98,12 @@ void sim_watch_told(struct sim_world *w, struct sim_link *l, uint64_t version)
 
 /* ------------------------------------------------------------------- rows */
 
+/* What a list says of a conversation beside its newest message. */
+struct marks {
+    uint64_t mark;
+    uint32_t unread;
+};
+
 /* A page being compared. */
 struct check {
     struct sim_world *w;
@@ -105,10 +111,7 @@ struct check {
     struct sim_page_wanted p;
     bool more;
     size_t *lines; /* of the rows, their numbers */
-    struct marks {
-        uint64_t mark;
-        uint32_t unread;
-    } * marks; /* and what a list says beside them */
+    struct marks *marks;
     size_t count;
 };
 
