@@ -26,6 +26,8 @@ const struct judge_rule judge_rules[] = {
     {"KICK-5", "no command carried out for a session that lost its slot"},
     {"KICK-6", "the retry class of each reason"},
     {"KICK-9", "LOGGED_OUT only answers LOGOUT"},
+    {"DEV-8", "no more entries tell of devices than a user has others"},
+    {"DEV-9", "an entry that tells of a device has the content of a LOGIN"},
     {"SYNC-1", "no entry before the first SYNC_OK"},
     {"SYNC-2", "UP_TO_DATE exactly when the cursor is the head"},
     {"SYNC-3", "DELTA only for a cursor below the head"},
@@ -90,13 +92,15 @@ void judge_add_item(struct link *l, struct frame *f, enum lane lane)
 
 /* ------------------------------------------------------------------- sent */
 
-static void note_login(struct link *l, const Roam__V1__Login *m)
+static void note_login(struct world *w, struct link *l,
+                       const Roam__V1__Login *m)
 {
     arena_grow((void **)&l->logins, l->login_count, &l->login_cap,
                sizeof *l->logins);
     l->logins[l->login_count++] = (struct login_sent){
         .installation = l->device->installation, .take_over = m->take_over};
     l->max_frame = m->max_frame;
+    judge_note_caller(w, l, m);
 }
 
 static void note_sync(struct link *l, const Roam__V1__Sync *m, uint64_t order)
@@ -129,7 +133,7 @@ void judge_sent(struct world *w, struct link *l, const struct frame_type *type,
 {
     switch (type->number) {
     case F_LOGIN:
-        note_login(l, (const Roam__V1__Login *)m);
+        note_login(w, l, (const Roam__V1__Login *)m);
         break;
     case F_SYNC:
         note_sync(l, (const Roam__V1__Sync *)m, w->event_count);

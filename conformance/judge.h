@@ -74,6 +74,14 @@ bool judge_question_answer(struct world *w, struct link *l, struct frame *f);
 bool judge_question_error(struct world *w, struct link *l, struct page_sent *p,
                           struct frame *f);
 
+/* A LOGIN was sent; an entry of kind DEVICE came; at the end, how many of them
+ * a user was told. */
+void judge_note_caller(struct world *w, const struct link *l,
+                       const Roam__V1__Login *m);
+bool judge_news(struct world *w, const struct user *u, const Roam__V1__Push *p,
+                struct frame *f);
+bool judge_news_count(struct world *w, const struct user *u);
+
 /* Pages of history, in judge_pages.c. */
 void judge_note_page(struct world *w, struct link *l, bool is_list,
                      const ProtobufCMessage *m);

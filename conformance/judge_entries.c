@@ -476,7 +476,8 @@ bool judge_finish(struct world *w)
                 return false;
             }
         }
-        if (!check_order(w, u) || !judge_group_entries(w, u)) {
+        if (!check_order(w, u) || !judge_group_entries(w, u) ||
+            !judge_news_count(w, u)) {
             return false;
         }
     }

@@ -92,6 +92,9 @@ bool judge_operation(struct world *w, const struct user *u,
         return world_fail(w, "OP-11", "another user's DELETE or READ",
                           "nothing: it is its sender's alone", f);
     }
+    if (p->kind == ROAM__V1__KIND__DEVICE && !judge_news(w, u, p, f)) {
+        return false;
+    }
     if (p->kind == ROAM__V1__KIND__MESSAGE && !p->recalled &&
         judge_was_recalled(w, u, p, asked)) {
         return world_fail(w, "OP-3",

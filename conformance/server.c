@@ -165,7 +165,7 @@ bool server_start(struct server *s, const char **reason)
     unlink(arena_printf("%s/port", s->dir));
     struct words settings;
     words_split(s->settings ? s->settings : "", &settings);
-    const char **argv = arena_alloc((settings.count * 2 + 11) * sizeof *argv);
+    const char **argv = arena_alloc((settings.count * 2 + 13) * sizeof *argv);
     size_t n = 0;
     argv[n++] = s->roamd;
     argv[n++] = "-d";
@@ -177,6 +177,8 @@ bool server_start(struct server *s, const char **reason)
     argv[n++] = arena_printf("%s/port", s->dir);
     argv[n++] = "--set"; /* no TLS: its port is fixed by default */
     argv[n++] = "port=off";
+    argv[n++] = "--set"; /* an entry more in every case with two devices */
+    argv[n++] = "announce_devices=no";
     for (size_t i = 0; i < settings.count; i++) {
         argv[n++] = "--set";
         argv[n++] = settings.at[i];

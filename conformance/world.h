@@ -220,6 +220,14 @@ struct grant {
     const struct installation *installation;
 };
 
+/* A LOGIN that left: what the news of a device must be about. */
+struct caller {
+    const struct user *user;
+    const struct installation *installation;
+    uint64_t type;
+    const char *name; /* device_name */
+};
+
 struct failure {
     bool happened;
     bool is_harness;   /* the scenario's or the harness's own mistake */
@@ -255,6 +263,8 @@ struct world {
     size_t page_row_count, page_row_cap;
     struct grant *grants;
     size_t grant_count, grant_cap;
+    struct caller *callers;
+    size_t caller_count, caller_cap;
     const char **events; /* lines, oldest first */
     size_t event_count, event_cap;
 

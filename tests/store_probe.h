@@ -37,6 +37,7 @@ int store_suite_groups(void);
 int store_suite_walk(void);
 int store_suite_keep(void);
 int store_suite_devices(void);
+int store_suite_news(void);
 
 /* ---------------------------------------------------------------- requests */
 

@@ -9,5 +9,5 @@ int store_suite_run(struct store_suite *suite)
     return store_suite_login() + store_suite_send() + store_suite_read() +
            store_suite_pages() + store_suite_operations() +
            store_suite_names() + store_suite_groups() + store_suite_walk() +
-           store_suite_keep() + store_suite_devices();
+           store_suite_keep() + store_suite_devices() + store_suite_news();
 }

@@ -463,6 +463,22 @@ static void test_people_are_shown_by_their_names(void **state)
     assert_out("\"conversation_name\":\"Bob B.\"");
 }
 
+/* The first of a user's devices is nobody's news. */
+static void test_a_new_device_is_told_of(void **state)
+{
+    (void)state;
+    catch_up(ALICE);
+    assert_out("[new device: desktop \"");
+    assert_not_out("phone");
+    expect(0, DESKTOP, "tail --exit-when-synced --json");
+    assert_out("\"event\":\"device\"");
+    assert_out("\"device_type\":\"desktop\"");
+    catch_up(BOB);
+    assert_not_out("new device");
+    expect(0, ALICE, "conversations");
+    assert_not_out("new device"); /* it is no history */
+}
+
 static void test_who_is_blocked_is_told(void **state)
 {
     (void)state;
@@ -476,6 +492,7 @@ static void test_who_is_blocked_is_told(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_new_device_is_told_of),
         cmocka_unit_test(test_what_is_recalled_is_gone_everywhere),
         cmocka_unit_test(test_the_server_s_no_is_told),
         cmocka_unit_test(test_a_mark_and_a_deletion_are_for_one_s_own_devices),

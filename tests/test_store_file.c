@@ -407,6 +407,12 @@ static void test_restored_store_belongs_to_the_directorys_owner(void **state)
     "INSERT INTO member VALUES(7, 1, 4, 0, 50);"                               \
     "INSERT INTO span VALUES(1, 7, 50, 9223372036854775807);"
 
+/* Makes a note of alice's the news of a device. */
+#define NEWS_OF(id)                                                            \
+    "UPDATE message SET kind = 7, client_msg_id = NULL, device = 0, part = 2"  \
+    " WHERE id = " id ";"
+#define NEWS NEWS_OF("2")
+
 /* Each does one harm, which the invariant of that name tells. */
 static const struct {
     const char *name;
@@ -430,10 +436,15 @@ static const struct {
     {"message-user", "UPDATE message SET receiver = -9 WHERE id = 3"},
     {"message-device", "DELETE FROM device"},
     {"message-device", "UPDATE device SET user = 2"},
+    {"message-device", NEWS "UPDATE message SET device = 9 WHERE id = 2"},
     {"message-id", "UPDATE message SET msg_id = msg_id + 100 WHERE id = 1"},
     {"message-id", "UPDATE message SET msg_id = -1 WHERE id = 1"},
     {"dedup", "DROP INDEX message_client;"
               "UPDATE message SET client_msg_id = 7"},
+    {"news", "UPDATE message SET client_msg_id = NULL WHERE id = 1"},
+    {"news", "UPDATE message SET kind = 7 WHERE id = 1"},
+    {"news", NEWS "UPDATE message SET receiver = 2 WHERE id = 2"},
+    {"news", NEWS "UPDATE message SET part = 1 WHERE id = 2"},
     {"conversation", "DELETE FROM conversation WHERE user = 2"},
     {"slot-device", "UPDATE slot SET device = 99"},
     {"slot-device", "UPDATE device SET type = 3"},
@@ -517,6 +528,16 @@ static void test_group_is_no_damage(void **state)
     make_store(rig);
     run_sql(backup, GROUP_OF_ALICE("1, 0"));
     assert_int_equal(check(backup), 0);
+}
+
+static void test_news_of_devices_is_no_damage(void **state)
+{
+    struct sqlite_rig *rig = *state;
+
+    make_store(rig);
+    run_sql(backup, NEWS NEWS_OF("4")); /* neither has a client_msg_id */
+    assert_int_equal(check(backup), 0);
+    assert_string_equal(lines, "");
 }
 
 static void test_lines_of_an_invariant_are_bounded(void **state)
@@ -627,6 +648,7 @@ int main(void)
         TEST(test_each_damage_is_named),
         TEST(test_each_invariant_has_a_damage),
         TEST(test_group_is_no_damage),
+        TEST(test_news_of_devices_is_no_damage),
         TEST(test_lines_of_an_invariant_are_bounded),
         TEST(test_check_sees_a_store_in_use),
         TEST(test_garbage_is_told),

@@ -139,6 +139,23 @@ def devices_and_siblings_see_the_same_live(server):
 
 
 @case
+def a_new_device_is_told_of_by_an_entry(server):
+    with server_of_its_own(server.roamd, "--set",
+                           "announce_devices=yes") as own:
+        alice, = own.users("alice")
+        phone, desk = Device(own, alice, 1), Device(own, alice, 3)
+        for device in (phone, desk):
+            device.login()
+        for device in (phone.settle(), desk.settle()):
+            news, = device.store.entries
+            same((news.kind, news.conversation, news.sender),
+                 (pb.DEVICE, alice[0], alice[0]))
+            same(pb.DeviceChange.FromString(news.body).device_type,
+                 pb.DESKTOP)
+            same(device.store.cursor, news.version)
+
+
+@case
 def own_message_is_noop_now_and_named_in_a_later_session(server):
     alice, bob = server.users("alice", "bob")
     phone, tablet = Device(server, alice, 1), Device(server, alice, 2)

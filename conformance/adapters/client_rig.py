@@ -38,7 +38,9 @@ class Server:
         pathlib.Path(ports).unlink(missing_ok=True)
         self.process = subprocess.Popen(
             [self.roamd, "-d", self.home + "/d", "run", "--port", "off",
-             "--plain-port", "0", "--port-file", ports, *options],
+             "--plain-port", "0", "--port-file", ports,
+             # An entry more in every case with two devices.
+             "--set", "announce_devices=no", *options],
             stderr=subprocess.DEVNULL)
         until = time.monotonic() + 10
         while True:

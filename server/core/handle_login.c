@@ -278,6 +278,7 @@ void roam__login_done(struct roam_session *s, struct roam_store_request *req)
     if (l->refused == 0) {
         /* Also when the winner is gone: the slot is no longer theirs. */
         kick_displaced(s->core, l);
+        roam__delivery_fan_out(s->core, &l->news); /* [DEV-7] */
     }
     if (l->refused == 0 || throttled || credential_was_good(l->refused)) {
         roam__flow_login_good(s, !throttled);

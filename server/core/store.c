@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "alloc.h"
+#include "fault.h"
+#include "roam.pb.h"
 
 struct roam_store_request *roam_store_request_new(enum roam_store_kind kind,
                                                   size_t extra)
@@ -32,6 +34,8 @@ void roam_store_request_free(struct roam_store_request *req)
     }
     if (req->kind == ROAM_STORE_SEND) {
         free(req->u.send.deliveries);
+    } else if (req->kind == ROAM_STORE_LOGIN) {
+        free(req->u.login.news.deliveries);
     } else if (req->kind == ROAM_STORE_READ) {
         free(req->u.read.entries);
     } else if (req->kind == ROAM_STORE_HISTORY) {
@@ -73,4 +77,23 @@ struct roam_delivery *roam_store_send_deliver(struct roam_store_send *send)
     struct roam_delivery *d = &send->deliveries[send->delivery_count++];
     memset(d, 0, sizeof *d);
     return d;
+}
+
+void roam_store_login_announce(struct roam_store_login *login, int64_t user)
+{
+    const struct roam_operation op = {
+        .kind = roam_v1_Kind_DEVICE,
+        .name = {(const uint8_t *)login->device_name,
+                 strlen(login->device_name)},
+        .device_type = ROAM_FAULT("device-misnamed") ? roam_v1_DeviceType_PHONE
+                                                     : login->device_type,
+        .since_ms = login->now_ms};
+    size_t len = roam_operation_encode(&op, NULL, 0, login->news_body,
+                                       sizeof login->news_body);
+    login->news = (struct roam_store_send){
+        .identity = {.user = user},
+        .kind = op.kind,
+        .conversation = {(const uint8_t *)login->user, strlen(login->user)},
+        .body = {login->news_body, len},
+        .now_ms = login->now_ms};
 }

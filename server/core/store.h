@@ -70,47 +70,15 @@ struct roam_store_keep {
  * and ours need not run alike. */
 #define ROAM_STORE_DEDUP_GRACE_MS 3600000u
 
-struct roam_store_login {
-    /* in; copied by the submitter into the request */
-    char user[ROAM_USER_MAX + 1];
-    char token[ROAM_TOKEN_MAX + 1];
-    uint8_t device_id[ROAM_DEVICE_ID_BYTES];
-    char device_name[ROAM_DEVICE_NAME_MAX + 1];
-    char software[ROAM_SOFTWARE_MAX + 1];
-    uint32_t device_type;
-    uint64_t attempt;
-    uint64_t take_over;
-    uint64_t now_ms; /* wall clock, since 2020-01-01 UTC */
-    bool only_check; /* the credential alone: nothing else is looked at */
-    /* out */
-    uint32_t refused; /* roam_v1_RefusedReason; 0: granted */
-    struct roam_identity identity;
-    int64_t token_number;
-    uint64_t token_expires_ms; /* since 2020-01-01 UTC; 0: never */
-    uint64_t revocations;      /* how many tokens were revoked before */
-    uint64_t head;
-    uint64_t floor;
-    uint64_t generation; /* of the slot, also when refused for its state */
-    bool has_holder;     /* the fields below describe who holds the slot */
-    uint32_t holder_type;
-    char holder_name[ROAM_DEVICE_NAME_MAX + 1];
-    uint64_t holder_since_ms; /* since 2020-01-01 UTC */
-};
-
-struct roam_store_logout {
-    struct roam_identity identity; /* in */
-    bool fenced;                   /* out: the slot is no longer theirs */
-    uint64_t generation;           /* out */
-};
-
-/* What the stores judge a SEND by, besides what they hold. */
+/* What the stores judge a request by, besides what they hold. */
 struct roam_store_settings {
-    uint64_t recall_ms;   /* a message can be recalled this long; 0: always */
-    uint32_t max_members; /* of a group */
-    bool strangers_ask;   /* strangers may send APP alone; see policy.h */
+    uint64_t recall_ms;    /* a message can be recalled this long; 0: always */
+    uint32_t max_members;  /* of a group */
+    bool strangers_ask;    /* strangers may send APP alone; see policy.h */
+    bool announce_devices; /* a user's timeline tells of new devices [DEV-7] */
 };
 
-/* One entry that a SEND put on a user's timeline. */
+/* One entry that a SEND, or the news of a device, put on a user's timeline. */
 struct roam_delivery {
     int64_t user;
     uint64_t version;
@@ -152,6 +120,47 @@ struct roam_store_send {
                                          request */
     size_t delivery_count;            /* 0 unless STORED */
     size_t delivery_room;
+};
+
+/* Bytes of a DeviceChange, at most: three tags, a number of one byte, a text
+ * and its length, a number of ten. */
+#define ROAM_STORE_NEWS_MAX (3u + 1u + 1u + ROAM_DEVICE_NAME_MAX + 10u)
+
+struct roam_store_login {
+    /* in; copied by the submitter into the request */
+    char user[ROAM_USER_MAX + 1];
+    char token[ROAM_TOKEN_MAX + 1];
+    uint8_t device_id[ROAM_DEVICE_ID_BYTES];
+    char device_name[ROAM_DEVICE_NAME_MAX + 1];
+    char software[ROAM_SOFTWARE_MAX + 1];
+    uint32_t device_type;
+    uint64_t attempt;
+    uint64_t take_over;
+    uint64_t now_ms; /* wall clock, since 2020-01-01 UTC */
+    bool only_check; /* the credential alone: nothing else is looked at */
+    /* out */
+    uint32_t refused; /* roam_v1_RefusedReason; 0: granted */
+    struct roam_identity identity;
+    int64_t token_number;
+    uint64_t token_expires_ms; /* since 2020-01-01 UTC; 0: never */
+    uint64_t revocations;      /* how many tokens were revoked before */
+    uint64_t head;
+    uint64_t floor;
+    uint64_t generation; /* of the slot, also when refused for its state */
+    bool has_holder;     /* the fields below describe who holds the slot */
+    uint32_t holder_type;
+    char holder_name[ROAM_DEVICE_NAME_MAX + 1];
+    uint64_t holder_since_ms; /* since 2020-01-01 UTC */
+    /* The entry that tells of a new device, as if the user had sent it to
+     * itself, from no session; no deliveries: there is none. [DEV-7] */
+    struct roam_store_send news;
+    uint8_t news_body[ROAM_STORE_NEWS_MAX];
+};
+
+struct roam_store_logout {
+    struct roam_identity identity; /* in */
+    bool fenced;                   /* out: the slot is no longer theirs */
+    uint64_t generation;           /* out */
 };
 
 /* Is this cursor a link, and how much lies behind it? */
@@ -357,6 +366,9 @@ void roam_store_request_free(struct roam_store_request *req);
 /* For stores: one more delivery of this SEND, all zero; valid until the next
  * call. NULL without memory. */
 struct roam_delivery *roam_store_send_deliver(struct roam_store_send *send);
+/* For stores: makes login->news the entry that tells of the device that logs
+ * in, up to its deliveries. The sender of what no session sent is device 0. */
+void roam_store_login_announce(struct roam_store_login *login, int64_t user);
 /* For stores: that many deliveries more will find room. False without
  * memory. */
 bool roam_store_send_reserve(struct roam_store_send *send, size_t count);

@@ -261,6 +261,31 @@ static struct roam__mem_pair *find_pair(struct roam__mem_user *a,
     return pair;
 }
 
+/* ------------------------------------------------------ news of a device */
+
+bool roam__mem_news_new(struct roam__mem_post *post)
+{
+    struct roam__mem_pair *pair = find_pair(post->sender, post->sender);
+    post->receiver = post->sender;
+    if (pair == NULL || !roam__mem_post_new(post)) {
+        return false;
+    }
+    post->last_msg_id = &pair->last_msg_id;
+    post->message->is_private = true; /* of nobody's history */
+    if (!roam__mem_post_reserve(post, post->sender)) {
+        roam__mem_post_drop(post);
+        return false;
+    }
+    return true;
+}
+
+void roam__mem_news_store(struct roam__mem_post *post)
+{
+    post->send->sender = roam__mem_name(post->sender);
+    roam__mem_post_store(post);
+    deliver_own(post);
+}
+
 /* -------------------------------------------------------------- judgement */
 
 static bool has_blocked(const struct roam__mem_user *user,

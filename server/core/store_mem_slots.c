@@ -124,6 +124,21 @@ static void bind_token(const struct roam__mem *mem,
     l->token_number = token->id;
 }
 
+/* Is the device, which has no row yet, one to tell its user of? Not the first
+ * one, nor one that is known as a device of another type. [DEV-7] */
+static bool is_news(const struct roam__mem *mem,
+                    const struct roam__mem_user *user,
+                    const struct roam_store_login *l)
+{
+    const struct roam__mem_device *device = user->devices;
+    while (device != NULL && memcmp(device->device_id, l->device_id,
+                                    sizeof device->device_id) != 0) {
+        device = device->next;
+    }
+    return mem->settings.announce_devices && user->devices != NULL &&
+           device == NULL;
+}
+
 static void grant(struct roam__mem *mem, struct roam__mem_user *user,
                   struct roam__mem_device *device, bool is_new,
                   struct roam_store_login *l)
@@ -157,19 +172,31 @@ bool roam__mem_login(struct roam__mem *mem, struct roam_store_request *req)
     }
     struct roam__mem_device *device = find_device(user, l);
     bool is_new = device == NULL;
+    struct roam__mem_post news = {.mem = mem, .send = &l->news, .sender = user};
     if (is_new) {
         device = new_device(mem, l);
         if (device == NULL) {
             return false;
+        }
+        if (is_news(mem, user, l)) {
+            roam_store_login_announce(l, user->id);
+            if (!roam__mem_news_new(&news)) {
+                free(device);
+                return false;
+            }
         }
     }
     struct roam_slot *slot = &user->slots[l->device_type];
     l->refused = roam_slot_login(slot, device->id, l->attempt, l->take_over,
                                  device->held != 0, l->now_ms);
     if (l->refused == 0) {
+        if (news.message != NULL) {
+            roam__mem_news_store(&news);
+        }
         grant(mem, user, device, is_new, l);
         bind_token(mem, token, l);
     } else if (is_new) {
+        roam__mem_post_drop(&news);
         free(device);
     }
     tell_slot(l, user, slot);

@@ -190,6 +190,10 @@ bool roam__mem_post_stands(struct roam__mem_post *post, uint64_t msg_id);
 
 /* RECALL, DELETE and READ, where no fault was found yet. */
 bool roam__mem_operation(struct roam__mem_post *post);
+/* The entry that tells post->sender of a device; a LOGIN's news is post->send.
+ * First new, which is false without memory; then store, or drop. */
+bool roam__mem_news_new(struct roam__mem_post *post);
+void roam__mem_news_store(struct roam__mem_post *post);
 /* To the sender's own timeline, and to the receiver's or the members'. */
 bool roam__mem_post_own(struct roam__mem_post *post);
 bool roam__mem_post_both(struct roam__mem_post *post);

@@ -142,7 +142,8 @@ void roam_store_mem_walk(struct roam_store *store, const char *name,
 {
     struct roam__mem *mem = (struct roam__mem *)store;
     const struct roam__mem_user *user = roam__mem_user(mem, name, strlen(name));
-    struct roam_store_read nobody = {.body_limit = UINT32_MAX};
+    /* Of no device: what no session sent has device 0. */
+    struct roam_store_read nobody = {.device = -1, .body_limit = UINT32_MAX};
     for (size_t i = 0; user != NULL && i < user->count; i++) {
         struct roam_entry e;
         show(&e, &user->entries[i], user, &nobody);

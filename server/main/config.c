@@ -138,6 +138,8 @@ static const struct setting settings[] = {
      "members that a group may have"},
     {"strangers", STRANGERS, CORE(store_settings.strangers_ask), 0, 0,
      "allow, or requests: who was never written to gets no messages"},
+    {"announce_devices", YES_NO, CORE(store_settings.announce_devices), 0, 0,
+     "yes: a user's devices are told when another one logs in first"},
 };
 #define SETTING_COUNT (sizeof(settings) / sizeof(settings[0]))
 

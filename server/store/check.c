@@ -55,7 +55,8 @@ static const struct invariant invariants[] = {
     {"message-device",
      "SELECT 'message ' || m.id || ' is from device ' || m.device"
      " || ', which is not its sender''s' FROM message m"
-     " LEFT JOIN device d ON d.id = m.device WHERE d.user IS NOT m.sender"},
+     " LEFT JOIN device d ON d.id = m.device WHERE d.user IS NOT m.sender"
+     " AND (m.kind <> 7 OR m.device <> 0)"},
     {"message-id", /* the order of history is that of the commits */
      "SELECT 'message ' || id || ' has msg_id ' || msg_id || ', after '"
      " || prev FROM (SELECT id, msg_id, lag(msg_id, 1, 0) OVER"
@@ -64,8 +65,13 @@ static const struct invariant invariants[] = {
     {"dedup", /* [SEND-4] */
      "SELECT 'user ' || sender || ' has ' || count(*)"
      " || ' messages of client_msg_id ' || client_msg_id"
-     " FROM message NOT INDEXED"
+     " FROM message NOT INDEXED WHERE client_msg_id IS NOT NULL"
      " GROUP BY sender, client_msg_id HAVING count(*) > 1"},
+    {"news", /* what the server says itself is to one user, of a device */
+     "SELECT 'message ' || id || ' is of no session, from ' || sender || ' to '"
+     " || receiver || ', kind ' || kind FROM message"
+     " WHERE (client_msg_id IS NULL) <> (kind = 7)"
+     " OR kind = 7 AND (sender <> receiver OR part <> 2)"},
     {"conversation",
      "SELECT 'message ' || id || ' is in no conversation of user ' || user"
      " FROM (SELECT id, sender AS user, receiver AS peer FROM message"

@@ -19,7 +19,9 @@
  *             rows go to the end of the table, whoever sends to whom. A
  *             receiver below 0 is a group. `part` is below; `undone_by` the
  *             msg_id of the operation that recalled a message, whose body is
- *             then the SHA-256 of what it was, or that took a READ's place
+ *             then the SHA-256 of what it was, or that took a READ's place.
+ *             The news of a device is of no session: device 0, and NULL for
+ *             a client_msg_id
  *   timeline  the logs of all users. `gap` is version minus prev_version,
  *             almost always 1, which SQLite stores in no bytes
  *   grp       the groups; `gid` is the id on the wire, `members` and
@@ -61,7 +63,7 @@
 
 /* "Roam" */
 #define APPLICATION_ID 1383031149
-#define SCHEMA_VERSION 4
+#define SCHEMA_VERSION 5
 
 static const char schema[] =
     "CREATE TABLE user(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
@@ -89,7 +91,7 @@ static const char schema[] =
     " sender INTEGER NOT NULL, receiver INTEGER NOT NULL,"
     " device INTEGER NOT NULL, generation INTEGER NOT NULL,"
     " attempt INTEGER NOT NULL,"
-    " client_msg_id INTEGER NOT NULL, kind INTEGER NOT NULL,"
+    " client_msg_id INTEGER, kind INTEGER NOT NULL,"
     " content_type TEXT NOT NULL, body BLOB NOT NULL,"
     " part INTEGER NOT NULL, undone_by INTEGER NOT NULL DEFAULT 0);"
     "CREATE UNIQUE INDEX message_client ON message(sender, client_msg_id);"

@@ -132,7 +132,11 @@ static bool insert(struct roam_writer *w, const struct roam_post *post)
     sqlite3_bind_int64(stmt, 4, send->identity.device);
     roam_db_bind_u64(stmt, 5, send->identity.generation);
     roam_db_bind_u64(stmt, 6, send->identity.attempt);
-    roam_db_bind_u64(stmt, 7, send->client_msg_id);
+    if (send->client_msg_id != 0) {
+        roam_db_bind_u64(stmt, 7, send->client_msg_id);
+    } else {
+        sqlite3_bind_null(stmt, 7); /* the server's own conflicts with none */
+    }
     sqlite3_bind_int64(stmt, 8, send->kind);
     roam_db_bind_text(stmt, 9, send->content_type);
     roam_db_bind_blob(stmt, 10, send->body);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A SEND on its way into the tables: what a message, an operation and a
- * change of a group have in common. Inside server/store/ only.
+ * change of a group have in common; and the news of a device, which no client
+ * sent. Inside server/store/ only.
  *
  * The order is: look for an earlier SEND of the same id, judge, roam_post_add()
  * for the row, roam_post_prepare() for the memory of the answer, then one

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* LOGIN and LOGOUT inside the transaction. Who may have the slot is decided
  * by arbitration.c, whether user and token are good by credential.c; here
- * is who asks, and what is kept. [LOGIN-10] to [LOGIN-16] */
+ * is who asks, what is kept, and what the user is told. [LOGIN-10] to
+ * [LOGIN-16], [DEV-7] to [DEV-9] */
 #include "writer.h"
 
 #include <string.h>
@@ -9,6 +10,7 @@
 #include "../core/fault.h"
 #include "credential.h"
 #include "db.h"
+#include "post.h"
 
 /* The number of a device that was never granted anything; no row has it. */
 #define NO_DEVICE_YET INT64_C(-1)
@@ -124,10 +126,53 @@ static bool count_revocations(struct roam_writer *w, uint64_t *count)
     return ok;
 }
 
-static bool grant(struct roam_writer *w, int64_t user, int64_t device,
-                  struct roam_slot *slot, struct roam_store_login *login)
+/* Is this a device to tell its user of? Not the first one, nor one that has
+ * been granted a slot before, be it of another type. */
+static bool look_for_news(struct roam_writer *w, int64_t user, int64_t device,
+                          const struct roam_store_login *login, bool *yes)
 {
-    if (!save_device(w, user, login, &device)) {
+    sqlite3_stmt *stmt = w->stmt[ROAM_WRITER_DEVICE_KNOWN];
+    struct roam_slice id = {login->device_id, sizeof(login->device_id)};
+
+    *yes = w->settings.announce_devices && ROAM_FAULT("device-told-again");
+    if (!w->settings.announce_devices || device != NO_DEVICE_YET) {
+        return true;
+    }
+    sqlite3_bind_int64(stmt, 1, user);
+    roam_db_bind_blob(stmt, 2, id);
+    bool ok = sqlite3_step(stmt) == SQLITE_ROW;
+    bool others = ok && sqlite3_column_int(stmt, 0) != 0;
+    bool known = ok && sqlite3_column_int(stmt, 1) != 0;
+    sqlite3_reset(stmt);
+    *yes = *yes || ((others || ROAM_FAULT("first-device-told")) && !known &&
+                    !ROAM_FAULT("device-untold"));
+    return ok;
+}
+
+/* A row of nobody's history, and an entry for the user's devices. */
+static bool announce(struct roam_writer *w, int64_t user,
+                     struct roam_store_request *req)
+{
+    struct roam_store_login *login = &req->u.login;
+    struct roam_post post = {.req = req,
+                             .send = &login->news,
+                             .receiver = user,
+                             .part = ROAM_PART_PRIVATE};
+    bool added;
+
+    roam_store_login_announce(login, user);
+    return roam_post_add(w, &post, &added) && added &&
+           roam_post_prepare(w, &post) && roam_post_deliver_own(w, &post);
+}
+
+static bool grant(struct roam_writer *w, int64_t user, int64_t device,
+                  struct roam_slot *slot, struct roam_store_request *req)
+{
+    struct roam_store_login *login = &req->u.login;
+    bool news;
+
+    if (!look_for_news(w, user, device, login, &news) ||
+        !save_device(w, user, login, &device)) {
         return false;
     }
     slot->device = device;
@@ -139,12 +184,14 @@ static bool grant(struct roam_writer *w, int64_t user, int64_t device,
     return bind_token(w, login) && count_revocations(w, &login->revocations) &&
            roam_writer_save_slot(w, user, login->device_type, slot,
                                  login->now_ms) &&
+           (!news || announce(w, user, req)) &&
            roam_timelines_head(&w->timelines, user, &login->head) &&
            roam_timelines_floor(&w->timelines, user, &login->floor);
 }
 
-bool roam_write_login(struct roam_writer *w, struct roam_store_login *login)
+bool roam_write_login(struct roam_writer *w, struct roam_store_request *req)
 {
+    struct roam_store_login *login = &req->u.login;
     struct roam_slot slot;
     int64_t user;
     int64_t device;
@@ -163,7 +210,7 @@ bool roam_write_login(struct roam_writer *w, struct roam_store_login *login)
     }
     login->refused = roam_slot_login(&slot, device, login->attempt,
                                      login->take_over, held, login->now_ms);
-    if (login->refused == 0 && !grant(w, user, device, &slot, login)) {
+    if (login->refused == 0 && !grant(w, user, device, &slot, req)) {
         return false;
     }
     return tell_holder(w, &slot, login);

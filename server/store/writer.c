@@ -27,6 +27,9 @@ static const char *const sql[ROAM_WRITER_STATEMENTS] = {
     [ROAM_WRITER_TOKEN] = ROAM_CREDENTIAL_TOKEN,
     [ROAM_WRITER_DEVICE] = "SELECT id, held FROM device"
                            " WHERE user = ?1 AND type = ?2 AND device_id = ?3",
+    [ROAM_WRITER_DEVICE_KNOWN] =
+        "SELECT EXISTS (SELECT 1 FROM device WHERE user = ?1),"
+        " EXISTS (SELECT 1 FROM device WHERE user = ?1 AND device_id = ?2)",
     [ROAM_WRITER_DEVICE_ADD] =
         "INSERT INTO device(user, type, device_id, name, software, held)"
         " VALUES(?1, ?2, ?3, ?4, ?5, 1)",
@@ -189,7 +192,7 @@ bool roam_writer_do(struct roam_writer *w, struct roam_store_request *req)
 {
     switch (req->kind) {
     case ROAM_STORE_LOGIN:
-        return roam_write_login(w, &req->u.login);
+        return roam_write_login(w, req);
     case ROAM_STORE_LOGOUT:
         return roam_write_logout(w, &req->u.logout);
     case ROAM_STORE_SEND:

@@ -33,6 +33,7 @@ enum roam_writer_statement {
     ROAM_WRITER_USER,
     ROAM_WRITER_TOKEN,
     ROAM_WRITER_DEVICE,
+    ROAM_WRITER_DEVICE_KNOWN,
     ROAM_WRITER_DEVICE_ADD,
     ROAM_WRITER_DEVICE_GRANT,
     ROAM_WRITER_DEVICE_LEAVE,
@@ -115,7 +116,7 @@ bool roam_writer_tidy(struct roam_writer *w);
 
 /* ---------------------------------------------- one for each kind, below */
 
-bool roam_write_login(struct roam_writer *w, struct roam_store_login *login);
+bool roam_write_login(struct roam_writer *w, struct roam_store_request *req);
 bool roam_write_logout(struct roam_writer *w, struct roam_store_logout *logout);
 bool roam_write_send(struct roam_writer *w, struct roam_store_request *req);
 

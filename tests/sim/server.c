@@ -79,6 +79,8 @@ static void draw_config(struct sim_world *w)
     c->output_max_bytes = outputs[sim_rng_below(&w->rng, 3)];
     c->retry_window_ms = 5000;
     c->store_settings.recall_ms = RECALL_MS;
+    /* The oracle knows what devices send, not what the server says itself. */
+    c->store_settings.announce_devices = false;
     roam_store_mem_set_settings(s->inner, &c->store_settings);
     if (sim_fault_on(w, SIM_FAULT_FEW)) {
         c->max_sessions = FEW_PLACES;
