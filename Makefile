@@ -351,8 +351,9 @@ fuzz: $(FUZZERS)
 demo: all
 	$(Q)sh tests/demo/demo.sh $(B)
 
-conform: all build/gen-python/roam_pb2.py
+conform: all faulty build/gen-python/roam_pb2.py
 	$(Q)$(B)/roam-conform server --roamd $(B)/roamd
+	$(Q)$(B)/roam-conform server --roamd $(B)/roamd-faulty --case 3
 	$(Q)$(B)/roam-conform client -- $(ADAPTER)
 	$(Q)$(B)/roam-conform client -- conformance/adapters/adapter_python.py \
 	    build

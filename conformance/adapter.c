@@ -106,19 +106,38 @@ static bool connect_tcp(struct adapter *a, const char **reason)
     return ok && a->out >= 0;
 }
 
+static void init(struct adapter *a)
+{
+    json_set_alloc_funcs(arena_alloc, to_nowhere);
+    *a = (struct adapter){.in = -1, .out = -1, .errors = -1};
+    a->cap = READ_BYTES;
+    a->line = arena_alloc(a->cap);
+}
+
+static void never_wait(const struct adapter *a)
+{
+    fcntl(a->in, F_SETFL, O_NONBLOCK);
+    fcntl(a->out, F_SETFL, O_NONBLOCK);
+}
+
 bool adapter_open(struct adapter *a, const struct adapter_target *target,
                   const char **reason)
 {
-    json_set_alloc_funcs(arena_alloc, to_nowhere);
-    *a = (struct adapter){.target = target, .in = -1, .out = -1, .errors = -1};
-    a->cap = READ_BYTES;
-    a->line = arena_alloc(a->cap);
+    init(a);
+    a->target = target;
     bool ok = target->argv ? start_process(a, reason) : connect_tcp(a, reason);
     if (ok) {
-        fcntl(a->in, F_SETFL, O_NONBLOCK);
-        fcntl(a->out, F_SETFL, O_NONBLOCK);
+        never_wait(a);
     }
     return ok;
+}
+
+void adapter_attach(struct adapter *a, int fd)
+{
+    init(a);
+    a->in = fd;
+    a->out = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    never_wait(a);
 }
 
 int adapter_close(struct adapter *a, uint64_t patience_ms)

@@ -54,6 +54,8 @@ struct adapter {
 /* Starts it. False with a reason. The hello has not come yet. */
 bool adapter_open(struct adapter *a, const struct adapter_target *target,
                   const char **reason);
+/* The same with a socket that is there already, and is taken over. */
+void adapter_attach(struct adapter *a, int fd);
 /* Reads what is there; never waits. False: it broke the protocol or went. */
 bool adapter_read(struct adapter *a);
 /* Checks the hello once it has come; false: not there yet, or a fault. */

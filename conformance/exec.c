@@ -3,12 +3,12 @@
 #include "exec.h"
 
 #include <inttypes.h>
-#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "edit.h"
 #include "exec_pull.h"
+#include "exec_server.h"
 #include "expect.h"
 #include "expr.h"
 #include "judge.h"
@@ -419,45 +419,6 @@ static bool checkpoint(struct world *w, const struct step *step)
     return judge_finish(w);
 }
 
-static void drop_all(struct world *w)
-{
-    for (size_t i = 0; i < w->s->device_count; i++) {
-        if (w->devices[i].link) {
-            link_end(w, &w->devices[i], false);
-        }
-    }
-}
-
-static bool do_server(struct world *w, const struct step *step)
-{
-    const char *reason = "";
-    bool restart = strcmp(step->word, "restart") == 0;
-    world_event(w, NULL, "-", arena_printf("server %s", step->word));
-    if (!seeds_server(w, step->word)) {
-        return false;
-    }
-    if (strcmp(step->word, "kill") == 0) {
-        if (!server_stop(w->server, SIGKILL, &reason)) {
-            return world_fail(w, NULL, reason, NULL, NULL);
-        }
-        drop_all(w);
-        return true;
-    }
-    if (restart || strcmp(step->word, "terminate") == 0) {
-        if (!server_stop(w->server, SIGTERM, &reason)) {
-            return world_fail(w, NULL, reason, "an end with status 0", NULL);
-        }
-    }
-    if (restart) {
-        drop_all(w);
-    }
-    if (restart || strcmp(step->word, "start") == 0) {
-        return server_start(w->server, &reason) ||
-               world_fail(w, NULL, reason, "a server that starts", NULL);
-    }
-    return true;
-}
-
 /* `what` is a user to block, or a name. */
 static bool do_provision(struct world *w, const struct step *step)
 {
@@ -546,7 +507,7 @@ static bool do_step(struct world *w, const struct step *step)
     case STEP_CHECKPOINT:
         return checkpoint(w, step);
     case STEP_SERVER:
-        return do_server(w, step);
+        return exec_server(w, step);
     case STEP_PROVISION:
         return do_provision(w, step);
     case STEP_REPEAT:

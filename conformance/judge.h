@@ -98,6 +98,13 @@ bool judge_page_pong(struct world *w, const struct link *l, size_t ping,
 /* Part of judge_finish(): every row is a message that somebody sent. */
 bool judge_page_rows(struct world *w);
 
+/* In judge_past.c: the store is copied; the copy is put back; an entry that
+ * has the version of one that was lost by that. */
+void judge_backup(struct world *w);
+void judge_restored(struct world *w);
+bool judge_never_reused(struct world *w, const struct user *u,
+                        const Roam__V1__Push *p, struct frame *f);
+
 /* The judges' list, for `explain`: rule ids and what is looked at. */
 struct judge_rule {
     const char *rule;

@@ -34,12 +34,20 @@ struct sent *judge_find_sent(struct world *w, const struct link *l,
     return NULL;
 }
 
+/* Was it answered so long ago that its id may be new again? [SEND-4] */
+static bool is_forgotten(const struct world *w, const struct link *l,
+                         const struct sent *s)
+{
+    return l->dedup_ms != 0 && w->passed_ms - s->done_ms >= l->dedup_ms;
+}
+
 /* A SEND of the same id and user that SEND_OK answered before. */
 static const struct sent *first_of(const struct world *w, const struct sent *s)
 {
     for (size_t i = 0; i < w->sent_count; i++) {
         const struct sent *o = &w->sent[i];
         if (o != s && o->client_msg_id == s->client_msg_id && o->msg_id &&
+            !is_forgotten(w, s->link, o) &&
             o->link->device->user == s->link->device->user) {
             return o;
         }
@@ -47,13 +55,14 @@ static const struct sent *first_of(const struct world *w, const struct sent *s)
     return NULL;
 }
 
-/* True when another SEND of the same id and user has no answer: which of
- * the two was the first cannot be known from outside. */
+/* True when another SEND of the same id and user has no answer, or one that
+ * is long ago: which of the two was the first cannot be known from outside. */
 static bool has_unanswered_twin(const struct world *w, const struct sent *s)
 {
     for (size_t i = 0; i < w->sent_count; i++) {
         const struct sent *o = &w->sent[i];
-        if (o != s && o->client_msg_id == s->client_msg_id && !o->is_answered &&
+        if (o != s && o->client_msg_id == s->client_msg_id &&
+            (!o->is_answered || is_forgotten(w, s->link, o)) &&
             o->link->device->user == s->link->device->user) {
             return true;
         }
@@ -124,6 +133,7 @@ bool judge_send_ok(struct world *w, struct link *l, struct frame *f)
     }
     s->is_answered = true;
     s->done = w->event_count;
+    s->done_ms = w->passed_ms;
     s->msg_id = m->msg_id;
     s->is_duplicate = m->duplicate != 0;
     if (l->displaced && s->order >= l->displaced) {

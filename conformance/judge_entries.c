@@ -268,6 +268,9 @@ static bool note_known(struct world *w, struct user *u, const Roam__V1__Push *p,
             return false;
         }
     }
+    if (!judge_never_reused(w, u, p, f)) {
+        return false;
+    }
     arena_grow((void **)&u->known, u->known_count, &u->known_cap,
                sizeof *u->known);
     u->known[u->known_count++] =

@@ -107,6 +107,10 @@ static const char *repeat_command(const struct run_options *o)
     if (o->roamd) {
         return arena_printf("roam-conform server --roamd %s", o->roamd);
     }
+    if (o->control) {
+        return arena_printf("roam-conform server --control '%s' --provision %s",
+                            o->control, o->provision);
+    }
     return arena_printf("roam-conform server --at %s:%u%s%s", o->host,
                         (unsigned)o->port, o->provision ? " --provision " : "",
                         o->provision ? o->provision : "");
@@ -146,20 +150,21 @@ static int command_server(struct options *o)
         print_list(o, &all);
         return EXIT_AS_EXPECTED;
     }
-    if (!o->run.roamd == !o->run.host) {
-        return fail_usage("one of --roamd and --at, please");
+    if (!o->run.roamd + !o->run.host + !o->run.control != 2) {
+        return fail_usage("one of --roamd, --at and --control, please");
     }
-    if (o->run.host && !o->run.provision) {
-        return fail_usage("--at needs --provision");
+    if (!o->run.roamd && !o->run.provision) {
+        return fail_usage("--at and --control need --provision");
     }
     const char *reason = "";
     if (o->run.dump_seeds && !seeds_make_dir(o->run.dump_seeds, &reason)) {
         return fail_usage(reason);
     }
     o->run.repeat = repeat_command(&o->run);
-    const char *peer = o->run.roamd ? o->run.roamd
-                                    : arena_printf("%s:%u", o->run.host,
-                                                   (unsigned)o->run.port);
+    const char *peer = o->run.roamd     ? o->run.roamd
+                       : o->run.control ? o->run.control
+                                        : arena_printf("%s:%u", o->run.host,
+                                                       (unsigned)o->run.port);
     return run_role(o, ROLE_SERVER, peer, &all, &rules);
 }
 

@@ -32,7 +32,8 @@ const char options_usage[] =
     "\n"
     "  --roamd PATH         start this roamd\n"
     "  --at HOST:PORT       or use a server that runs there\n"
-    "  --provision CMD      makes users and tokens for --at\n"
+    "  --control CMD        or servers that this program runs, see CONTROL.md\n"
+    "  --provision CMD      makes users and tokens for --at and --control\n"
     "  --adapter tcp:HOST:PORT   client: an adapter that runs there\n"
     "  --list               names and titles of the cases, nothing is run\n"
     "  --case PREFIX        only cases whose name starts so\n"
@@ -126,6 +127,7 @@ enum {
     OPT_ROAMD = 256,
     OPT_AT,
     OPT_PROVISION,
+    OPT_CONTROL,
     OPT_LIST,
     OPT_CASE,
     OPT_SEED,
@@ -155,6 +157,7 @@ static const struct option long_options[] = {
     {"roamd", required_argument, NULL, OPT_ROAMD},
     {"at", required_argument, NULL, OPT_AT},
     {"provision", required_argument, NULL, OPT_PROVISION},
+    {"control", required_argument, NULL, OPT_CONTROL},
     {"list", no_argument, NULL, OPT_LIST},
     {"case", required_argument, NULL, OPT_CASE},
     {"seed", required_argument, NULL, OPT_SEED},
@@ -223,6 +226,9 @@ static bool take_option(struct options *o, int option, const char *arg)
         break;
     case OPT_PROVISION:
         o->run.provision = arg;
+        break;
+    case OPT_CONTROL:
+        o->run.control = arg;
         break;
     case OPT_LIST:
         o->list = true;

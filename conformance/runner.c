@@ -137,6 +137,7 @@ static void base_server(const struct run_options *o, const char *base,
                         const char *settings, struct server *out)
 {
     *out = (struct server){.roamd = o->roamd,
+                           .control = o->control,
                            .base = base,
                            .settings = settings,
                            .host = o->host,
@@ -149,6 +150,18 @@ static void base_server(const struct run_options *o, const char *base,
     }
 }
 
+/* What a case with a server of its own asks of it: it may stop it, too. */
+static const char *needs_of(const struct scenario *s)
+{
+    return arena_printf("restart %s", s->needs);
+}
+
+static bool has_own_server(const struct run_options *o,
+                           const struct scenario *s)
+{
+    return s->is_private && (o->roamd || o->control);
+}
+
 /* A case with a server of its own. */
 static struct result run_private(const struct run_options *o, const char *base,
                                  const struct scenario *s,
@@ -157,13 +170,20 @@ static struct result run_private(const struct run_options *o, const char *base,
     struct server own;
     const char *reason = "";
     base_server(o, base, s->settings, &own);
+    own.has_needs = *s->needs;
     struct result r = {
         .s = s, .verdict = VERDICT_HARNESS, .rules = "", .what = ""};
-    if (server_open(&own, &reason)) {
+    if (!server_open(&own, &reason)) {
+        r.what = r.detail = reason;
+    } else if (server_lacks(&own, needs_of(s))) {
+        r.verdict = VERDICT_UNSUPPORTED;
+        r.what = r.detail = arena_printf("the server has no capability %s",
+                                         server_lacks(&own, needs_of(s)));
+    } else if (scenario_needs(s, "clock") && !server_hold(&own, &reason)) {
+        r.what = r.detail = reason;
+    } else {
         wait_at_server(o, &own);
         r = run_case(o, s, &own, rules);
-    } else {
-        r.what = r.detail = reason;
     }
     if (!server_close(&own, &reason) && r.verdict == VERDICT_PASS) {
         r.verdict = VERDICT_FAIL;
@@ -236,7 +256,7 @@ static void run_child(struct run *r, size_t number, struct server *server,
     signal(SIGINT, SIG_DFL);
     signal(SIGTERM, SIG_DFL);
     struct result result = o.adapter ? client_run_case(&o, s, r->rules)
-                           : s->is_private && o.roamd
+                           : has_own_server(&o, s)
                                ? run_private(&o, r->base, s, r->rules)
                                : run_case(&o, s, server, r->rules);
     const char *packed = report_case_pack(&result);
@@ -359,18 +379,26 @@ static struct server *server_for(struct run *r, const char *settings,
     return server_start(&s->server, reason) ? &s->server : NULL;
 }
 
+/* Settings are roamd's own, and a server of somebody else's goes on. */
+static bool is_out_of_reach(const struct run_options *o,
+                            const struct scenario *s)
+{
+    bool settings = *s->settings && !o->roamd;
+    bool own = s->is_private && !o->roamd && !o->control;
+    return (settings || own) && !o->any_settings && !o->adapter;
+}
+
 static void start_case(struct run *r, size_t number)
 {
     const struct scenario *s = r->cases[number].s;
-    bool special = s->is_private || *s->settings;
     struct server *server = NULL;
     const char *reason = "";
-    if (special && !r->o->roamd && !r->o->any_settings && !r->o->adapter) {
+    if (is_out_of_reach(r->o, s)) {
         set_reason(r, number, VERDICT_UNSUPPORTED,
                    "needs a server that the suite starts (--roamd)");
         return;
     }
-    if (!r->o->adapter && (!s->is_private || !r->o->roamd)) {
+    if (!r->o->adapter && !has_own_server(r->o, s)) {
         server = server_for(r, s->settings, &reason);
         if (!server) {
             set_reason(r, number, VERDICT_HARNESS, reason);

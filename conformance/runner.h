@@ -12,6 +12,7 @@
 struct run_options {
     const struct adapter_target *adapter; /* role client; NULL: role server */
     const char *roamd;                    /* program; or NULL and: */
+    const char *control;                  /* words of a program that runs it */
     const char *host;
     uint16_t port;
     const char *provision; /* NULL: any user is taken as it is */

@@ -8,9 +8,11 @@
 #include <string.h>
 
 #include "client_scn.h"
+#include "control.h"
 #include "edit.h"
 #include "row_state.h"
 #include "scn_lex.h"
+#include "scn_server.h"
 
 struct parser {
     struct scenario *s;
@@ -83,10 +85,11 @@ static bool parse_token(struct parser *p, int line, const struct words *w)
                                      {NULL, NULL}};
     if (w->count < 3 || w->at[1][0] != '$' ||
         !parse_options(p, line, w, 2, options) || !t->user) {
-        return fail(p, line, "token $NAME user=U [type=T] [expires=past]");
+        return fail(p, line, "token $NAME user=U [type=T] [expires=WHEN]");
     }
-    if (t->expires && strcmp(t->expires, "past") != 0) {
-        return fail(p, line, "expires can only be past");
+    if (t->expires && strcmp(t->expires, "past") != 0 &&
+        !duration_parse(t->expires, &(uint64_t){0})) {
+        return fail(p, line, "expires is past, or a time such as 60s");
     }
     t->name = w->at[1];
     add_user(s, t->user);
@@ -194,7 +197,10 @@ static bool parse_header(struct parser *p, int line, const struct words *w)
     } else if (strcmp(word, "needs") == 0) {
         s->needs = join(w, 1);
         for (size_t i = 1; i < w->count; i++) {
-            if (!client_capability_known(w->at[i])) {
+            bool server = s->roles == ROLE_SERVER;
+            s->is_private = s->is_private || server;
+            if (!(server ? control_capability_known(w->at[i])
+                         : client_capability_known(w->at[i]))) {
                 fail(p, line, arena_printf("no capability %s", w->at[i]));
             }
         }
@@ -490,12 +496,21 @@ static bool parse_checkpoint(struct parser *p, struct step *step,
 static bool parse_server(struct parser *p, struct step *step,
                          const struct words *w)
 {
+    const struct server_step *s =
+        w->count > 1 ? server_step_find(w->at[1]) : NULL;
     step->kind = STEP_SERVER;
-    step->word = w->count == 2 ? w->at[1] : "";
-    if (strcmp(step->word, "kill") != 0 && strcmp(step->word, "start") != 0 &&
-        strcmp(step->word, "restart") != 0 &&
-        strcmp(step->word, "terminate") != 0) {
-        return fail(p, step->line, "server kill|terminate|start|restart");
+    if (!s || w->count != (s->operand ? 3 : 2)) {
+        return fail(p, step->line,
+                    s ? arena_printf("server %s %s", s->name,
+                                     s->operand ? s->operand : "alone")
+                      : "no such step of a server");
+    }
+    step->act = (int)s->act;
+    step->word = s->name;
+    step->operand = s->operand ? w->at[2] : NULL;
+    if (s->need && !scenario_needs(p->s, s->need)) {
+        return fail(p, step->line,
+                    arena_printf("it takes a line `needs %s`", s->need));
     }
     return p->s->is_private ||
            fail(p, step->line, "server steps need a `private` line");
@@ -653,6 +668,17 @@ static const char *find_title(const struct lines *lines)
         }
     }
     return t.len ? text_str(&t) : NULL;
+}
+
+bool scenario_needs(const struct scenario *s, const char *need)
+{
+    struct words w;
+    words_split(s->needs, &w);
+    size_t i = 0;
+    while (i < w.count && strcmp(w.at[i], need) != 0) {
+        i++;
+    }
+    return i < w.count;
 }
 
 struct scenario *scenario_load(const char *path, const char *id,

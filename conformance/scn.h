@@ -47,7 +47,7 @@ enum step_kind {
     STEP_LET,        /* let $x = expression */
     STEP_CHECK,      /* check $a > $b */
     STEP_CHECKPOINT, /* checkpoint user.* */
-    STEP_SERVER,     /* server kill|start|restart */
+    STEP_SERVER,     /* server ACT [OPERAND]; see scn_server.h */
     STEP_PROVISION,  /* provision name|block|unblock USER TEXT|USER */
     STEP_REPEAT,     /* repeat n ... end */
     STEP_ANY_OF,     /* any-of ... or ... end */
@@ -98,7 +98,7 @@ struct step {
     enum subject subject;
     const struct frame_type *type; /* of ABOUT_FRAME and STEP_SEND */
     enum verb verb;
-    int act;             /* of VERB_CLIENT */
+    int act;             /* of VERB_CLIENT, or enum server_act */
     bool lie;            /* what is sent breaks a rule on purpose */
     const char *word;    /* user of a checkpoint or of what is provisioned,
                             act of a server, variable */
@@ -132,7 +132,8 @@ struct scenario {
     const char *id;    /* area/behaviour, without .scn */
     const char *title; /* the first comment line */
     unsigned roles;    /* of enum role */
-    const char *needs; /* capabilities of an adapter, with spaces between */
+    const char *needs; /* capabilities of an adapter or a server, with spaces
+                          between */
     const char **rules;
     size_t rule_count, rule_cap;
     bool is_should;       /* `level should`: a failure is a warning */
@@ -147,6 +148,9 @@ struct scenario {
     struct steps steps;
     int last_line;
 };
+
+/* Does its line `needs` have that word? */
+bool scenario_needs(const struct scenario *s, const char *need);
 
 /* Reads one file. NULL with "path:line: reason" in *error. */
 struct scenario *scenario_load(const char *path, const char *id,

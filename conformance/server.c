@@ -30,15 +30,33 @@ static const char *ended_how(int status)
     return arena_printf("exited with status %d", WEXITSTATUS(status));
 }
 
-/* A program with its standard output and error in `out`, or both discarded
- * into the log. It dies with us. */
-static pid_t spawn(const char *const *argv, int out)
+/* What roamd's test build and whoever provisions finds in its environment;
+ * see CONTROL.md. In a child. */
+static void set_environment(const struct server *s, int channel)
+{
+    if (s->host) {
+        setenv("ROAM_AT", arena_printf("%s:%u", s->host, (unsigned)s->port), 1);
+    }
+    if (channel < 0) {
+        return;
+    }
+    fcntl(channel, F_SETFD, 0);
+    setenv("ROAM_CONTROL_FD", arena_printf("%d", channel), 1);
+    if (s->is_held) {
+        setenv("ROAM_CONTROL_NOW", arena_printf("%" PRIu64, s->now_ms), 1);
+    }
+}
+
+/* A program with its standard output and error in `out`. It dies with us. */
+static pid_t spawn(const struct server *s, const char *const *argv, int out,
+                   int channel)
 {
     pid_t pid = fork();
     if (pid != 0) {
         return pid;
     }
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    set_environment(s, channel);
     int null = open("/dev/null", O_RDONLY);
     dup2(null, 0);
     dup2(out, 1);
@@ -69,7 +87,7 @@ static void end_by_force(pid_t pid)
 
 /* Runs a command to its end; *output is what it wrote, without the last
  * newline. */
-static bool run(struct server *s, const char *const *argv, const char **output,
+bool server_run(struct server *s, const char *const *argv, const char **output,
                 const char **reason)
 {
     int fds[2];
@@ -77,7 +95,7 @@ static bool run(struct server *s, const char *const *argv, const char **output,
         *reason = arena_string(strerror(errno));
         return false;
     }
-    pid_t pid = spawn(argv, fds[1]);
+    pid_t pid = spawn(s, argv, fds[1], -1);
     close(fds[1]);
     uint64_t deadline = now_ms() + s->timeout_ms;
     struct text t = {0};
@@ -160,8 +178,57 @@ static bool wait_for_port(struct server *s, const char **reason)
     return true;
 }
 
+/* A roamd that has a channel has said hello before it wrote its port. */
+static bool greet(struct server *s, const char **reason)
+{
+    if (!control_greet(s->channel, 0, reason)) {
+        if (control_hello(s->channel)) {
+            return false;
+        }
+        control_close(s->channel, 0);
+        s->channel = NULL;
+    }
+    return true;
+}
+
+/* *theirs: its end of the channel; -1: it gets none. */
+static bool open_channel(struct server *s, int *theirs, const char **reason)
+{
+    *theirs = -1;
+    if (!s->has_needs) {
+        return true;
+    }
+    s->channel = control_pair(theirs, reason);
+    return s->channel != NULL;
+}
+
+static bool start(struct server *s, const char *const *argv,
+                  const char **reason)
+{
+    int channel;
+    if (!open_channel(s, &channel, reason)) {
+        return false;
+    }
+    int log = open(arena_printf("%s/log", s->dir),
+                   O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    s->pid = spawn(s, argv, log, channel);
+    close(log);
+    if (channel >= 0) {
+        close(channel);
+    }
+    if (s->pid < 0) {
+        *reason = arena_string(strerror(errno));
+        s->pid = 0;
+        return false;
+    }
+    return wait_for_port(s, reason) && (!s->channel || greet(s, reason));
+}
+
 bool server_start(struct server *s, const char **reason)
 {
+    if (s->control) {
+        return server_control_start(s, reason);
+    }
     unlink(arena_printf("%s/port", s->dir));
     struct words settings;
     words_split(s->settings ? s->settings : "", &settings);
@@ -183,16 +250,7 @@ bool server_start(struct server *s, const char **reason)
         argv[n++] = "--set";
         argv[n++] = settings.at[i];
     }
-    int log = open(arena_printf("%s/log", s->dir),
-                   O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    s->pid = spawn(argv, log);
-    close(log);
-    if (s->pid < 0) {
-        *reason = arena_string(strerror(errno));
-        s->pid = 0;
-        return false;
-    }
-    return wait_for_port(s, reason);
+    return start(s, argv, reason);
 }
 
 static int remove_one(const char *path, const struct stat *st, int flag,
@@ -222,6 +280,9 @@ void server_base_remove(const char *base)
 
 bool server_open(struct server *s, const char **reason)
 {
+    if (s->control) {
+        return server_control_open(s, reason);
+    }
     if (!s->roamd) {
         return true;
     }
@@ -234,30 +295,50 @@ bool server_open(struct server *s, const char **reason)
     s->host = "127.0.0.1";
     const char *argv[] = {s->roamd, "-d", s->dir, "init", NULL};
     const char *output;
-    return run(s, argv, &output, reason) && server_start(s, reason);
+    return server_run(s, argv, &output, reason) && server_start(s, reason);
 }
 
-bool server_stop(struct server *s, int signal, const char **reason)
+bool server_reap(struct server *s, int signal, bool may_fail,
+                 const char **reason)
 {
     int status;
-    if (s->pid == 0) {
-        *reason = "the server is not running";
-        return false;
-    }
     pid_t pid = s->pid;
     s->pid = 0;
-    kill(pid, signal);
     if (!wait_until(pid, now_ms() + s->timeout_ms, &status)) {
         end_by_force(pid);
-        *reason = arena_printf("the server does not end on signal %d", signal);
+        *reason = signal ? arena_printf("the server does not end on signal %d",
+                                        signal)
+                         : "the server does not end";
         return false;
     }
-    bool by_signal = WIFSIGNALED(status) && WTERMSIG(status) == signal;
-    if (by_signal || (WIFEXITED(status) && WEXITSTATUS(status) == 0)) {
+    if (s->channel) {
+        control_close(s->channel, 0);
+        s->channel = NULL;
+    }
+    bool by_signal =
+        signal && WIFSIGNALED(status) && WTERMSIG(status) == signal;
+    if (by_signal ||
+        (WIFEXITED(status) && (may_fail || WEXITSTATUS(status) == 0))) {
         return true;
     }
     *reason = arena_printf("the server %s: %s", ended_how(status), log_tail(s));
     return false;
+}
+
+bool server_stop(struct server *s, int signal, const char **reason)
+{
+    if (s->control) {
+        return server_control_stop(s, signal, reason);
+    }
+    if (s->pid == 0) {
+        *reason = "the server is not running";
+        return false;
+    }
+    kill(s->pid, signal);
+    if (s->is_held && signal == SIGTERM) {
+        server_control_let_go(s);
+    }
+    return server_reap(s, signal, false, reason);
 }
 
 bool server_is_alive(struct server *s, const char **how)
@@ -278,6 +359,10 @@ bool server_is_alive(struct server *s, const char **how)
 bool server_close(struct server *s, const char **reason)
 {
     bool ok = true;
+    if (s->control && s->channel) {
+        control_close(s->channel, s->timeout_ms);
+        s->channel = NULL;
+    }
     if (s->pid != 0) {
         ok = server_stop(s, SIGTERM, reason);
     }
@@ -290,6 +375,20 @@ bool server_close(struct server *s, const char **reason)
 
 /* ----------------------------------------------------------- provisioning */
 
+/* Runs the words of --provision, and up to four more. */
+static bool provide(struct server *s, const char **output, const char **reason,
+                    const char *verb, const char *a, const char *b,
+                    const char *c)
+{
+    const char *more[] = {verb, a, b, c, NULL};
+    struct words w;
+    words_split(s->provision, &w);
+    const char **argv = arena_alloc((w.count + 5) * sizeof *argv);
+    memcpy(argv, w.at, w.count * sizeof *argv);
+    memcpy(argv + w.count, more, sizeof more);
+    return server_run(s, argv, output, reason);
+}
+
 bool server_add_user(struct server *s, const char *user, const char **reason)
 {
     const char *output;
@@ -297,11 +396,10 @@ bool server_add_user(struct server *s, const char *user, const char **reason)
         return true;
     }
     if (s->provision) {
-        const char *argv[] = {s->provision, "user", user, NULL};
-        return run(s, argv, &output, reason);
+        return provide(s, &output, reason, "user", user, NULL, NULL);
     }
     const char *argv[] = {s->roamd, "-d", s->dir, "user", "add", user, NULL};
-    return run(s, argv, &output, reason);
+    return server_run(s, argv, &output, reason);
 }
 
 /* roamd spells device types in lower case. */
@@ -317,6 +415,11 @@ static const char *lower_case(const char *s)
 /* A second after 2020-01-01, long over. */
 #define PAST_EXPIRY "2020-01-01T00:00:01Z"
 
+static const char *expiry(const char *expires)
+{
+    return strcmp(expires, "past") == 0 ? PAST_EXPIRY : expires;
+}
+
 bool server_issue_token(struct server *s, const char *user, const char *type,
                         const char *expires, const char **token,
                         const char **reason)
@@ -326,13 +429,8 @@ bool server_issue_token(struct server *s, const char *user, const char *type,
         return true;
     }
     if (s->provision) {
-        const char *argv[] = {s->provision,
-                              "token",
-                              user,
-                              type ? type : "any",
-                              expires ? PAST_EXPIRY : "never",
-                              NULL};
-        return run(s, argv, token, reason);
+        return provide(s, token, reason, "token", user, type ? type : "any",
+                       expires ? expiry(expires) : "never");
     }
     const char *argv[12] = {s->roamd, "-d", s->dir, "token", "issue", user};
     size_t n = 6;
@@ -342,10 +440,10 @@ bool server_issue_token(struct server *s, const char *user, const char *type,
     }
     if (expires) {
         argv[n++] = "--expires";
-        argv[n++] = PAST_EXPIRY;
+        argv[n++] = expiry(expires);
         argv[n++] = "--allow-past";
     }
-    return run(s, argv, token, reason);
+    return server_run(s, argv, token, reason);
 }
 
 bool server_change_user(struct server *s, const char *command, const char *user,
@@ -353,8 +451,7 @@ bool server_change_user(struct server *s, const char *command, const char *user,
 {
     const char *output;
     if (s->provision) {
-        const char *argv[] = {s->provision, command, user, what, NULL};
-        return run(s, argv, &output, reason);
+        return provide(s, &output, reason, command, user, what, NULL);
     }
     if (!s->roamd) {
         *reason = "users of that server cannot be changed: no --provision";
@@ -362,5 +459,5 @@ bool server_change_user(struct server *s, const char *command, const char *user,
     }
     const char *argv[] = {s->roamd, "-d", s->dir, "user",
                           command,  user, what,   NULL};
-    return run(s, argv, &output, reason);
+    return server_run(s, argv, &output, reason);
 }

@@ -6,6 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+#include "expr.h"
+#include "scn_server.h"
 
 /* What a device asks for unless its line says otherwise: large enough that
  * nothing is cut or paused by accident. */
@@ -106,6 +110,21 @@ static bool open_users(struct world *w)
     return true;
 }
 
+/* A span from now on, as a time in whole seconds, rather later than it. */
+static const char *expiry(const struct world *w, const char *expires)
+{
+    uint64_t ms;
+    char text[sizeof "YYYY-MM-DDThh:mm:ssZ"];
+    struct tm tm;
+    if (!expires || !duration_parse(expires, &ms)) {
+        return expires;
+    }
+    time_t at = (time_t)((server_now(w->server) + ms + 999) / 1000);
+    gmtime_r(&at, &tm);
+    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm);
+    return arena_string(text);
+}
+
 static bool open_tokens(struct world *w)
 {
     const char *reason = "";
@@ -113,7 +132,8 @@ static bool open_tokens(struct world *w)
         const struct token_decl *t = &w->s->tokens[i];
         const char *secret;
         if (!server_issue_token(w->server, user_by_word(w, t->user)->name,
-                                t->type, t->expires, &secret, &reason)) {
+                                t->type, expiry(w, t->expires), &secret,
+                                &reason)) {
             return world_mistake(w, reason);
         }
         arena_grow((void **)&w->vars, w->var_count, &w->var_cap,
@@ -198,6 +218,18 @@ static bool open_device(struct world *w, size_t index)
            number_option(w, decl->codecs, DEFAULT_CODECS, &d->codecs);
 }
 
+/* 2020-01-01 in Unix time. */
+#define EPOCH_UNIX_MS UINT64_C(1577836800000)
+
+void world_set_now(struct world *w)
+{
+    if (w->server->is_held) {
+        const struct value now =
+            value_number(server_now(w->server) - EPOCH_UNIX_MS);
+        var_set(w, "$now", &now);
+    }
+}
+
 bool world_open(struct world *w, const struct scenario *s,
                 struct server *server, uint64_t seed, const char *nonce)
 {
@@ -206,6 +238,7 @@ bool world_open(struct world *w, const struct scenario *s,
     prng_seed(&w->prng, seed, s->id);
     w->suffix =
         arena_printf("%08" PRIx32 "%s", (uint32_t)prng_next(&w->prng), nonce);
+    world_set_now(w);
     w->installations = arena_alloc(s->device_count * sizeof *w->installations);
     w->devices = arena_alloc(s->device_count * sizeof *w->devices);
     if (!open_users(w) || !open_tokens(w)) {

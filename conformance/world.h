@@ -33,9 +33,10 @@ struct sent {
     uint64_t client_msg_id;
     struct value conversation, content_type, body;
     uint64_t kind;
-    uint64_t target; /* msg_id that RECALL, DELETE or READ names; else 0 */
-    uint64_t order;  /* event number when it was sent */
-    uint64_t done;   /* and when it was answered */
+    uint64_t target;  /* msg_id that RECALL, DELETE or READ names; else 0 */
+    uint64_t order;   /* event number when it was sent */
+    uint64_t done;    /* and when it was answered */
+    uint64_t done_ms; /* world's passed_ms then */
     bool is_answered;
     bool is_duplicate;
     uint64_t msg_id; /* 0: no SEND_OK */
@@ -90,6 +91,9 @@ struct user {
     const char *name; /* on the wire */
     struct known *known;
     size_t known_count, known_cap;
+    size_t backup_known; /* of them, at the last backup */
+    struct known *lost;  /* by a restored store */
+    size_t lost_count, lost_cap;
 };
 
 struct installation {
@@ -197,6 +201,7 @@ struct link {
     uint64_t displaced;    /* event at which its slot or session went; 0: not */
     uint32_t max_frame;    /* named by the last LOGIN */
     uint32_t max_commands; /* told by LOGIN_OK */
+    uint64_t dedup_ms;     /* likewise */
     struct ping_sent *pings;
     size_t ping_count, ping_cap;
     struct sync_sent sync; /* of the last SYNC sent */
@@ -268,6 +273,9 @@ struct world {
     const char **events; /* lines, oldest first */
     size_t event_count, event_cap;
 
+    uint64_t passed_ms; /* of the server's clock, told to go on */
+    size_t backup_event, backup_grants; /* at the last backup */
+
     struct failure failure;
     struct seeds *seeds;   /* NULL: nothing is dumped */
     struct record *record; /* NULL: nothing is reported or traced */
@@ -284,6 +292,8 @@ void world_event(struct world *w, const struct device *d, const char *arrow,
                  const char *text);
 struct user *world_user_named(struct world *w, const char *name);
 
+/* $now: the server's clock, in milliseconds since 2020, if it stands still. */
+void world_set_now(struct world *w);
 /* Makes users, tokens and devices; false: failure noted. */
 bool world_open(struct world *w, const struct scenario *s,
                 struct server *server, uint64_t seed, const char *nonce);

@@ -91,7 +91,8 @@ build_gcc()
 build_asan()
 {
     $make -k -j"$jobs" B=$asan_dir CC=clang SANITIZE=address,undefined \
-        CFLAGS='-O1 -g' WERROR=1 all tests sim replay
+        CFLAGS='-O1 -g' WERROR=1 all tests sim replay \
+        $asan_dir/roamd-faulty
 }
 
 # A device's program brings memory and four functions of string.h; the
@@ -219,7 +220,7 @@ conform()
 {
     export ASAN_OPTIONS="$ASAN_OPTIONS:log_path=$PWD/$log/roamd-asan"
     export UBSAN_OPTIONS="$UBSAN_OPTIONS:log_path=$PWD/$log/roamd-ubsan"
-    timeout 600 $gcc_dir/roam-conform server --roamd $asan_dir/roamd
+    timeout 600 $gcc_dir/roam-conform server "$@"
     status=$?
     for report in "$log"/roamd-*san.*; do
         [ ! -f "$report" ] || { cat "$report" && status=1; }
@@ -338,7 +339,12 @@ main()
             /usr/bin/python3 conformance/html/check_page.py $gcc_dir
         counted 'conformance: the dissector, by tshark' timeout 300 \
             /usr/bin/python3 conformance/wireshark/check_dissector.py $gcc_dir
-        counted 'conformance: roamd, ASan+UBSan' conform
+        counted 'conformance: roamd, ASan+UBSan' conform \
+            --roamd $asan_dir/roamd
+        counted 'conformance: roamd in time, ASan+UBSan' conform \
+            --roamd $asan_dir/roamd-faulty --case 3
+        counted 'conformance: the examples of CONTROL.md' timeout 300 \
+            /usr/bin/python3 conformance/control/check_control.py $gcc_dir
         counted 'conformance: an independent client' timeout 300 \
             /usr/bin/python3 conformance/adapters/check_client.py \
             $gcc_dir/roamd $top

@@ -4,6 +4,7 @@
 
 #ifdef ROAM_FAULTS
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,34 @@ bool roam__fault(const char *name)
 {
     const char *wanted = getenv("ROAM_FAULT");
     return wanted != NULL && strcmp(wanted, name) == 0;
+}
+
+/* Written by the loop's thread, and by the store's from SEND on. */
+static atomic_int to_fail;
+enum {
+    TO_FAIL_NEVER,
+    TO_FAIL_LOST,
+    TO_FAIL_STORED,
+    FAILS_LOST, /* a SEND is in the transaction */
+    FAILS_STORED
+};
+
+void roam__fault_arm(bool stored)
+{
+    atomic_store(&to_fail, stored ? TO_FAIL_STORED : TO_FAIL_LOST);
+}
+
+void roam__fault_send(void)
+{
+    int now = atomic_load(&to_fail);
+    if (now == TO_FAIL_LOST || now == TO_FAIL_STORED) {
+        atomic_store(&to_fail, now == TO_FAIL_LOST ? FAILS_LOST : FAILS_STORED);
+    }
+}
+
+bool roam__fault_commit(bool stored)
+{
+    return atomic_load(&to_fail) == (stored ? FAILS_STORED : FAILS_LOST);
 }
 
 #endif

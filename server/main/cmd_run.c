@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../net/control.h"
 #include "../store/store_sqlite.h"
 #include "run.h"
 
@@ -103,7 +104,7 @@ static bool open_core(struct roamd_run *r, char *error, size_t cap)
 {
     struct roam_core_config config = r->config.core;
 
-    config.store = r->store;
+    config.store = roam_control_store(r->store);
     config.log = roamd_log;
     config.log_ctx = &r->config.log_level;
     roamd_random(NULL, config.hash_key, sizeof(config.hash_key));
@@ -193,6 +194,16 @@ static bool serve_metrics(struct roamd_run *r, char *error, size_t cap)
     return true;
 }
 
+/* Before the port file: whoever waits for that one has been greeted then. */
+static bool open_control(struct roamd_run *r, char *error, size_t cap)
+{
+    if (!roam_control_open(r->net)) {
+        snprintf(error, cap, "cannot use ROAM_CONTROL_FD");
+        return false;
+    }
+    return true;
+}
+
 static bool open_all(struct roamd_run *r, char *error, size_t cap)
 {
     return open_tls(r, error, cap) && open_net(r, error, cap) &&
@@ -201,7 +212,8 @@ static bool open_all(struct roamd_run *r, char *error, size_t cap)
                      error, cap) &&
            listen_on(r, false, r->config.plain_listen, r->config.plain_port,
                      &r->plain_port, error, cap) &&
-           serve_metrics(r, error, cap) && write_port_file(r, error, cap);
+           serve_metrics(r, error, cap) && open_control(r, error, cap) &&
+           write_port_file(r, error, cap);
 }
 
 /* The store wakes the loop, and the core uses the store. */

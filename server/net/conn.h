@@ -113,6 +113,11 @@ void roam_conn_expire(struct roam_deadlines *queue, uint64_t now_ms);
 int roam_net_open_socket(struct roam_net *net, const char *address,
                          uint16_t port, uint16_t *actual_port, char *error,
                          size_t cap);
+/* When the next thing falls due, mono_ms; UINT64_MAX: nothing does. */
+uint64_t roam_net_deadline(const struct roam_net *net);
+/* Does what has fallen due. */
+void roam_net_tick(struct roam_net *net);
+
 /* Lets go of metrics; nothing when there are none. */
 void roam_http_close(struct roam_net *net);
 

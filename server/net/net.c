@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "../core/alloc.h"
+#include "control.h"
 
 /* New connections taken before the others get their turn. */
 #define ACCEPTS_PER_TURN 64
@@ -47,6 +48,7 @@ struct roam_now roam_net_now(void)
     now.mono_ms = (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
     clock_gettime(CLOCK_REALTIME, &t);
     now.wall_ms = (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+    roam_control_time(&now);
     return now;
 }
 
@@ -391,12 +393,10 @@ void roam_net_wake(void *ctx)
     uv_async_send(&net->async);
 }
 
-static void on_timer(uv_timer_t *handle)
+void roam_net_tick(struct roam_net *net)
 {
-    struct roam_net *net = handle->data;
     struct roam_now now = roam_net_now();
 
-    net->armed_ms = UINT64_MAX;
     if (net->accept_again_ms != 0 && net->accept_again_ms <= now.mono_ms) {
         net->accept_again_ms = 0;
         poll_listeners(net, true);
@@ -407,12 +407,20 @@ static void on_timer(uv_timer_t *handle)
     roam_conn_flush_ready(net);
 }
 
+static void on_timer(uv_timer_t *handle)
+{
+    struct roam_net *net = handle->data;
+
+    net->armed_ms = UINT64_MAX;
+    roam_net_tick(net);
+}
+
 static uint64_t earlier(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
 }
 
-static uint64_t first_deadline(const struct roam_net *net)
+uint64_t roam_net_deadline(const struct roam_net *net)
 {
     uint64_t at = roam_core_deadline(net->core);
 
@@ -433,11 +441,12 @@ static void on_prepare(uv_prepare_t *handle)
 {
     struct roam_net *net = handle->data;
 
+    roam_control_turn(net);
     if (net->draining && net->conns == NULL && roam_core_drained(net->core)) {
         end_run(net, ROAM_NET_DRAINED);
         return;
     }
-    uint64_t at = first_deadline(net);
+    uint64_t at = roam_net_deadline(net);
     if (at == net->armed_ms) {
         return;
     }
@@ -583,6 +592,7 @@ void roam_net_free(struct roam_net *net)
     }
     close_listeners(net);
     roam_http_close(net);
+    roam_control_close();
     uv_walk(&net->loop, close_handle, NULL);
     uv_run(&net->loop, UV_RUN_DEFAULT);
     uv_loop_close(&net->loop);

@@ -185,7 +185,11 @@ bool roam_writer_commit(struct roam_writer *w)
     if (ROAM_FAULT("answer-before-commit") && w->has_send) {
         return true; /* [SEND-3] broken: readers never see it */
     }
-    return roam_db_run(w->stmt[ROAM_WRITER_COMMIT]) == SQLITE_OK;
+    if (ROAM_FAULT_COMMIT(false)) {
+        return false;
+    }
+    return roam_db_run(w->stmt[ROAM_WRITER_COMMIT]) == SQLITE_OK &&
+           !ROAM_FAULT_COMMIT(true);
 }
 
 bool roam_writer_do(struct roam_writer *w, struct roam_store_request *req)
@@ -197,6 +201,7 @@ bool roam_writer_do(struct roam_writer *w, struct roam_store_request *req)
         return roam_write_logout(w, &req->u.logout);
     case ROAM_STORE_SEND:
         w->has_send = true;
+        ROAM_FAULT_SEND();
         return roam_write_send(w, req);
     case ROAM_STORE_SEEN:
         return roam_write_seen(w, &req->u.seen);
