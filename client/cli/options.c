@@ -150,107 +150,103 @@ static bool add_to(struct roam_options *o, const char *user)
     return *user != '\0';
 }
 
+/* Where an option's value goes, and what it may be. */
+static const struct option_field {
+    enum {
+        FIELD_FLAG,
+        FIELD_TEXT,
+        FIELD_NUMBER,
+        FIELD_OTHER
+    } kind;
+    size_t at;
+    uint64_t least, most; /* bytes of a text, or the number */
+} fields[OPTION_COUNT] = {
+#define AT(member) offsetof(struct roam_options, member)
+#define FLAG(member)                                                           \
+    {                                                                          \
+        FIELD_FLAG, AT(member), 0, 0                                           \
+    }
+#define TEXT(member, least, most)                                              \
+    {                                                                          \
+        FIELD_TEXT, AT(member), least, most                                    \
+    }
+#define NUMBER(member, most)                                                   \
+    {                                                                          \
+        FIELD_NUMBER, AT(member), 1, most                                      \
+    }
+#define OTHER                                                                  \
+    {                                                                          \
+        FIELD_OTHER, 0, 0, 0                                                   \
+    }
+    [OPTION_USER] = TEXT(user, 1, 64),
+    [OPTION_TYPE] = OTHER,
+    [OPTION_STATE] = TEXT(state, 0, SIZE_MAX),
+    [OPTION_SERVER] = TEXT(server, 0, SIZE_MAX),
+    [OPTION_CA] = TEXT(ca, 0, SIZE_MAX),
+    [OPTION_PLAIN] = FLAG(plain),
+    [OPTION_TOKEN_FILE] = TEXT(token_file, 0, SIZE_MAX),
+    [OPTION_DEVICE_NAME] = TEXT(device_name, 0, 64),
+    [OPTION_TAKE_OVER] = FLAG(take_over),
+    [OPTION_TIMEOUT] = NUMBER(timeout_s, 1000000),
+    [OPTION_ATTACH] = TEXT(attach, 0, SIZE_MAX),
+    [OPTION_URL] = TEXT(url, 1, SIZE_MAX),
+    [OPTION_CONTENT_TYPE] = TEXT(content_type, 1, SIZE_MAX),
+    [OPTION_TO] = OTHER,
+    [OPTION_NAME] = TEXT(name, 0, SIZE_MAX),
+    [OPTION_JOIN] = TEXT(join, 0, SIZE_MAX),
+    [OPTION_OFF] = FLAG(off),
+    [OPTION_FETCH] = FLAG(fetch),
+    [OPTION_EVERY] = FLAG(all),
+    [OPTION_FROM_NOW] = FLAG(from_now),
+    [OPTION_JSON] = FLAG(json),
+    [OPTION_IDS] = FLAG(ids),
+    [OPTION_STATS] = FLAG(stats),
+    [OPTION_EXIT_WHEN_SYNCED] = FLAG(exit_when_synced),
+    [OPTION_EXIT_AT] = NUMBER(exit_at, INT64_MAX),
+    [OPTION_UNTIL_COUNT] = NUMBER(until_count, INT64_MAX),
+    [OPTION_HELP] = FLAG(help),
+    [OPTION_VERSION] = FLAG(version),
+#undef AT
+#undef FLAG
+#undef TEXT
+#undef NUMBER
+#undef OTHER
+};
+
+static bool set_other(struct roam_options *o, enum option id, const char *value)
+{
+    return id == OPTION_TYPE ? roam_device_type_parse(value, &o->device_type)
+                             : add_to(o, value);
+}
+
+static bool set_field(struct roam_options *o, enum option id, const char *value)
+{
+    const struct option_field *f = &fields[id];
+    void *field = (char *)o + f->at;
+    switch (f->kind) {
+    case FIELD_FLAG:
+        *(bool *)field = true;
+        return true;
+    case FIELD_TEXT:
+        *(const char **)field = value;
+        return strlen(value) >= f->least && strlen(value) <= f->most;
+    case FIELD_NUMBER:
+        return roam_number_parse(value, f->most, field);
+    case FIELD_OTHER:
+        break;
+    }
+    return set_other(o, id, value);
+}
+
 static bool set_option(struct roam_options *o, enum option id,
                        const char *value, char *error)
 {
-    bool good = true;
-    switch (id) {
-    case OPTION_USER:
-        o->user = value;
-        good = strlen(value) >= 1 && strlen(value) <= 64;
-        break;
-    case OPTION_TYPE:
-        good = roam_device_type_parse(value, &o->device_type);
-        break;
-    case OPTION_STATE:
-        o->state = value;
-        break;
-    case OPTION_SERVER:
-        o->server = value;
-        break;
-    case OPTION_CA:
-        o->ca = value;
-        break;
-    case OPTION_PLAIN:
-        o->plain = true;
-        break;
-    case OPTION_TOKEN_FILE:
-        o->token_file = value;
-        break;
-    case OPTION_DEVICE_NAME:
-        o->device_name = value;
-        good = strlen(value) <= 64;
-        break;
-    case OPTION_TAKE_OVER:
-        o->take_over = true;
-        break;
-    case OPTION_TIMEOUT:
-        good = roam_number_parse(value, 1000000, &o->timeout_s);
-        break;
-    case OPTION_JSON:
-        o->json = true;
-        break;
-    case OPTION_FETCH:
-        o->fetch = true;
-        break;
-    case OPTION_EVERY:
-        o->all = true;
-        break;
-    case OPTION_FROM_NOW:
-        o->from_now = true;
-        break;
-    case OPTION_ATTACH:
-        o->attach = value;
-        break;
-    case OPTION_URL:
-        o->url = value;
-        good = *value != '\0';
-        break;
-    case OPTION_CONTENT_TYPE:
-        o->content_type = value;
-        good = *value != '\0';
-        break;
-    case OPTION_TO:
-        good = add_to(o, value);
-        break;
-    case OPTION_NAME:
-        o->name = value;
-        break;
-    case OPTION_JOIN:
-        o->join = value;
-        break;
-    case OPTION_OFF:
-        o->off = true;
-        break;
-    case OPTION_IDS:
-        o->ids = true;
-        break;
-    case OPTION_STATS:
-        o->stats = true;
-        break;
-    case OPTION_EXIT_WHEN_SYNCED:
-        o->exit_when_synced = true;
-        break;
-    case OPTION_EXIT_AT:
-        good = roam_number_parse(value, INT64_MAX, &o->exit_at);
-        break;
-    case OPTION_UNTIL_COUNT:
-        good = roam_number_parse(value, INT64_MAX, &o->until_count);
-        break;
-    case OPTION_HELP:
-        o->help = true;
-        break;
-    case OPTION_VERSION:
-        o->version = true;
-        break;
-    case OPTION_COUNT:
-        break;
+    if (set_field(o, id, value)) {
+        return true;
     }
-    if (!good) {
-        snprintf(error, ROAM_OPTIONS_ERROR_MAX, "--%s: bad value: %.80s",
-                 rules[id].name, value);
-    }
-    return good;
+    snprintf(error, ROAM_OPTIONS_ERROR_MAX, "--%s: bad value: %.80s",
+             rules[id].name, value);
+    return false;
 }
 
 static enum option find_option(const char *name, size_t len)
