@@ -189,7 +189,29 @@ const char *local_rig_dump(struct roam_local *l)
     return text;
 }
 
-/* The row of one conversation in the list; fails if there is none. */
+/* The bytes of a row are the database's until the next one is asked for. */
+static void keep_text(struct roam_bytes *text, uint8_t *buffer, size_t cap)
+{
+    assert_true(text->len <= cap);
+    if (text->len > 0) {
+        memcpy(buffer, text->data, text->len);
+    }
+    text->data = buffer;
+}
+
+static void keep_row(struct roam_local_row *row)
+{
+    static uint8_t kept[6][4096];
+    struct roam_bytes *texts[] = {&row->conversation,      &row->sender,
+                                  &row->content_type,      &row->body,
+                                  &row->conversation_name, &row->sender_name};
+    for (size_t i = 0; i < 6; i++) {
+        keep_text(texts[i], kept[i], sizeof kept[i]);
+    }
+}
+
+/* The row of one conversation in the list, whose texts stand until the next
+ * call; fails if there is none. */
 struct roam_local_row local_rig_listed(struct roam_local *l,
                                        const char *conversation)
 {
@@ -202,6 +224,7 @@ struct roam_local_row local_rig_listed(struct roam_local *l,
         if (row.conversation.len == strlen(conversation) &&
             memcmp(row.conversation.data, conversation, row.conversation.len) ==
                 0) {
+            keep_row(&row);
             result = row;
             there = true;
         }
