@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Holds roam_client.py against a real server, and the vectors.
+"""Holds roam_client.py against a real server, and against one that lies.
 
     check_client.py build/roamd build
 
@@ -15,18 +15,20 @@ import tempfile
 import traceback
 
 HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
 
 
 def generate(build):
-    """build/gen-python/roam_pb2.py; others may do the same meanwhile."""
+    """build/gen-python/roam_pb2.py; others may do the same meanwhile. And the
+    path to it, to the client, and to what that reads by."""
     out = pathlib.Path(build).resolve() / "gen-python"
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out) as new:
-        proto = HERE.parents[1] / "proto"
+        proto = ROOT / "proto"
         subprocess.run(["protoc", "-I", proto, "--python_out", new,
                         proto / "roam.proto"], check=True)
         os.replace(new + "/roam_pb2.py", out / "roam_pb2.py")
-    sys.path[:0] = [str(out), str(HERE)]
+    sys.path[:0] = [str(out), str(HERE), str(ROOT / "spec" / "vectors")]
     sys.dont_write_bytecode = True
 
 

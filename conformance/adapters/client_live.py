@@ -189,15 +189,11 @@ def a_message_is_stored_once_however_often_it_is_sent(server):
     _, mark, msg_id, again = phone.send(bob[0], b"once", "x/y")
     same(again, False)
     for device in (phone, desk):        # dedup is of the user
-        device.store.outbox[mark] = (bob[0], "x/y", b"once", 0)
-        device.client.tried.discard(mark)
-        device.client.flush()
+        device.again(mark, bob[0], b"once", "x/y")
         same(device.wait("sent", "unsent"), ("sent", mark, msg_id, True))
-    for item in ((bob[0], "x/y", b"other"), (bob[0], "", b"once"),
-                 (alice[0], "x/y", b"once")):
-        desk.store.outbox[mark] = item + (0,)
-        desk.client.tried.discard(mark)
-        desk.client.flush()
+    for item in ((bob[0], b"other", "x/y"), (bob[0], b"once"),
+                 (alice[0], b"once", "x/y")):
+        desk.again(mark, *item)
         same(desk.wait("sent", "unsent"), ("unsent", mark, pb.ID_REUSED))
     same(other.settle().bodies(), [b"once"])
 
@@ -213,9 +209,7 @@ def errors_answer_their_command_and_the_session_goes_on(server):
     same(phone.send(bob[0], bytes(most + 1))[2], pb.BODY_TOO_LONG)
     same(phone.send(bob[0], b"good")[0], "sent")
     mark = phone.send("nobody" + bob[0], b"")[1]
-    phone.store.outbox[mark] = (bob[0], "", b"", 0)     # not stored: no reuse
-    phone.client.tried.discard(mark)
-    phone.client.flush()
+    phone.again(mark, bob[0], b"")                  # not stored: no reuse
     same(phone.wait("sent", "unsent")[::3], ("sent", False))
 
 
@@ -436,14 +430,14 @@ def a_killed_server_loses_nothing_and_the_outbox_is_sent_again(server):
                     device.connect()
                 assert device.login().result != pb.RESET
             # Its own entry may be the answer before SEND_OK comes: SEND-15.
-            while phone.store.outbox or phone.client.open.total():
+            while phone.store.outbox or phone.client.open:
                 phone.wait("sent", "entry")
         for device in (other, desk):
             same(sorted(device.settle().bodies()), sorted(said))
             same(len(set(e.msg_id for e in device.messages())), len(said))
         phone.settle()
         mine = {**{e.msg_id: e.body for e in phone.messages()},
-                **{msg_id: item[2] for msg_id, item in
+                **{msg_id: frame.body for msg_id, frame in
                    phone.store.sent.items()}}
         same(mine, {e.msg_id: e.body for e in other.messages()})
 
@@ -457,6 +451,68 @@ def a_pong_tells_what_was_stored_before(server):
     for i in range(10):
         phone.send(bob[0], b"%d" % i)
         same(len(other.settle().messages()), i + 1)
+
+
+@case
+def pages_bring_what_was_said_before(server):
+    alice, sender, bodies = fill(server, 30)
+    reader = Device(server, alice, max_entries=0)
+    same(reader.login().result, pb.RESET)
+    reader.client.ask(pb.Conversations, max_rows=10)
+    rows, page = reader.page()
+    same((page.count, page.more, page.as_of), (1, False, reader.store.cursor))
+    same([(row["conversation"], row["body"], row["unread"]) for row in rows],
+         [(sender.user, bodies[-1], 30)])
+    got, before = [], 0
+    while len(got) < 30:
+        reader.client.ask(pb.History, conversation=sender.user, max_rows=7,
+                          before=before)
+        rows, page = reader.page()
+        same(page.more, len(got) + len(rows) < 30)
+        got[:0] = [row["body"] for row in rows]
+        before = rows[0]["msg_id"]
+    same(got, bodies)
+    reader.client.ask(pb.History, conversation="no" + sender.user, max_rows=1)
+    same(reader.wait("unsent", "page")[2], pb.NO_SUCH_CONVERSATION)
+
+
+@case
+def an_operation_is_sent_like_a_message(server):
+    alice, bob = server.users("alice", "bob")
+    phone, other = Device(server, alice), Device(server, bob)
+    phone.login()
+    other.login()
+    target = phone.send(bob[0], b"not so")[2]
+    answer = phone.send(bob[0], pb.Target(msg_id=target).SerializeToString(),
+                        kind=pb.RECALL)
+    same(answer[0], "sent")
+    said, recall = other.settle().store.entries
+    same((said.msg_id, recall.kind), (target, pb.RECALL))
+    same(pb.Target.FromString(recall.body).msg_id, target)
+    other.client.ask(pb.History, conversation=alice[0], max_rows=9)
+    rows, _ = other.page()
+    same([(row["msg_id"], row["recalled"]) for row in rows],
+         [(target, True), (recall.msg_id, False)])
+
+
+@case
+def what_the_program_did_not_store_comes_again(server):
+    alice, sender, bodies = fill(server, 5)
+    reader = Device(server, alice, manual=True)
+    reader.login()
+    told = [reader.wait("entry")[1] for _ in bodies]
+    same([e.body for e in told], bodies)
+    same((reader.store.cursor, reader.store.entries), (0, []))
+    reader.client.stored(told[1].version)
+    must_raise("ACK-1", reader.client.stored, told[-1].version + 1)
+    must_raise("ACK-1", reader.client.stored, told[0].version)
+    same(reader.bodies(), bodies[:2])
+    reader.close()
+    reader.connect()
+    reader.login()
+    same([reader.wait("entry")[1].body for _ in bodies[2:]], bodies[2:])
+    reader.client.stored(told[-1].version)
+    same((reader.bodies(), reader.store.cursor), (bodies, told[-1].version))
 
 
 @case

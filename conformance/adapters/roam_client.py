@@ -1,36 +1,51 @@
 # SPDX-License-Identifier: Apache-2.0
 """A client of Roam 1, written from spec/roam-1.md and proto/roam.proto alone.
 
-Needs protobuf (roam_pb2, made by protoc, on the path) and zlib. `Client` does
-no I/O; `Wire` puts it on a socket; roam_codec reads the bytes.
+Needs protobuf and zlib, and on the path roam_pb2, made by protoc, and reading,
+the spec's tables of what may come (spec/vectors). It does no I/O: tell it of a
+transport by connected(), feed() and lost(), send what take_output() gives,
+call tick() once a second, and take `events`.
 
     client = Client(Store("phone.state"), "alice", token, pb.PHONE)
-    wire = Wire(client, ("127.0.0.1", port))
-    client.login()                              # LOGIN and SYNC
-    if wire.wait("login_ok", "refused")[0] == "refused" and client.refusal:
-        client.take_over()                      # a person saw it, said yes
-    wire.wait("sync_ok")
-    mark = client.send("bob", b"hello")         # in the outbox until answered
-    wire.wait("sent")
+    client.login()                  # on a new connection: LOGIN and SYNC
+    client.send("bob", b"hello")    # in the outbox until it is answered
 
-Events are tuples: login_ok, refused, sync_ok, pong, kick with the message;
-entry with an Entry that is stored; sent with mark, msg_id, duplicate; unsent
-with mark, why; gap; lost. After an end `retry()` says what is next. What
-breaks the spec raises ProtocolError with the rule's id: that frame changed
-nothing, and the connection is over. RuntimeError: the caller broke a rule."""
+Events are tuples: login_ok, refused, sync_ok, pong, kick, page with the frame;
+entry with a Push, row with a dict; sent with mark, msg_id, duplicate; unsent
+with mark, ErrorCode; gap with a Push. After an end `retry()` says what is
+next. What breaks the spec raises Refuse with a word, or the rule in brackets:
+that frame changed nothing, and the connection is over. RuntimeError: the
+caller broke a rule."""
 import collections
 import os
 import pickle
 import random
 import secrets
-import select
-import socket
 import time
 
 import roam_pb2 as pb
-from roam_codec import SERVER, Entry, ProtocolError, check, decode, unpack
+from reading import Refuse, decode, inflate, unpack
 
-CLIENT = (pb.Login, pb.Logout, pb.Sync, pb.Ack, pb.Send, pb.Ping)
+CLIENT = (pb.Login, pb.Logout, pb.Sync, pb.Ack, pb.Send, pb.Ping, pb.History,
+          pb.Conversations)
+# Section 10.2: in which states a frame may come; all others in a session.
+SESSION = ("SYNC", "LIVE", "LEAVING")
+WHERE = {pb.LoginOk: ("LOGIN",), pb.Refused: ("LOGIN",),
+         pb.SyncOk: ("SYNC", "LEAVING"), pb.Kick: ("OPEN", "LOGIN", *SESSION)}
+# Section 12: the retry class of each reason, from 1 on.
+RETRY = {pb.Refused: "4441333432", pb.Kick: "4442221223312"}
+PAGES = {pb.HistoryPage: pb.History, pb.ConversationPage: pb.Conversations}
+
+
+def check(good, rule, text=""):
+    if not good:
+        raise Refuse("[%s] %s" % (rule, text))
+
+
+def rows_of(m, asked):
+    """What a Batch or a page packs, all of it or nothing: BATCH-7, HIST-12."""
+    check(m.count <= getattr(asked, "max_rows", m.count), "HIST-12", "count")
+    return list(unpack(m, inflate(m, asked.codecs, asked.max_inflated)))
 
 
 class Store:
@@ -39,7 +54,7 @@ class Store:
     def __init__(self, path=None):
         self.path, self.attempt, self.cursor, self.entries = path, 0, 0, []
         self.device_id, self.missing = secrets.token_bytes(16), 0
-        self.outbox, self.sent = {}, {}     # mark: item; msg_id: item
+        self.outbox, self.sent = {}, {}     # mark: SEND, when; msg_id: SEND
         if path and os.path.exists(path):
             with open(path, "rb") as file:
                 vars(self).update(pickle.load(file), path=path)
@@ -48,9 +63,9 @@ class Store:
         vars(self).update(values)
         self.entries += entries
         for mark, msg_id in done:
-            item = self.outbox.pop(mark, None)
-            if item and msg_id:
-                self.sent[msg_id] = item
+            frame, _ = self.outbox.pop(mark, (None, 0))
+            if frame and msg_id:
+                self.sent[msg_id] = frame
         if self.path:
             with open(self.path + ".new", "wb") as file:
                 pickle.dump(vars(self), file)
@@ -60,39 +75,37 @@ class Store:
 
 
 class Client:
-    """connected(), then bytes by feed() and take_output(), `events`, time by
-    tick(), the end of a connection by lost()."""
     def __init__(self, store, user, token, device_type, max_frame=65536,
-                 eager_ack=True, clock=time.monotonic, wall=time.time,
-                 **limits):
-        self.store, self.eager_ack, self.clock = store, eager_ack, clock
-        self.wall = wall
+                 eager_ack=True, manual=False, clock=time.monotonic,
+                 wall=time.time, **limits):
+        """manual: an entry is stored when stored() says so, not by itself."""
+        self.store, self.eager_ack, self.manual = store, eager_ack, manual
+        self.clock, self.wall = clock, wall
         self.who = dict(protocol=1, user=user, token=token,
                         max_frame=max_frame, device_name="python",
                         device_type=device_type)
         self.limits = dict(max_entries=10000, max_unacked=1000, codecs=2,
                            max_inflated=65536) | limits
         self.refusal = self.person = None   # person: rule that asks for one
-        self.failures, self.window_ms, self.credential = 0, 0, False
-        self.rejected, self.state = (None, 0), "CLOSED"
-        self.tried, self.held_until, self.quiet_until = set(), 0, 0
-        self.limited = False
-        self.events = collections.deque()
+        self.failures = self.window_ms = self.held_until = self.quiet_until = 0
+        self.rejected, self.told_to, self.limited = (None, 0), 0, False
+        self.events, self.state = collections.deque(), "CLOSED"
+        self.requests = {}                  # of pages; ref: request, 0
 
     def connected(self):
         self.state, self.session, self._in, self._out = "OPEN", None, b"", b""
-        self.limit, self.inflight, self.gaps = 512, 0, 0
-        self.open, self.tried, self.fresh = collections.Counter(), set(), set()
-        self.pings, self.told = [], 0
+        self.limit, self.gaps, self.told = 512, 0, 0
+        self.open, self.tried = set(), set()
+        self.at = self.store.cursor         # of the last entry handed out
+        self.handed, self.flight = [], []   # not stored; not acknowledged
         self.heard = self.spoke = self.clock()
-        self.written = 0
-        self.warned = None
+        self.pings, self.warned = [], None
 
     def login(self, person=False, take_over=0):
         """LOGIN and SYNC; person: somebody asked for it just now."""
         self._must(self.state == "OPEN", "LOGIN-4")
         self._must(person or not self.person, self.person)
-        self.person, self.refusal, self.credential = None, None, False
+        self.person, self.refusal, self.told_to = None, None, 0
         self.store.commit(attempt=self.store.attempt + 1)       # LOGIN-2
         self.limit, self.state = self.who["max_frame"], "LOGIN"
         self._frame(pb.Login(device_id=self.store.device_id, **self.who,
@@ -113,42 +126,64 @@ class Client:
         self.state = "SYNC"
         self._sync()
 
-    def send(self, conversation, body, content_type=""):
+    def send(self, conversation, body, content_type="", kind=pb.MESSAGE):
         mark = secrets.randbelow(2**64 - 1) + 1                 # SEND-1
-        self.store.outbox[mark] = (conversation, content_type, body, 0)
+        self.store.outbox[mark] = pb.Send(
+            client_msg_id=mark, conversation=conversation, kind=kind,
+            content_type=content_type, body=body), 0
         self.store.commit()
         self.flush()
         return mark
 
+    def ask(self, kind, **values):
+        """One page: kind is pb.History or pb.Conversations."""
+        self._must(self.state in ("SYNC", "LIVE"), "FRAME-8")
+        request = kind(ref=secrets.randbelow(2**64 - 1) + 1, **values,
+                       max_inflated=self.limits["max_inflated"],
+                       codecs=self.limits["codecs"])
+        self.requests[request.ref] = request, 0
+        self.flush()
+        return request.ref
+
     def flush(self):
-        """Sends what waits in the outbox, once a session: SEND-12 to 14."""
-        waiting = [m for m in self.store.outbox if m not in self.tried]
-        if self.limited and self.open.total():                  # FLOW-4
+        """Sends what waits, each once a session: SEND-12 to 14, FLOW-4."""
+        if self.state not in ("SYNC", "LIVE") or self.limited and self.open:
             return
-        self.limited = False
-        while (waiting and self.state in ("SYNC", "LIVE")
-               and self.clock() >= self.quiet_until
-               and self.open.total() < self.session.max_commands):
-            mark, now = waiting.pop(0), int(self.wall() * 1000)
-            to, ctype, body, first = self.store.outbox[mark]
-            frame = pb.Send(client_msg_id=mark, conversation=to,
-                            content_type=ctype, body=body)
+        self.limited, now = False, int(self.wall() * 1000)
+        for mark in [*self.requests, *self.store.outbox]:
+            if (self.clock() < self.quiet_until
+                    or len(self.open) >= self.session.max_commands):
+                return
+            if mark in self.tried:
+                continue
             self.tried.add(mark)
+            frame, first = self.requests.get(mark) or self.store.outbox[mark]
             if first and now - first > self.session.dedup_ms:
-                self.events.append(("unsent", mark, "SEND-14"))
+                self.events.append(("unsent", mark, 0))
             elif frame.ByteSize() > self.session.max_frame:
-                self.events.append(("unsent", mark, "FRAME-3"))
+                self.events.append(("unsent", mark, pb.BODY_TOO_LONG))
             else:
-                self.store.outbox[mark] = to, ctype, body, first or now
-                self.store.commit()
-                self.fresh |= set() if first else {mark}
-                self.open[mark] += 1
+                if mark in self.store.outbox:
+                    self.store.outbox[mark] = frame, first or now
+                    self.store.commit()
+                self.open.add(mark)
                 self._frame(frame)
 
+    def stored(self, version):
+        """The program has all entries up to here: only if it is `manual`."""
+        self._must(self.store.cursor <= version <= self.at, "ACK-1")
+        self.store.commit([row for row in self.handed
+                           if row.version <= version], cursor=version)
+        self.handed = [row for row in self.handed if row.version > version]
+        done = sum(v <= version for v in self.flight)
+        if done >= self.window // 2 or self.manual and self.eager_ack:
+            self.ack()                                          # ACK-2
+
     def ack(self):
-        if self.inflight and self.state == "LIVE":
+        left = [v for v in self.flight if v > self.store.cursor]
+        if self.state == "LIVE" and len(left) < len(self.flight):
             self._frame(pb.Ack(version=self.store.cursor))
-            self.inflight = 0
+            self.flight = left
 
     def ping(self):
         """A fence: what is below the PONG's head was stored before it."""
@@ -158,14 +193,13 @@ class Client:
 
     def tick(self):
         """TIME-1, TIME-3, TIME-7: call it once a second."""
-        if (self.state in ("LOGIN", "SYNC")
-                and self.clock() - self.asked_at >= 10):
-            return self.lost()
+        now = self.clock()
+        if (self.state in ("LOGIN", "SYNC") and now - self.asked_at >= 10
+                or self.warned is not None and now - self.warned >= 10):
+            self.lost()
         if self.state in ("SYNC", "LIVE"):
-            now, beat = self.clock(), self.session.heartbeat_ms / 1000
-            if self.warned is not None and now - self.warned >= 10:
-                self.lost()
-            elif self.warned is None and now - self.heard >= beat:
+            beat = self.session.heartbeat_ms / 1000
+            if self.warned is None and now - self.heard >= beat:
                 self.warned = now
                 self.ping()
             elif now - self.spoke >= beat * 0.9:
@@ -175,16 +209,19 @@ class Client:
     def lost(self):
         if self.state not in ("CLOSED", "ENDED"):
             self.failures += 1
-            self.events.append(("lost",))
-        self.state = "CLOSED"
+        self.events.extend(("unsent", ref, 0) for ref in self.requests)
+        self.state, self.requests = "CLOSED", {}
 
     def retry(self):
-        """ask (a person), credential, login (on this connection), or connect
-        after so many milliseconds, then login(): TIME-6, KICK-8."""
-        bound = min(60000, 250 << min(self.failures, 8))
-        action = ("ask" if self.person else "credential" if self.credential
+        """ask (a person), or credential; or in so many milliseconds login (on
+        this connection), or connect and login: TIME-6, KICK-8."""
+        action = ("ask" if self.person
+                  else "credential" if self.told_to == pb.REAUTHENTICATE
                   else "login" if self.state == "OPEN" else "connect")
+        if action == "login" and self.told_to == pb.NOW:        # LOGIN-17
+            return action, 0
         held = int((self.held_until - self.clock()) * 1000) + 1
+        bound = min(60000, 250 << min(self.failures, 8))
         return action, max(random.randint(0, bound), held,
                            random.randint(0, self.window_ms))
 
@@ -198,28 +235,27 @@ class Client:
         try:
             while self.state not in ("CLOSED", "ENDED") and self._next():
                 pass
-        except ProtocolError:                                   # FRAME-14
+        except Refuse:                                          # FRAME-14
             self.state, self.failures = "ENDED", self.failures + 1
             raise
         if self.eager_ack:
             self.ack()
 
     def _next(self):
-        if len(self._in) < 4:
+        size = int.from_bytes(self._in[1:4], "big")
+        if len(self._in) < 4 or len(self._in) < 4 + size <= 4 + self.limit:
             return False
-        kind, size = self._in[0], int.from_bytes(self._in[1:4], "big")
-        check(size <= self.limit, "FRAME-5", size)
-        if len(self._in) < 4 + size:
-            return False
-        payload, self._in = self._in[4:4 + size], self._in[4 + size:]
-        if kind < 0x80:                                         # FRAME-6
-            check(0x41 <= kind <= 0x49, "FRAME-1", "type %d" % kind)
-            name = SERVER[kind - 0x41].__name__
-            where = {"LoginOk": "LOGIN", "Refused": "LOGIN", "SyncOk":
-                     "SYNC LEAVING", "Kick": "OPEN LOGIN SYNC LIVE LEAVING"}
-            check(self.state in where.get(name, "SYNC LIVE LEAVING"),
-                  "FRAME-14", "%s in state %s" % (name, self.state))
-            getattr(self, "_on_" + name)(decode(SERVER[kind - 0x41], payload))
+        frame, self._in = self._in[:4 + size], self._in[4 + size:]
+        m = decode(frame, self.limit)
+        if m is not None:                                       # FRAME-6
+            kind = type(m)
+            take = getattr(self, "_on_" + kind.__name__, None)
+            check(take and self.state in WHERE.get(kind, SESSION), "FRAME-14",
+                  "%s in state %s" % (kind.__name__, self.state))
+            if kind in RETRY:
+                check(RETRY[kind][m.reason - 1:m.reason] in ("", str(m.retry)),
+                      "KICK-6", m.reason)
+            take(m)
         return True
 
     def _on_LoginOk(self, m):
@@ -229,15 +265,12 @@ class Client:
         self.flush()                                            # SEND-13
 
     def _on_Refused(self, m):
-        held = m.reason in (pb.OCCUPIED, pb.KICKED, pb.FREE, pb.STALE)
-        check(not held or m.generation and m.HasField("holder") ==
-              (m.reason != pb.FREE), "LOGIN-14")
-        check(m.reason not in (5, 6, 7) or not (m.generation or m.HasField(
-            "holder")), "LOGIN-8" if m.reason == 5 else "LOGIN-9")
+        check(m.reason not in (pb.OCCUPIED, pb.KICKED, pb.STALE) or
+              m.generation and m.HasField("holder"), "LOGIN-14", m.reason)
         self.state = "OPEN"
         if m.reason == pb.STALE:                                # LOGIN-17
             self.store.commit(device_id=secrets.token_bytes(16), attempt=0)
-        self.refusal = m if held and m.reason != pb.STALE else None
+        self.refusal = m if m.reason <= pb.FREE else None
         self._class(m.retry, "LOGIN-18")
         if m.retry_after_ms:                                    # FLOW-6
             self.failures += 1
@@ -253,7 +286,7 @@ class Client:
         self.events.append(("kick", m))
 
     def _class(self, retry, rule):
-        self.credential = retry == pb.REAUTHENTICATE
+        self.told_to = retry
         if self.person is None and retry == pb.NEVER:           # CODE-1
             self.person = rule
 
@@ -265,95 +298,90 @@ class Client:
         check((m.reason == pb.AHEAD) == (cursor > m.head), "SYNC-4")
         self.window = min(m.max_unacked or 2**32, self.asked.max_unacked)
         if m.result == pb.RESET:                                # SYNC-9
+            self.at, self.handed = m.head, []
             self.store.commit(cursor=m.head, missing=self.store.missing + 1)
         self.state = "LIVE" if self.state == "SYNC" else self.state
-        self.inflight = self.failures = self.window_ms = 0
+        self.flight, self.failures, self.window_ms = [], 0, 0
         self.events.append(("sync_ok", m))
 
     def _on_Push(self, m):
-        self._apply([Entry(*(getattr(m, name) for name in Entry._fields))])
+        self._apply([m])
 
     def _on_Batch(self, m):
         if self.state != "SYNC":
-            try:
-                rows = unpack(m, self.asked.codecs, self.asked.max_inflated)
-            except ProtocolError:                               # BATCH-9
-                cursor, times = self.rejected
-                again = cursor == self.store.cursor
-                self.rejected = self.store.cursor, times * again + 1
-                raise
-            self._apply(rows)
+            before, (cursor, times) = self.rejected, self.rejected
+            self.rejected = self.store.cursor, 1 + times * (
+                cursor == self.store.cursor)    # BATCH-9, if it is no good
+            rows, self.rejected = rows_of(m, self.asked), before
+            self._apply([pb.Push(**row) for row in rows])
 
     def _apply(self, rows):
         if self.state == "SYNC":
             return                                              # SYNC-8
-        self.inflight += len(rows)
-        check(self.inflight <= self.window, "ACK-3")
-        cursor, good = self.store.cursor, []
-        for row in rows:
-            if row.version <= cursor:
-                continue                                        # CHAIN-5
-            if row.prev_version != cursor:                      # CHAIN-6
-                self.gaps += 1
-                check(self.gaps < 2, "CHAIN-6", row.version)
-                self.events.append(("gap", row))
-                return self.sync() if self.state == "LIVE" else None
-            self._judge(row)
-            good, cursor = good + [row], row.version
-        if good:
-            self.gaps = 0
-            self.store.commit(good, cursor=cursor, done=[
-                (r.client_msg_id, r.msg_id) for r in good])     # SEND-15
-            self.events.extend(("entry", row) for row in good)
-        if self.inflight >= self.window // 2:                   # ACK-2
-            self.ack()
+        self.flight += [row.version for row in rows]
+        check(len(self.flight) <= self.window, "ACK-3")
+        rows = [row for row in rows if row.version > self.at]   # CHAIN-5
+        if rows and rows[0].prev_version != self.at:            # CHAIN-6
+            self.gaps += 1
+            check(self.gaps < 2, "CHAIN-6", rows[0].version)
+            self.events.append(("gap", rows[0]))
+            return self.sync() if self.state == "LIVE" else None
+        if rows:
+            self.gaps, self.at = 0, rows[-1].version
+            self.handed += rows
+            own = [row for row in rows if row.client_msg_id]
+            if own:                                             # SEND-15
+                self.store.commit(done=[(row.client_msg_id, row.msg_id)
+                                        for row in own])
+            self.events.extend(("entry", row) for row in rows)
+        if not self.manual:
+            self.stored(self.at)
 
-    def _judge(self, row):
-        room = min(self.who["max_frame"], self.asked.max_inflated) - 448
-        check(row.kind or len(row.body) <= room < (row.cut_size or room + 1),
-              "BATCH-4", "%d, cut %d" % (len(row.body), row.cut_size))
-        own = row.sender == self.who["user"]
-        check(row.kind or own or row.conversation in (
-            row.sender, "#" + row.conversation[1:]), "PUSH-6")
-        check(own or not row.client_msg_id, "PUSH-4")
-        check(row.client_msg_id not in self.fresh, "PUSH-2")
-
-    def _answered(self, mark, msg_id, event):
-        check(self.open[mark] > 0, "SEND-2", "no such SEND")
-        self.open[mark] -= 1
+    def _answered(self, mark, msg_id, *event):
+        check(mark in self.open, "SEND-2", "no such command")
+        self.open.discard(mark)
+        self.requests.pop(mark, None)
         self.store.commit(done=[(mark, msg_id)])
         self.events.append(event)
         self.flush()
 
     def _on_SendOk(self, m):
         mark = m.client_msg_id
-        self._answered(mark, m.msg_id, ("sent", mark, m.msg_id, m.duplicate))
+        self._answered(mark, m.msg_id, "sent", mark, m.msg_id, m.duplicate)
 
     def _on_Error(self, m):
         check(m.code >= 32, "SEND-2", "no error of a command")
-        if m.code == pb.RATE_LIMITED and self.open[m.ref]:      # FLOW-4
-            self.open[m.ref] -= 1
+        if m.code == pb.RATE_LIMITED and m.ref in self.open:    # FLOW-4
+            self.open.discard(m.ref)
             self.tried.discard(m.ref)
             self.limited = True
             self.quiet_until = max(self.quiet_until,
                                    self.clock() + m.retry_after_ms / 1000)
             return
-        self._answered(m.ref, 0, ("unsent", m.ref, m.code))
+        self._answered(m.ref, 0, "unsent", m.ref, m.code)
+
+    def _on_HistoryPage(self, m):
+        request, _ = self.requests.get(m.ref, (None, 0))
+        check(isinstance(request, PAGES[type(m)]), "FRAME-14", "no request")
+        self.events.extend(("row", row) for row in rows_of(m, request))
+        self._answered(m.ref, 0, "page", m)
+
+    _on_ConversationPage = _on_HistoryPage
 
     def _on_Pong(self, m):
         check(m.id in self.pings, "PING-1", "no such PING")
         del self.pings[:self.pings.index(m.id) + 1]
-        late, self.told = self.store.cursor < self.told <= m.head, m.head
+        late, self.told = self.at < self.told <= m.head, m.head
         self.events.append(("pong", m))
         if late and self.state == "LIVE":                       # PING-3
             self.sync()
 
     def _sync(self):
         cursor, times = self.rejected
-        times *= cursor == self.store.cursor
-        self.asked = pb.Sync(**self.limits | {"cursor": self.store.cursor} | (
-            {"codecs": 0} if times else {}) | (
-            {"max_entries": 0} if times > 1 else {}))
+        self.asked = pb.Sync(cursor=self.store.cursor, **self.limits)
+        if times and cursor == self.store.cursor:               # BATCH-9
+            self.asked.codecs = 0
+            self.asked.max_entries *= times < 2
         self.asked_at = self.clock()
         self._frame(self.asked)
 
@@ -361,37 +389,7 @@ class Client:
         data, self.spoke = m.SerializeToString(), self.clock()
         self._out += bytes([CLIENT.index(type(m)) + 1])
         self._out += len(data).to_bytes(3, "big") + data
-        self.written += len(data) + 4
 
     def _must(self, good, rule):
         if not good:
             raise RuntimeError("[%s] in state %s" % (rule, self.state))
-
-
-class Wire:
-    """A client on a plain TCP connection; for TLS wrap `sock`."""
-    def __init__(self, client, address):
-        self.client, self.sock = client, socket.create_connection(address, 10)
-        client.connected()
-
-    def step(self, timeout):
-        try:
-            self.sock.sendall(self.client.take_output())
-            if not select.select([self.sock], [], [], timeout)[0]:
-                return
-            data = self.sock.recv(65536)
-        except ConnectionError:
-            data = b""
-        self.client.feed(data) if data else self.client.lost()
-
-    def wait(self, *names, timeout=10):
-        """The next event of these names; those before it are passed over."""
-        until = time.monotonic() + timeout
-        while True:
-            while self.client.events:
-                event = self.client.events.popleft()
-                if event[0] in names:
-                    return event
-            if self.client.state == "CLOSED" or time.monotonic() > until:
-                raise TimeoutError("%s did not come" % "/".join(names))
-            self.step(max(0, until - time.monotonic()))
