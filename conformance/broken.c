@@ -3,10 +3,16 @@
 #include "broken.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "client_role.h"
 #include "peers.h"
@@ -15,6 +21,10 @@
 /* A null peer's cases all end by this limit; it only has to be above the
  * time of an answer. */
 #define NULL_TIMEOUT_MS 250u
+/* They only wait for that. */
+#define NULL_JOBS 16u
+/* Most of a broken server's time is waiting for what it does not send. */
+#define TRIALS_AT_A_TIME 6u
 
 struct fault {
     const char *name;
@@ -57,30 +67,17 @@ static bool load_table(const char *path, const struct rules *rules,
     return out->count > 0;
 }
 
-static bool is_red(const struct result *r)
-{
-    return r->verdict == VERDICT_FAIL || r->verdict == VERDICT_WARN;
-}
-
+/* The sanity case is about nothing: it breaks whatever is broken. */
 static const char *first_killer(const struct results *results, const char *rule)
 {
     for (size_t i = 0; i < results->count; i++) {
         const struct result *r = &results->at[i];
-        if (is_red(r) && rules_named(r->rules, rule)) {
+        if (r->s != results->at[0].s && run_is_red(r) &&
+            rules_named(r->rules, rule)) {
             return r->s->id;
         }
     }
     return NULL;
-}
-
-static void print_row(struct score *score, bool ok, const char *name,
-                      const char *rule, const char *text)
-{
-    printf("%-8s %-28s %-10s %s\n", ok ? "caught" : "SURVIVES", name, rule,
-           text);
-    fflush(stdout);
-    score->passed += ok;
-    score->failed += !ok;
 }
 
 /* What an honest client does not offer, it cannot break either. */
@@ -134,120 +131,293 @@ static struct run_options quiet_options(const struct run_options *o)
     return quiet;
 }
 
-static void note_kill(struct score *score, const char *fault, const char *rule,
-                      const char *killer, size_t red, size_t cases)
+/* One broken peer: a fault of the table, or a peer that is none. It is run in
+ * a process of its own, because most of the time nothing happens there but
+ * that something does not come. */
+struct trial {
+    const struct fault *fault; /* NULL: a null peer of this */
+    const char *mode;
+    pid_t pid; /* 0: not started */
+    int fd;    /* what the process prints comes here */
+    bool is_over;
+    struct text out; /* how it ended, on a line of its own, and what is shown */
+};
+
+/* The environment is what the peers' processes inherit. */
+struct matrix {
+    const struct run_options *o;
+    const struct scenarios *all;
+    const struct rules *rules;
+    bool full;
+    struct trial *at;
+    size_t count, cap;
+    size_t shown;
+};
+
+/* In the trial's process: the line that the matrix reads, see read_ending(). */
+static void tell_ending(bool ok, const char *killer, size_t red, size_t cases)
 {
-    struct kills *k = &score->kills;
-    arena_grow((void **)&k->at, k->count, &k->cap, sizeof *k->at);
-    k->at[k->count++] = (struct kill){.fault = fault,
-                                      .rule = rule,
-                                      .is_caught = killer != NULL,
-                                      .by = killer,
-                                      .red = red,
-                                      .cases = cases};
+    printf("%d %zu %zu %s\n", ok, red, cases, killer ? killer : "-");
 }
 
-static void run_fault(const struct run_options *o, const struct fault *f,
-                      bool full, const struct scenarios *all,
-                      const struct rules *rules, struct score *score)
+static void print_row(bool ok, const char *name, const char *rule,
+                      const char *text)
+{
+    printf("%-8s %-28s %-10s %s\n", ok ? "caught" : "SURVIVES", name, rule,
+           text);
+}
+
+static void run_fault(const struct matrix *m, const struct fault *f)
 {
     struct results results = {0};
-    struct run_options quiet = quiet_options(o);
-    quiet.prefix = full ? NULL : f->prefix;
+    struct run_options quiet = quiet_options(m->o);
+    quiet.prefix = m->full ? NULL : f->prefix;
+    quiet.until_rule = m->full ? NULL : f->rule;
+    quiet.bend = m->o->adapter ? NULL : bend_find(f->name);
     setenv("ROAM_FAULT", f->name, 1);
-    bool ran = run_suite(&quiet, all, rules, &results);
-    unsetenv("ROAM_FAULT");
+    bool ran = run_suite(&quiet, m->all, m->rules, &results);
     const char *killer = first_killer(&results, f->rule);
-    size_t red = 0;
+    size_t red = 0, cases = 0;
     for (size_t i = 0; i < results.count; i++) {
-        red += is_red(&results.at[i]);
+        red += run_is_red(&results.at[i]);
+        cases += results.at[i].verdict != VERDICT_NOT_EXERCISED;
     }
-    note_kill(score, f->name, f->rule, ran ? killer : NULL, red, results.count);
-    print_row(score, ran && killer, f->name, f->rule,
-              !ran     ? "no case selected"
-              : killer ? arena_printf("%s (%zu of %zu cases red)", killer, red,
-                                      results.count)
-                       : "no failing check names the rule");
+    tell_ending(ran && killer, killer, red, cases);
+    print_row(
+        ran && killer, f->name, f->rule,
+        !ran     ? "no case selected"
+        : killer ? arena_printf("%s (%zu of %zu cases red)", killer, red, cases)
+                 : "no failing check names the rule");
     if (!killer) {
         show_failures(&results);
     }
 }
 
 /* Not one case may be passed by a peer that is none. */
-static void run_nobody(const struct run_options *quiet, const char *name,
-                       const struct scenarios *all, const struct rules *rules,
-                       struct score *score)
+static void run_nobody(const struct matrix *m, const struct run_options *quiet,
+                       const char *name)
 {
     struct results results = {0};
-    run_suite(quiet, all, rules, &results);
+    run_suite(quiet, m->all, m->rules, &results);
     size_t passed = 0;
     const char *who = "";
     for (size_t i = 0; i < results.count; i++) {
-        if (!is_red(&results.at[i])) {
+        if (!run_is_red(&results.at[i])) {
             passed++;
             who = results.at[i].s->id;
         }
     }
-    print_row(score, results.count > 0 && passed == 0, name, "-",
+    bool ok = results.count > 0 && passed == 0;
+    tell_ending(ok, NULL, results.count - passed, results.count);
+    print_row(ok, name, "-",
               arena_printf("%zu of %zu cases not red %s", passed, results.count,
                            who));
 }
 
+static struct run_options null_options(const struct matrix *m)
+{
+    struct run_options quiet = quiet_options(m->o);
+    quiet.prefix = NULL;
+    quiet.timeout_ms = NULL_TIMEOUT_MS;
+    quiet.jobs = NULL_JOBS;
+    return quiet;
+}
+
+static void survives(const char *name, const char *reason)
+{
+    tell_ending(false, NULL, 0, 0);
+    print_row(false, name, "-", reason);
+}
+
 /* An adapter that is none passes no self-check; here it goes without. */
-static void run_null_adapter(const struct run_options *o, const char *mode,
-                             const struct scenarios *all,
-                             const struct rules *rules, struct score *score)
+static void run_null_adapter(const struct matrix *m, const char *mode)
 {
     char *argv[] = {arena_string("/proc/self/exe"),
                     arena_string("null-adapter"), arena_string(mode), NULL};
     const struct adapter_target target = {.argv = argv};
-    struct run_options quiet = quiet_options(o);
+    struct run_options quiet = null_options(m);
     const char *reason = NULL, *name = arena_printf("null adapter: %s", mode);
     quiet.adapter = &target;
-    quiet.prefix = NULL;
-    quiet.timeout_ms = NULL_TIMEOUT_MS;
-    if (client_self_check(&quiet, rules, &reason)) {
-        print_row(score, false, name, "-", "it passes the self-check");
+    if (client_self_check(&quiet, m->rules, &reason)) {
+        survives(name, "it passes the self-check");
         return;
     }
-    run_nobody(&quiet, name, all, rules, score);
+    run_nobody(m, &quiet, name);
 }
 
-static void run_null(const struct run_options *o, const char *mode,
-                     const struct scenarios *all, const struct rules *rules,
-                     struct score *score)
+static void run_null_server(const struct matrix *m, const char *mode)
 {
     struct peer peer = {0};
-    const char *reason = "";
+    const char *reason = "", *name = arena_printf("null server: %s", mode);
     if (!null_peer_start(&peer, mode, &reason)) {
-        print_row(score, false, mode, "-", reason);
+        survives(name, reason);
         return;
     }
-    struct run_options quiet = quiet_options(o);
+    struct run_options quiet = null_options(m);
     quiet.roamd = NULL;
     quiet.host = "127.0.0.1";
     quiet.port = peer.port;
     quiet.any_settings = true;
-    quiet.prefix = NULL;
-    quiet.timeout_ms = NULL_TIMEOUT_MS;
-    run_nobody(&quiet, arena_printf("null server: %s", mode), all, rules,
-               score);
+    run_nobody(m, &quiet, name);
     peer_stop(&peer);
 }
 
-static void run_all_null(const struct run_options *o,
-                         const struct scenarios *all, const struct rules *rules,
-                         struct score *score)
+/* ------------------------------------------------- the trials' processes */
+
+static void add_trial(struct matrix *m, const struct fault *f, const char *mode)
 {
-    const char *const *modes =
-        o->adapter ? null_adapter_modes : null_peer_modes;
-    for (size_t i = 0; modes[i] && !run_interrupted(); i++) {
-        if (o->adapter) {
-            run_null_adapter(o, modes[i], all, rules, score);
-        } else {
-            run_null(o, modes[i], all, rules, score);
+    arena_grow((void **)&m->at, m->count, &m->cap, sizeof *m->at);
+    m->at[m->count++] = (struct trial){.fault = f, .mode = mode};
+}
+
+static void run_trial(const struct matrix *m, const struct trial *t, int out)
+{
+    dup2(out, STDOUT_FILENO);
+    if (t->fault) {
+        run_fault(m, t->fault);
+    } else if (m->o->adapter) {
+        run_null_adapter(m, t->mode);
+    } else {
+        run_null_server(m, t->mode);
+    }
+    fflush(stdout);
+    _exit(0);
+}
+
+static void start_trial(const struct matrix *m, struct trial *t)
+{
+    int fds[2];
+    if (pipe2(fds, O_CLOEXEC) != 0) {
+        t->is_over = true;
+        return;
+    }
+    fflush(stdout);
+    t->pid = fork();
+    if (t->pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGTERM);
+        close(fds[0]);
+        run_trial(m, t, fds[1]);
+    }
+    close(fds[1]);
+    t->fd = fds[0];
+    t->is_over = t->pid < 0;
+}
+
+static void end_trial(struct trial *t)
+{
+    close(t->fd);
+    waitpid(t->pid, NULL, 0);
+    t->is_over = true;
+}
+
+static void note_ending(struct score *score, const struct trial *t,
+                        const struct kill *kill)
+{
+    struct kills *k = &score->kills;
+    score->passed += kill->is_caught;
+    score->failed += !kill->is_caught;
+    if (t->fault) {
+        arena_grow((void **)&k->at, k->count, &k->cap, sizeof *k->at);
+        k->at[k->count] = *kill;
+        k->at[k->count].fault = t->fault->name;
+        k->at[k->count++].rule = t->fault->rule;
+    }
+}
+
+/* Its row; a process that died without one has caught nothing. */
+static void show_trial(struct score *score, const struct trial *t)
+{
+    char killer[128] = "-";
+    int ok = 0;
+    struct kill kill = {.fault = NULL};
+    const char *text = text_str(&t->out);
+    const char *line = strchr(text, '\n');
+    if (line && sscanf(text, "%d %zu %zu %127s", &ok, &kill.red, &kill.cases,
+                       killer) == 4) {
+        fputs(line + 1, stdout);
+    } else {
+        print_row(false, t->fault ? t->fault->name : t->mode, "-",
+                  "its process ended without a verdict");
+    }
+    fflush(stdout);
+    kill.is_caught = ok != 0;
+    kill.by = strcmp(killer, "-") == 0 ? NULL : arena_string(killer);
+    note_ending(score, t, &kill);
+}
+
+/* Rows appear in the table's order. */
+static void show_finished(struct matrix *m, struct score *score)
+{
+    while (m->shown < m->count && m->at[m->shown].is_over) {
+        show_trial(score, &m->at[m->shown++]);
+    }
+}
+
+static void read_trial(struct trial *t)
+{
+    char buf[4096];
+    ssize_t n = read(t->fd, buf, sizeof buf);
+    if (n > 0) {
+        text_add_bytes(&t->out, buf, (size_t)n);
+    } else if (n == 0 || errno != EINTR) {
+        end_trial(t);
+    }
+}
+
+/* Reads what those that run print, until one of them may have ended. */
+static void wait_for_trials(struct matrix *m, size_t started)
+{
+    struct pollfd fds[TRIALS_AT_A_TIME];
+    struct trial *running[TRIALS_AT_A_TIME];
+    nfds_t count = 0;
+    for (size_t i = m->shown; i < started; i++) {
+        if (!m->at[i].is_over) {
+            fds[count] = (struct pollfd){.fd = m->at[i].fd, .events = POLLIN};
+            running[count++] = &m->at[i];
         }
     }
+    if (count == 0 || poll(fds, count, -1) < 0) {
+        return;
+    }
+    for (nfds_t i = 0; i < count; i++) {
+        if (fds[i].revents) {
+            read_trial(running[i]);
+        }
+    }
+}
+
+/* They clean up behind themselves. */
+static void stop_trials(struct matrix *m)
+{
+    for (size_t i = 0; i < m->count; i++) {
+        if (m->at[i].pid > 0 && !m->at[i].is_over) {
+            kill(m->at[i].pid, SIGTERM);
+            end_trial(&m->at[i]);
+        }
+    }
+}
+
+static size_t running_trials(const struct matrix *m, size_t started)
+{
+    size_t count = 0;
+    for (size_t i = m->shown; i < started; i++) {
+        count += !m->at[i].is_over;
+    }
+    return count;
+}
+
+static void run_trials(struct matrix *m, struct score *score)
+{
+    size_t started = 0;
+    while (m->shown < m->count && !run_interrupted()) {
+        while (started < m->count &&
+               running_trials(m, started) < TRIALS_AT_A_TIME) {
+            start_trial(m, &m->at[started++]);
+        }
+        wait_for_trials(m, started);
+        show_finished(m, score);
+    }
+    stop_trials(m);
 }
 
 bool broken_explain(const char *table, const struct rules *rules,
@@ -283,17 +453,22 @@ int broken_run(const struct run_options *o, const char *table, const char *only,
     }
     printf("%-8s %-28s %-10s %s\n", "verdict", "broken peer", "rule",
            "caught by");
-    if (!only || o->record) {
-        run_baseline(o, all, rules, &score, baseline);
-        report->results = baseline;
-    }
-    for (size_t i = 0; i < faults.count && !run_interrupted(); i++) {
+    struct matrix m = {.o = o, .all = all, .rules = rules, .full = full};
+    for (size_t i = 0; i < faults.count; i++) {
         if (!only || strcmp(only, faults.at[i].name) == 0) {
-            run_fault(o, &faults.at[i], full, all, rules, &score);
+            add_trial(&m, &faults.at[i], NULL);
         }
     }
-    if (!only) {
-        run_all_null(o, all, rules, &score);
+    const char *const *modes =
+        o->adapter ? null_adapter_modes : null_peer_modes;
+    for (size_t i = 0; modes[i] && !only; i++) {
+        add_trial(&m, NULL, modes[i]);
+    }
+    run_trials(&m, &score);
+    /* Last, because its records make each fork behind it dear. */
+    if ((!only || o->record) && !run_interrupted()) {
+        run_baseline(o, all, rules, &score, baseline);
+        report->results = baseline;
     }
     struct kills *kills = arena_alloc(sizeof *kills);
     *kills = score.kills;

@@ -378,6 +378,10 @@ static bool do_verb(struct world *w, const struct step *step)
         }
         d->link->is_stalled = step->verb == VERB_STALL;
         return true;
+    case VERB_GATHER:
+    case VERB_FLUSH:
+        return d->link ? link_gather(w, d->link, step->verb == VERB_GATHER)
+                       : world_mistake(w, "the device has no connection");
     case VERB_CLIENT:
         break; /* client_exec.c */
     }

@@ -11,15 +11,17 @@
 #define UNNAMED_MAX_FRAME 512u
 
 const struct judge_rule judge_rules[] = {
-    {"FRAME-1", "every frame decodes and keeps the bounds of section 4"},
+    {"FRAME-1", "every frame decodes, each field once"},
     {"FRAME-5", "no frame is longer than LOGIN.max_frame"},
     {"FRAME-13", "`error` is there with PROTOCOL_ERROR, and only then"},
+    {"FRAME-16", "every message keeps the bounds of section 4"},
     {"LOGIN-5", "no answer without its LOGIN, none of SYNC before it"},
     {"LOGIN-8", "CREDENTIAL tells neither generation nor holder"},
     {"LOGIN-9", "nor do TOKEN_EXPIRED and TYPE_FORBIDDEN"},
     {"LOGIN-14", "refusals about the slot tell generation and holder"},
     {"LOGIN-15", "no generation of a slot is given to two devices, and none "
                  "again after LOGOUT"},
+    {"LOGIN-16", "likewise: who wins is decided once"},
     {"KICK-1", "TAKEN_OVER names generation and holder"},
     {"KICK-3", "TAKEN_OVER and SUPERSEDED only after a LOGIN for the slot"},
     {"KICK-4", "no frame after KICK, and the connection closed behind it"},
@@ -69,7 +71,10 @@ const struct judge_rule judge_rules[] = {
     {"HIST-9", "as_of is no lower than the entries before and no higher than "
                "the next PONG's head"},
     {"HIST-10", "pages asked for count among them"},
+    {"GRP-22", "members asked for count among them"},
+    {"OP-1", "an operation has a msg_id of its own"},
     {"GRP-13", "entries of a group reach its members and nobody else"},
+    {"GRP-14", "alike for each of them"},
     {"GRP-15", "rows of a group are those of the user's spans"},
     {"GRP-17", "who is in a group is in its pages, as what they are"},
     {"GRP-19", "no members are told to strangers"},
@@ -178,13 +183,13 @@ static bool check_grant(struct world *w, struct link *l, struct frame *f,
         if (g->user == d->user && g->type == d->type &&
             g->generation == generation &&
             g->installation != login->installation) {
-            return world_fail(w, "LOGIN-15",
-                              g->installation
-                                  ? "two devices have the same generation of "
-                                    "this slot"
-                                  : "a generation is given again after "
-                                    "LOGOUT",
-                              "a generation above it", f);
+            return world_fail(
+                w, g->installation ? "LOGIN-15 LOGIN-16" : "LOGIN-15",
+                g->installation ? "two devices have the same generation of "
+                                  "this slot"
+                                : "a generation is given again after "
+                                  "LOGOUT",
+                "a generation above it", f);
         }
     }
     arena_grow((void **)&w->grants, w->grant_count, &w->grant_cap,

@@ -89,10 +89,12 @@ static bool check_msg_id(struct world *w, const struct sent *s, struct frame *f)
         const struct sent *o = &w->sent[i];
         if (o != s && o->msg_id == s->msg_id && !o->is_duplicate &&
             same_parties(o, s)) {
-            return world_fail(w, "SEND-6",
-                              "this msg_id was given to another message of "
-                              "the conversation",
-                              "a msg_id above it", f);
+            return world_fail(
+                w,
+                s->kind == ROAM__V1__KIND__MESSAGE ? "SEND-6" : "SEND-6 OP-1",
+                "this msg_id was given to another message of "
+                "the conversation",
+                "a msg_id above it", f);
         }
     }
     return true;
@@ -102,17 +104,20 @@ bool judge_overtaken(struct world *w, const struct link *l, uint64_t order,
                      struct frame *f)
 {
     size_t open = 1;
+    bool members = false;
     for (size_t i = 0; i < w->sent_count; i++) {
         const struct sent *s = &w->sent[i];
         open += s->link == l && s->order < order && !s->is_answered;
     }
     for (size_t i = 0; i < w->page_count; i++) {
         const struct page_sent *p = &w->pages[i];
-        open += p->link == l && p->order < order && !p->is_answered;
+        bool is_open = p->link == l && p->order < order && !p->is_answered;
+        open += is_open;
+        members = members || (is_open && p->is_members);
     }
     return open <= l->max_commands ||
            world_fail(
-               w, "SEND-11 HIST-10",
+               w, members ? "SEND-11 GRP-22" : "SEND-11 HIST-10",
                arena_printf("%zu commands were unanswered together", open),
                arena_printf("KICK TOO_MANY_COMMANDS above %" PRIu32,
                             l->max_commands),

@@ -368,7 +368,9 @@ static bool check_content(struct world *w, const struct sent *s,
     struct text t = {0};
     message_print_line(&t, &p->base);
     return world_fail(
-        w, "PUSH-6 BATCH-3",
+        w,
+        judge_is_group(conversation) ? "PUSH-6 GRP-14 BATCH-3"
+                                     : "PUSH-6 BATCH-3",
         arena_printf("an entry differs from what was sent: %s", text_str(&t)),
         arena_printf("sender=%s conversation=%s, content type and %zu bytes "
                      "of body as sent",

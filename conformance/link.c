@@ -230,9 +230,21 @@ bool link_pump(struct world *w, uint64_t deadline_ms)
            !w->failure.happened;
 }
 
+bool link_gather(struct world *w, struct link *l, bool begins)
+{
+    struct text all = l->gathered;
+    l->is_gathering = begins;
+    l->gathered = (struct text){0};
+    return all.len == 0 || link_write(w, l, (const uint8_t *)all.s, all.len, 0);
+}
+
 bool link_write(struct world *w, struct link *l, const uint8_t *bytes,
                 size_t len, size_t split)
 {
+    if (l->is_gathering) {
+        text_add_bytes(&l->gathered, bytes, len);
+        return true;
+    }
     uint64_t deadline = now_ms() + w->timeout_ms;
     size_t at = 0;
     while (at < len && !l->is_closed && !l->is_dropped) {

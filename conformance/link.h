@@ -18,6 +18,8 @@ void link_forget(struct device *d);
  * also when the peer has ended the connection: what it said tells more. */
 bool link_write(struct world *w, struct link *l, const uint8_t *bytes,
                 size_t len, size_t split);
+/* From now on what is written waits; or goes, in one write. */
+bool link_gather(struct world *w, struct link *l, bool begins);
 /* Reads whatever comes until deadline_ms (of now_ms()); at least once.
  * False: a failure was noted, or nothing came. */
 bool link_pump(struct world *w, uint64_t deadline_ms);

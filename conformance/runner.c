@@ -143,7 +143,8 @@ static void base_server(const struct run_options *o, const char *base,
                            .host = o->host,
                            .port = o->port,
                            .provision = o->provision,
-                           .timeout_ms = o->timeout_ms};
+                           .timeout_ms = o->timeout_ms,
+                           .bend = o->bend};
     /* A start opens a store and syncs it; it is no step of a case. */
     if (out->timeout_ms < 10000) {
         out->timeout_ms = 10000;
@@ -224,6 +225,7 @@ struct run {
     size_t job_count;
     struct shared_server *servers;
     size_t server_count, server_cap;
+    bool is_settled; /* what `until_rule` waits for has come */
     struct progress progress;
 };
 
@@ -278,6 +280,11 @@ static struct result parse_result(const char *out, int status)
     return r;
 }
 
+bool run_is_red(const struct result *r)
+{
+    return r->verdict == VERDICT_FAIL || r->verdict == VERDICT_WARN;
+}
+
 /* A result is there; those whose turn it is are printed. */
 static void set_result(struct run *r, size_t number, struct result result)
 {
@@ -288,6 +295,10 @@ static void set_result(struct run *r, size_t number, struct result result)
                   result.standing == STANDING_UNEXPECTED_PASS;
     r->failed += failed;
     r->results[number] = result;
+    r->is_settled =
+        r->is_settled ||
+        (r->o->until_rule && result.s != r->cases[0].s && run_is_red(&result) &&
+         rules_named(result.rules, r->o->until_rule));
     progress_hide(&r->progress);
     while (r->printed < r->count && r->results[r->printed].s) {
         if (!r->o->quiet) {
@@ -320,10 +331,16 @@ static void finish_job(struct run *r, size_t at)
     set_result(r, number, result);
 }
 
+/* Nothing more is to be run or waited for. */
+static bool is_over(const struct run *r)
+{
+    return interrupted || r->is_settled;
+}
+
 /* Reads results until fewer than `most` jobs are left. */
 static void wait_for_jobs(struct run *r, size_t most)
 {
-    while (r->job_count >= most && r->job_count > 0 && !interrupted) {
+    while (r->job_count >= most && r->job_count > 0 && !is_over(r)) {
         struct pollfd *fds = arena_alloc(r->job_count * sizeof *fds);
         for (size_t i = 0; i < r->job_count; i++) {
             fds[i] = (struct pollfd){.fd = r->jobs[i].fd, .events = POLLIN};
@@ -472,7 +489,7 @@ static void select_cases(struct run *r, const struct scenarios *all)
 /* What was not run is told as such. */
 static void fill_up(struct run *r)
 {
-    for (size_t i = 0; i < r->count && interrupted; i++) {
+    for (size_t i = 0; i < r->count && is_over(r); i++) {
         if (!r->results[i].s) {
             set_reason(r, i, VERDICT_NOT_EXERCISED, "it did not run");
         }
@@ -489,12 +506,15 @@ static bool ends_here(const struct run *r, size_t next)
 static void run_all(struct run *r)
 {
     size_t i = 0;
-    for (; i < r->count && !interrupted; i++) {
+    for (; i < r->count && !is_over(r); i++) {
         bool alone = i == 0 || i + 1 == r->count || r->o->attach;
         bool between = i > 1 && r->cases[i].round != r->cases[i - 1].round;
         wait_for_jobs(r, alone || between ? 1 : r->o->jobs);
         if (ends_here(r, i)) {
             r->count = i;
+            break;
+        }
+        if (is_over(r)) {
             break;
         }
         start_case(r, i);

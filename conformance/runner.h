@@ -13,6 +13,7 @@ struct run_options {
     const struct adapter_target *adapter; /* role client; NULL: role server */
     const char *roamd;                    /* program; or NULL and: */
     const char *control;                  /* words of a program that runs it */
+    const struct bend *bend;              /* before roamd; NULL: none */
     const char *host;
     uint16_t port;
     const char *provision; /* NULL: any user is taken as it is */
@@ -23,12 +24,14 @@ struct run_options {
     size_t jobs;
     uint64_t timeout_ms; /* of each step */
     bool trace;
-    bool record;           /* what happened, for reports */
-    bool timeless;         /* durations are told as 0: for golden files */
-    const char *trace_dir; /* a trace of each case there; NULL: none */
-    bool attach;           /* waits for a debugger, knows no time limit */
-    size_t rounds;         /* of all cases but the sanity case; 0 is 1 */
-    bool until_failure;    /* ends behind the first round with one */
+    bool record;            /* what happened, for reports */
+    bool timeless;          /* durations are told as 0: for golden files */
+    const char *trace_dir;  /* a trace of each case there; NULL: none */
+    bool attach;            /* waits for a debugger, knows no time limit */
+    size_t rounds;          /* of all cases but the sanity case; 0 is 1 */
+    bool until_failure;     /* ends behind the first round with one */
+    const char *until_rule; /* ends with the first red case that names this
+                               rule; NULL: runs all */
     struct expectations *expectations; /* of the peer; NULL: none */
     const char *dump_seeds;            /* directory; NULL: nothing is dumped */
     bool quiet;                        /* print nothing, only collect */
@@ -48,6 +51,8 @@ void run_close_case(const struct run_options *o, struct world *w,
                     struct result *r);
 /* With --attach: says who waits, and waits for a line on standard input. */
 void run_wait_for_key(const struct run_options *o, const char *who);
+/* Did the peer break a rule in it? */
+bool run_is_red(const struct result *r);
 bool run_interrupted(void);
 void run_catch_signals(void);
 

@@ -148,7 +148,7 @@ static bool check_bounds(const struct frame *f, struct schema_fault *fault)
         }
         uint64_t n = v.kind == VALUE_BYTES ? v.len : v.number;
         if (n < b->least || n > b->most) {
-            return bad(fault, "FRAME-1",
+            return bad(fault, "FRAME-16",
                        arena_printf("%s %s is %" PRIu64
                                     ", section 4 has %" PRIu64 "..%" PRIu64,
                                     b->field,
@@ -166,7 +166,7 @@ static bool check_holder(const Roam__V1__Holder *h, struct schema_fault *fault)
     }
     if (h->device_type < 1 || h->device_type > 6 ||
         strlen(h->device_name) > 64 || h->since > V_MAX) {
-        return bad(fault, "FRAME-1", "the holder is out of its bounds");
+        return bad(fault, "FRAME-16", "the holder is out of its bounds");
     }
     return check_text(&h->base, fault);
 }
@@ -223,7 +223,7 @@ static bool check_error(const Roam__V1__Error *e, struct schema_fault *fault)
     }
     return e->retry ==
                (limited ? ROAM__V1__RETRY__AFTER : ROAM__V1__RETRY__NEVER) ||
-           bad(fault, "FRAME-1", "not the retry class of section 12.1");
+           bad(fault, "FRAME-16", "not the retry class of section 12.1");
 }
 
 static bool check_kick(const Roam__V1__Kick *k, struct schema_fault *fault)
@@ -254,7 +254,7 @@ static bool check_sync_ok(const Roam__V1__SyncOk *s, struct schema_fault *fault)
         return bad(fault, "ACK-8", "max_unacked is 0, or 4 at least");
     }
     return s->floor <= s->head ||
-           bad(fault, "FRAME-1", "the floor is above the head");
+           bad(fault, "FRAME-16", "the floor is above the head");
 }
 
 bool schema_check_row(const Roam__V1__Push *p, struct schema_fault *fault)
@@ -266,13 +266,13 @@ bool schema_check_row(const Roam__V1__Push *p, struct schema_fault *fault)
         strlen(p->content_type) > 64 ||
         strlen(p->conversation_name) > NAME_MAX_BYTES ||
         strlen(p->sender_name) > NAME_MAX_BYTES) {
-        return bad(fault, "FRAME-1",
+        return bad(fault, "FRAME-16",
                    "msg_id, conversation, sender, content_type or a name is "
                    "out of its bounds");
     }
     if (p->recalled && (p->kind != ROAM__V1__KIND__MESSAGE || p->body.len > 0 ||
                         p->cut_size != 0 || *p->content_type)) {
-        return bad(fault, "FRAME-1", "a recalled message has no content");
+        return bad(fault, "FRAME-16", "a recalled message has no content");
     }
     if (p->cut_size != 0 && p->body.len > 0) {
         return bad(fault, "BATCH-4", "a cut body is there");
@@ -293,7 +293,7 @@ bool schema_check_entry(const Roam__V1__Push *p, struct schema_fault *fault)
                      p->body.len == 0 && !p->recalled &&
                      !*p->conversation_name && !*p->sender_name;
         return empty ||
-               bad(fault, "FRAME-1", "a NOOP has only the first three fields");
+               bad(fault, "FRAME-16", "a NOOP has only the first three fields");
     }
     return schema_check_row(p, fault);
 }
@@ -304,7 +304,7 @@ static bool check_page(uint32_t count, uint32_t inflated_size, size_t payload,
 {
     bool empty = count == 0;
     return (empty == (inflated_size == 0) && empty == (payload == 0)) ||
-           bad(fault, "FRAME-1",
+           bad(fault, "FRAME-16",
                "count, inflated_size and payload do not fit each other");
 }
 
@@ -323,7 +323,7 @@ static bool check_members(uint32_t count, const ProtobufCBinaryData *rows,
         (const Roam__V1__MemberRows *)message_decode(
             &roam__v1__member_rows__descriptor, rows->data, rows->len);
     if (!all || all->n_rows != count) {
-        return bad(fault, "FRAME-1", "rows are not `count` members");
+        return bad(fault, "FRAME-16", "rows are not `count` members");
     }
     for (size_t i = 0; i < all->n_rows; i++) {
         const Roam__V1__MemberRow *r = all->rows[i];
@@ -331,7 +331,7 @@ static bool check_members(uint32_t count, const ProtobufCBinaryData *rows,
             !text_within(r->name, 0, NAME_MAX_BYTES) || r->role < 1 ||
             r->role > 4 || r->since > V_MAX ||
             (i > 0 && strcmp(all->rows[i - 1]->user, r->user) >= 0)) {
-            return bad(fault, "FRAME-1",
+            return bad(fault, "FRAME-16",
                        "a member is out of its bounds or its order");
         }
     }
@@ -345,7 +345,7 @@ static bool check_sessions(uint32_t count, const ProtobufCBinaryData *rows,
         (const Roam__V1__SessionRows *)message_decode(
             &roam__v1__session_rows__descriptor, rows->data, rows->len);
     if (!all || all->n_rows != count) {
-        return bad(fault, "FRAME-1", "rows are not `count` sessions");
+        return bad(fault, "FRAME-16", "rows are not `count` sessions");
     }
     for (size_t i = 0; i < all->n_rows; i++) {
         const Roam__V1__SessionRow *r = all->rows[i];
@@ -355,7 +355,7 @@ static bool check_sessions(uint32_t count, const ProtobufCBinaryData *rows,
             r->last_seen > V_MAX || r->generation < 1 ||
             r->generation > V_MAX ||
             (i > 0 && all->rows[i - 1]->device_type >= r->device_type)) {
-            return bad(fault, "FRAME-1",
+            return bad(fault, "FRAME-16",
                        "a session is out of its bounds or its order");
         }
     }

@@ -394,6 +394,8 @@ static const struct {
     {"half-open", VERB_HALF_OPEN, NULL},
     {"stall", VERB_STALL, NULL},
     {"resume", VERB_RESUME, NULL},
+    {"gather", VERB_GATHER, NULL},
+    {"flush", VERB_FLUSH, NULL},
     {"pull", VERB_PULL, &roam__v1__history__descriptor},
 };
 

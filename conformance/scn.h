@@ -79,6 +79,8 @@ enum verb {
     VERB_HALF_OPEN,
     VERB_STALL,
     VERB_RESUME,
+    VERB_GATHER,
+    VERB_FLUSH,
     VERB_PULL,
     VERB_CLIENT /* of the client role: `act` says which, see client_scn.h */
 };

@@ -21,6 +21,8 @@
 #include "text.h"
 
 #define LOG_TAIL_BYTES 600u
+/* For what a process does between SIGKILL and its end. */
+#define REMOVAL_MS 2000u
 
 static const char *ended_how(int status)
 {
@@ -224,12 +226,20 @@ static bool start(struct server *s, const char *const *argv,
     return wait_for_port(s, reason) && (!s->channel || greet(s, reason));
 }
 
+static bool put_relay_before(struct server *s, const char **reason)
+{
+    bool ok = relay_start(&s->relay, s->bend, s->host, s->port, reason);
+    s->port = s->relay.port;
+    return ok;
+}
+
 bool server_start(struct server *s, const char **reason)
 {
     if (s->control) {
         return server_control_start(s, reason);
     }
     unlink(arena_printf("%s/port", s->dir));
+    peer_stop(&s->relay); /* it has passed on what the last one said */
     struct words settings;
     words_split(s->settings ? s->settings : "", &settings);
     const char **argv = arena_alloc((settings.count * 2 + 13) * sizeof *argv);
@@ -250,7 +260,7 @@ bool server_start(struct server *s, const char **reason)
         argv[n++] = "--set";
         argv[n++] = settings.at[i];
     }
-    return start(s, argv, reason);
+    return start(s, argv, reason) && (!s->bend || put_relay_before(s, reason));
 }
 
 static int remove_one(const char *path, const struct stat *st, int flag,
@@ -273,9 +283,15 @@ const char *server_base_make(const char **reason)
     return dir;
 }
 
+/* A server that was killed may still be making a file in it. */
 void server_base_remove(const char *base)
 {
-    nftw(base, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    const struct timespec step = {.tv_nsec = 2000000};
+    uint64_t deadline = now_ms() + REMOVAL_MS;
+    while (nftw(base, remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0 &&
+           access(base, F_OK) == 0 && now_ms() < deadline) {
+        nanosleep(&step, NULL);
+    }
 }
 
 bool server_open(struct server *s, const char **reason)
@@ -366,6 +382,7 @@ bool server_close(struct server *s, const char **reason)
     if (s->pid != 0) {
         ok = server_stop(s, SIGTERM, reason);
     }
+    peer_stop(&s->relay);
     if (s->dir) {
         server_base_remove(s->dir);
         s->dir = NULL;

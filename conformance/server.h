@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "bend.h"
 #include "control.h"
 
 struct server {
@@ -28,6 +29,8 @@ struct server {
     uint64_t now_ms;         /* its clock, Unix time, while it stands still */
     const char *backup;      /* roamd: the file; NULL: there is none */
     struct control *channel; /* NULL: none */
+    const struct bend *bend; /* what a relay before it does; NULL: none */
+    struct peer relay;       /* where `port` is then */
 };
 
 /* A new directory for servers; NULL with a reason. */

@@ -170,7 +170,9 @@ struct link {
     bool is_closed;    /* by the peer: end of stream or reset */
     bool end_expected; /* a step said `closed` */
     bool is_stalled;   /* not read for now */
-    bool is_dropped;   /* ended or left alone by the scenario */
+    bool is_gathering; /* what is written waits in `gathered` */
+    struct text gathered;
+    bool is_dropped; /* ended or left alone by the scenario */
     uint8_t *in;
     size_t have, cap;
     uint64_t offset; /* bytes of whole frames received */

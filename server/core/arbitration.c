@@ -13,6 +13,10 @@ uint32_t roam_slot_login(struct roam_slot *slot, int64_t device,
         if (attempt <= slot->attempt && !ROAM_FAULT("stale-attempt-granted")) {
             return roam_v1_RefusedReason_STALE;
         }
+        if (ROAM_FAULT("holder-needs-take-over") &&
+            take_over != slot->generation) {
+            return roam_v1_RefusedReason_STALE;
+        }
         slot->attempt = attempt; /* the generation stays: [LOGIN-15] */
         return 0;
     }

@@ -385,6 +385,10 @@ void roam__delivery_fan_out(struct roam_core *core,
         memcpy(live, user->live, sizeof live);
         shared.start = 0;
         for (size_t type = 1; type < ROAM__DEVICE_TYPES; type++) {
+            if (live[type] != NULL && ROAM_FAULT("slow-stops-others") &&
+                roam__window_room(&live[type]->window) == 0) {
+                break;
+            }
             if (live[type] != NULL) {
                 deliver_live(live[type], &plain, send, &shared);
             }

@@ -112,14 +112,16 @@ static uint32_t first_fault(const struct roam_group_state *group,
     if (!is_seen(group, actor, change)) {
         return roam_v1_ErrorCode_NO_SUCH_CONVERSATION;
     }
-    if (change->unknown ||
+    if ((change->unknown && !ROAM_FAULT("unknown-users-left-out")) ||
         !target_is_there(rules[change->action].target, actor, change)) {
         return roam_v1_ErrorCode_NO_SUCH_USER;
     }
     if (is_forbidden(group, actor, change)) {
         return roam_v1_ErrorCode_FORBIDDEN;
     }
-    return change->refused ? roam_v1_ErrorCode_POLICY : OK;
+    return change->refused && !ROAM_FAULT("blocked-are-invited")
+               ? roam_v1_ErrorCode_POLICY
+               : OK;
 }
 
 /* ----------------------------------------------------------------- effects */
@@ -132,7 +134,8 @@ static void join(struct roam_group_verdict *v)
     v->actor.role = v->state.join == roam_v1_JoinMode_JOIN_OPEN
                         ? roam_v1_Role_MEMBER
                         : roam_v1_Role_APPLICANT;
-    if (v->actor.role == roam_v1_Role_APPLICANT) {
+    if (v->actor.role == roam_v1_Role_APPLICANT &&
+        !ROAM_FAULT("application-to-all")) {
         v->audience = ROAM_GROUP_ADMINS;
     }
 }
@@ -140,7 +143,8 @@ static void join(struct roam_group_verdict *v)
 static void create(struct roam_group_verdict *v, uint32_t join_mode)
 {
     v->state.join = join_mode;
-    v->actor.role = roam_v1_Role_OWNER;
+    v->actor.role = ROAM_FAULT("creator-is-member") ? roam_v1_Role_MEMBER
+                                                    : roam_v1_Role_OWNER;
 }
 
 static void set_muted(struct roam_group_verdict *v, bool has_target, bool muted)
@@ -312,7 +316,9 @@ uint32_t roam_group_may_send(const struct roam_group_state *group,
     bool own = kind == roam_v1_Kind_DELETE || kind == roam_v1_Kind_READ;
     bool speaks = kind == roam_v1_Kind_MESSAGE || kind == roam_v1_Kind_APP;
     if (!roam_role_is_member(actor->role)) {
-        return former && own ? OK : roam_v1_ErrorCode_NO_SUCH_CONVERSATION;
+        return former && own && !ROAM_FAULT("former-are-strangers")
+                   ? OK
+                   : roam_v1_ErrorCode_NO_SUCH_CONVERSATION;
     }
     bool muted =
         actor->muted || (group->muted && actor->role == roam_v1_Role_MEMBER);

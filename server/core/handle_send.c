@@ -99,6 +99,10 @@ static void answer_ok(struct roam_session *s,
     m.u.send_ok.client_msg_id = send->client_msg_id;
     m.u.send_ok.msg_id = send->msg_id;
     m.u.send_ok.duplicate = send->result == ROAM_SEND_DUPLICATE;
+    if (ROAM_FAULT("operation-without-id") &&
+        send->kind != roam_v1_Kind_MESSAGE) {
+        m.u.send_ok.msg_id = send->operation.msg_id;
+    }
     if (send->made.len > 0 && send->made.len <= ROAM_CONVERSATION_MAX) {
         memcpy(m.u.send_ok.conversation, send->made.data, send->made.len);
     }

@@ -182,7 +182,8 @@ void roam__session_tells(struct roam_session *s, uint64_t head)
 
 bool roam__session_count_command(struct roam_session *s)
 {
-    if (s->commands >= s->core->config.max_commands) {
+    if (s->commands >= s->core->config.max_commands &&
+        !ROAM_FAULT("commands-unlimited")) {
         roam__session_protocol_error(s, roam_v1_ErrorCode_TOO_MANY_COMMANDS,
                                      "");
         return false;

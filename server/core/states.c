@@ -18,6 +18,8 @@
 #include <assert.h>
 #include <stddef.h>
 
+#include "fault.h"
+
 #define IN(state) (1u << (state))
 #define LIVE (IN(ROAM__IDLE) | IN(ROAM__SYNCING) | IN(ROAM__DELIVERING))
 #define ALL_BUT_ENDING                                                         \
@@ -29,7 +31,7 @@ static void drop_sync_of_refused(struct roam_session *s,
                                  const struct roam_message *m)
 {
     (void)m;
-    if (!s->may_drop_sync) {
+    if (!s->may_drop_sync || ROAM_FAULT("refused-sync-ends")) {
         roam__session_protocol_error(s, roam_v1_ErrorCode_FRAME_UNEXPECTED,
                                      "SYNC without a session");
         return;
@@ -52,7 +54,9 @@ static void refuse_second_sync(struct roam_session *s,
                                const struct roam_message *m)
 {
     (void)m;
-    roam__session_protocol_error(s, roam_v1_ErrorCode_SYNC_BUSY, "");
+    if (!ROAM_FAULT("second-sync-ignored")) {
+        roam__session_protocol_error(s, roam_v1_ErrorCode_SYNC_BUSY, "");
+    }
 }
 
 static void drop(struct roam_session *s, const struct roam_message *m)

@@ -8,6 +8,7 @@
 #include "session.h"
 
 #include "alloc.h"
+#include "fault.h"
 
 #define HEAP_MIN 64u
 
@@ -19,12 +20,15 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 static uint64_t idle_by(const struct roam_session *s)
 {
     uint64_t heartbeat = s->core->config.heartbeat_ms;
+    if (ROAM_FAULT("idle-early")) {
+        return s->heard_ms + heartbeat / 2;
+    }
     return s->heard_ms + (heartbeat * 5 + 1) / 2; /* not before [TIME-2] */
 }
 
 static uint64_t stuck_by(const struct roam_session *s)
 {
-    return s->out.len == 0
+    return s->out.len == 0 || ROAM_FAULT("stuck-for-ever")
                ? UINT64_MAX
                : s->moved_ms + s->core->config.write_timeout_ms; /* [TIME-5] */
 }
@@ -37,7 +41,9 @@ static uint64_t state_by(const struct roam_session *s)
     }
     switch (s->state) {
     case ROAM__OPEN:
-        return s->login_by_ms; /* [TIME-4] */
+        return ROAM_FAULT("login-time-for-ever")
+                   ? UINT64_MAX
+                   : s->login_by_ms; /* [TIME-4] */
     case ROAM__IDLE:
     case ROAM__SYNCING:
     case ROAM__DELIVERING:

@@ -91,7 +91,10 @@ bool roam_post_deliver_members(struct roam_writer *w, struct roam_post *post)
     int64_t *users;
     size_t count;
 
-    if (!roam_groups_users(&w->groups, post->receiver, roam_v1_Role_MEMBER,
+    if (!roam_groups_users(&w->groups, post->receiver,
+                           ROAM_FAULT("applicants-are-told")
+                               ? roam_v1_Role_APPLICANT
+                               : roam_v1_Role_MEMBER,
                            &users, &count)) {
         return false;
     }

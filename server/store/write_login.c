@@ -182,8 +182,9 @@ static bool grant(struct roam_writer *w, int64_t user, int64_t device,
                                              .generation = slot->generation,
                                              .attempt = slot->attempt};
     return bind_token(w, login) && count_revocations(w, &login->revocations) &&
-           roam_writer_save_slot(w, user, login->device_type, slot,
-                                 login->now_ms) &&
+           (ROAM_FAULT("login-not-stored") ||
+            roam_writer_save_slot(w, user, login->device_type, slot,
+                                  login->now_ms)) &&
            (!news || announce(w, user, req)) &&
            roam_timelines_head(&w->timelines, user, &login->head) &&
            roam_timelines_floor(&w->timelines, user, &login->floor);
