@@ -423,10 +423,22 @@ static bool checkpoint(struct world *w, const struct step *step)
     return judge_finish(w);
 }
 
+static bool do_revoke(struct world *w, const struct step *step)
+{
+    const char *reason = "";
+    const struct device *d = &w->devices[step->device];
+    world_event(w, d, "-", "its token is revoked");
+    return server_revoke_token(w->server, d->token, &reason) ||
+           world_mistake(w, reason);
+}
+
 /* `what` is a user to block, or a name. */
 static bool do_provision(struct world *w, const struct step *step)
 {
     const char *reason = "";
+    if (strcmp(step->command, "revoke") == 0) {
+        return do_revoke(w, step);
+    }
     const char *what = step->operand;
     size_t len = strlen(what);
     if (strcmp(step->command, "name") != 0) {

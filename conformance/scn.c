@@ -524,9 +524,16 @@ static bool parse_provision(struct parser *p, struct step *step,
     step->kind = STEP_PROVISION;
     step->command = w->count == 4 ? w->at[1] : "";
     bool names = strcmp(step->command, "name") == 0;
+    if (w->count == 3 && strcmp(w->at[1], "revoke") == 0) {
+        step->command = w->at[1];
+        return device_index(p->s, w->at[2], strlen(w->at[2]), &step->device) ||
+               fail(p, step->line, "provision revoke of an unknown device");
+    }
     if (!names && strcmp(step->command, "block") != 0 &&
         strcmp(step->command, "unblock") != 0) {
-        return fail(p, step->line, "provision name|block|unblock USER WHAT");
+        return fail(p, step->line,
+                    "provision name|block|unblock USER WHAT, or "
+                    "revoke DEVICE");
     }
     step->word = w->at[2];
     step->operand = w->at[3];

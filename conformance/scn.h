@@ -48,7 +48,8 @@ enum step_kind {
     STEP_CHECK,      /* check $a > $b */
     STEP_CHECKPOINT, /* checkpoint user.* */
     STEP_SERVER,     /* server ACT [OPERAND]; see scn_server.h */
-    STEP_PROVISION,  /* provision name|block|unblock USER TEXT|USER */
+    STEP_PROVISION,  /* provision name|block|unblock USER TEXT|USER, or
+                        provision revoke DEVICE */
     STEP_REPEAT,     /* repeat n ... end */
     STEP_ANY_OF,     /* any-of ... or ... end */
     STEP_EVENT,      /* dev: EVENT field=...; client role */

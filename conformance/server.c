@@ -478,3 +478,20 @@ bool server_change_user(struct server *s, const char *command, const char *user,
                           command,  user, what,   NULL};
     return server_run(s, argv, &output, reason);
 }
+
+bool server_revoke_token(struct server *s, const char *token,
+                         const char **reason)
+{
+    const char *output;
+    if (s->provision) {
+        const char *argv[] = {s->provision, "revoke", token, NULL};
+        return run(s, argv, &output, reason);
+    }
+    if (!s->roamd) {
+        *reason = "tokens of that server cannot be revoked: no --provision";
+        return false;
+    }
+    const char *argv[] = {s->roamd, "-d",  s->dir, "token",
+                          "revoke", token, NULL};
+    return run(s, argv, &output, reason);
+}

@@ -58,6 +58,9 @@ bool server_add_user(struct server *s, const char *user, const char **reason);
 bool server_issue_token(struct server *s, const char *user, const char *type,
                         const char *expires, const char **token,
                         const char **reason);
+/* From now on the token is good for nothing. False with a reason. */
+bool server_revoke_token(struct server *s, const char *token,
+                         const char **reason);
 /* command: "name" gives the user a name that people read, "block" and
  * "unblock" another user. False with a reason. */
 bool server_change_user(struct server *s, const char *command, const char *user,

@@ -50,7 +50,7 @@ static void watch_done(struct roam_store_request *req)
         core->revocations = revoked->upto;
     }
     for (size_t i = 0; i < revoked->count; i++) {
-        if (!ROAM_FAULT("ended-goes-on")) {
+        if (!ROAM_FAULT("ended-goes-on") && !ROAM_FAULT("revoked-goes-on")) {
             end_session_of(core, &revoked->rows[i]);
         }
     }
