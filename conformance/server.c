@@ -485,7 +485,7 @@ bool server_revoke_token(struct server *s, const char *token,
     const char *output;
     if (s->provision) {
         const char *argv[] = {s->provision, "revoke", token, NULL};
-        return run(s, argv, &output, reason);
+        return server_run(s, argv, &output, reason);
     }
     if (!s->roamd) {
         *reason = "tokens of that server cannot be revoked: no --provision";
@@ -493,5 +493,5 @@ bool server_revoke_token(struct server *s, const char *token,
     }
     const char *argv[] = {s->roamd, "-d",  s->dir, "token",
                           "revoke", token, NULL};
-    return run(s, argv, &output, reason);
+    return server_run(s, argv, &output, reason);
 }

@@ -427,6 +427,40 @@ static void test_store_fences_what_the_core_did_not_see(void **state)
     rig_stop(&rig);
 }
 
+/* Ended by somebody that this core did not see: nobody took over. */
+static void test_store_fences_who_was_ended_elsewhere(void **state)
+{
+    (void)state;
+    struct rig rig, second;
+    struct peer sender, leaver, ender, sibling;
+    rig_init(&rig);
+    rig_start(&rig);
+    start_second(&rig, &second);
+    peer_login(&rig, &sender, "alice", 1, PHONE, 1, 0);
+    peer_login(&rig, &leaver, "alice", 2, DESKTOP, 1, 0);
+    peer_login(&rig, &ender, "alice", 3, roam_v1_DeviceType_WEB, 1, 0);
+    peer_login(&second, &sibling, "alice", 4, roam_v1_DeviceType_WATCH, 1, 0);
+    for (int type = PHONE; type <= roam_v1_DeviceType_WEB; type++) {
+        if (type != roam_v1_DeviceType_TABLET) {
+            peer_say(&sibling, say_end_session(7, (roam_v1_DeviceType)type, 1));
+            rig_take(&sibling, ROAM_SESSION_ENDED);
+        }
+    }
+    peer_say(&sender, say_send(1, "bob", "fenced"));
+    rig_take_kick(&sender, roam_v1_KickReason_REVOKED);
+    peer_say(&leaver, say_logout());
+    rig_take_kick(&leaver, roam_v1_KickReason_REVOKED);
+    peer_say(&ender, say_end_session(8, roam_v1_DeviceType_WATCH, 1));
+    rig_take_kick(&ender, roam_v1_KickReason_REVOKED);
+    peer_send(&sibling, 2, "bob", "still here");
+    peer_free(&sender);
+    peer_free(&leaver);
+    peer_free(&ender);
+    peer_free(&sibling);
+    roam_core_free(second.core);
+    rig_stop(&rig);
+}
+
 static void test_core_and_store_without_memory_are_not_made(void **state)
 {
     (void)state;
@@ -462,6 +496,7 @@ int main(void)
         cmocka_unit_test(test_without_memory_for_kick_the_connection_just_ends),
         cmocka_unit_test(test_logout_without_memory_keeps_the_slot),
         cmocka_unit_test(test_store_fences_what_the_core_did_not_see),
+        cmocka_unit_test(test_store_fences_who_was_ended_elsewhere),
         cmocka_unit_test(test_core_and_store_without_memory_are_not_made),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -282,10 +283,10 @@ static void test_lists_show_all_but_the_secret(void **state)
     assert_string_equal(rig->out, "alice\nbob\\x0aforged\n");
     roamd_expect(rig, 0, "token", "list");
     assert_null(strstr(rig->out, token));
-    assert_prints(rig, "\tgood\tany\tnever\t-\talice\n");
-    assert_prints(rig, "\texpired\tany\t2021-01-31T12:00:00Z\t-\talice\n");
-    assert_prints(rig,
-                  "\tgood\tweb\t2090-01-31T12:00:00Z\t-\tbob\\x0aforged\n");
+    assert_prints(rig, "\tgood\tany\tnever\t-\t2");
+    assert_prints(rig, "\texpired\tany\t2021-01-31T12:00:00Z\t-\t2");
+    assert_prints(rig, "\tgood\tweb\t2090-01-31T12:00:00Z\t-\t2");
+    assert_prints(rig, "Z\tbob\\x0aforged\n");
     roamd_expect(rig, 0, "token", "list", "bob\nforged");
     assert_null(strstr(rig->out, "alice"));
     memcpy(id, rig->out, 16);
@@ -308,7 +309,26 @@ static void test_list_tells_the_device_of_a_token(void **state)
     enter(rig, 1);
     leave(rig);
     roamd_expect(rig, 0, "token", "list");
-    assert_prints(rig, "\tnever\t01010101010101010101010101010101\talice\n");
+    assert_prints(rig, "\tnever\t01010101010101010101010101010101\t2");
+}
+
+/* To the second. */
+static void test_list_tells_when_a_token_was_made(void **state)
+{
+    struct roamd_rig *rig = *state;
+    char made[32], first[32], last[32];
+    time_t now = time(NULL);
+
+    strftime(first, sizeof(first), "%Y-%m-%dT%H:%M:%SZ", gmtime(&now));
+    roamd_expect(rig, 0, "user", "add", "bob");
+    roamd_expect(rig, 0, "token", "issue", "bob");
+    now = time(NULL);
+    strftime(last, sizeof(last), "%Y-%m-%dT%H:%M:%SZ", gmtime(&now));
+    roamd_expect(rig, 0, "token", "list", "bob");
+    assert_int_equal(sscanf(rig->out, "%*s good any never - %31s bob\n", made),
+                     1);
+    assert_true(strcmp(first, made) <= 0);
+    assert_true(strcmp(made, last) <= 0);
 }
 
 static void test_token_that_is_over_already_must_be_meant(void **state)
@@ -338,6 +358,7 @@ int main(void)
         TEST(test_misuse_of_them_is_status_2),
         TEST(test_lists_show_all_but_the_secret),
         TEST(test_list_tells_the_device_of_a_token),
+        TEST(test_list_tells_when_a_token_was_made),
         TEST(test_token_that_is_over_already_must_be_meant),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -100,9 +100,9 @@ static void test_other_schema_version_is_refused(void **state)
 {
     struct sqlite_rig *rig = *state;
 
-    run_sql(rig->path, "PRAGMA user_version = 4");
-    assert_non_null(strstr(refusal(rig->path), "schema version 4"));
     run_sql(rig->path, "PRAGMA user_version = 5");
+    assert_non_null(strstr(refusal(rig->path), "schema version 5"));
+    run_sql(rig->path, "PRAGMA user_version = 6");
     rig_open(rig);
 }
 

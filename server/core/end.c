@@ -127,6 +127,12 @@ void roam__session_protocol_error(struct roam_session *s,
     roam__session_kick(s, &kick);
 }
 
+void roam__session_fenced(struct roam_session *s, bool unheld)
+{
+    roam__session_end(s, unheld ? roam_v1_KickReason_REVOKED
+                                : roam_v1_KickReason_TAKEN_OVER);
+}
+
 void roam__session_no_memory(struct roam_session *s)
 {
     roam__log(s->core, ROAM__ERROR, "no-memory peer=%s", s->peer);

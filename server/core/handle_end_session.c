@@ -40,8 +40,8 @@ static void answer(struct roam_session *s, struct roam_store_request *req)
     case ROAM_END_NO_DEVICE:
         roam__session_answer_error(s, ref, roam_v1_ErrorCode_NO_SUCH_DEVICE);
         break;
-    case ROAM_END_FENCED: /* as for SEND */
-        roam__session_end(s, roam_v1_KickReason_TAKEN_OVER);
+    case ROAM_END_FENCED:
+        roam__session_fenced(s, req->u.end_session.unheld);
         break;
     }
 }

@@ -19,7 +19,9 @@ void roam__logout_done(struct roam_session *s, struct roam_store_request *req)
     if (s->state != ROAM__LEAVING) {
         return;
     }
-    /* Fenced: the slot went to somebody that this core did not see log in. */
-    roam__session_end(s, req->u.logout.fenced ? roam_v1_KickReason_TAKEN_OVER
-                                              : roam_v1_KickReason_LOGGED_OUT);
+    if (req->u.logout.fenced) {
+        roam__session_fenced(s, req->u.logout.unheld);
+        return;
+    }
+    roam__session_end(s, roam_v1_KickReason_LOGGED_OUT);
 }

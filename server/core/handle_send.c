@@ -120,9 +120,8 @@ static void answer(struct roam_session *s, const struct roam_store_send *send)
         roam__session_answer_error(s, send->client_msg_id,
                                    (roam_v1_ErrorCode)send->error);
         break;
-    case ROAM_SEND_FENCED: /* [KICK-5]; by somebody that this core did not
-                              see log in, so the winner has no name here */
-        roam__session_end(s, roam_v1_KickReason_TAKEN_OVER);
+    case ROAM_SEND_FENCED: /* [KICK-5] */
+        roam__session_fenced(s, send->unheld);
         break;
     }
 }

@@ -241,6 +241,10 @@ void roam__session_kick(struct roam_session *s, const roam_v1_Kick *kick);
 void roam__session_end(struct roam_session *s, roam_v1_KickReason reason);
 void roam__session_protocol_error(struct roam_session *s,
                                   roam_v1_ErrorCode code, const char *detail);
+/* The store says that s does not hold its slot any more, to somebody that this
+ * core did not see log in, so the winner has no name here; unheld: to nobody,
+ * so it was ended. [KICK-5] */
+void roam__session_fenced(struct roam_session *s, bool unheld);
 /* No memory for what s needs: it alone ends, its device comes back later. */
 void roam__session_no_memory(struct roam_session *s);
 /* Leaves the user, stops delivery, frees what a dead session needs not. */

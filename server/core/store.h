@@ -109,6 +109,7 @@ struct roam_store_send {
     uint64_t now_ms;                 /* wall clock, since 2020-01-01 UTC */
     /* out */
     enum roam_send_result result;
+    bool unheld;    /* FENCED: nor does anybody else hold it */
     uint32_t error; /* roam_v1_ErrorCode, with REFUSED */
     uint64_t msg_id;
     struct roam_slice made;   /* a group's id, when one was made by this SEND
@@ -160,6 +161,7 @@ struct roam_store_login {
 struct roam_store_logout {
     struct roam_identity identity; /* in */
     bool fenced;                   /* out: the slot is no longer theirs */
+    bool unheld;                   /* out, fenced: nor anybody else's */
     uint64_t generation;           /* out */
 };
 
@@ -309,6 +311,7 @@ struct roam_store_end_session {
     uint64_t generation;
     /* out */
     enum roam_end_result result;
+    bool unheld; /* FENCED: nor does anybody else hold it */
 };
 
 #define ROAM_STORE_REVOKED_MAX 64u

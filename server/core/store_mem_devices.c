@@ -68,6 +68,7 @@ bool roam__mem_end_session(struct roam__mem *mem,
     struct roam__mem_user *user = roam__mem_user_by_id(mem, who->user);
     if (!roam_slot_holds(&user->slots[who->device_type], who)) {
         end->result = ROAM_END_FENCED;
+        end->unheld = user->slots[who->device_type].device == 0;
         return true;
     }
     const struct roam__mem_device *device = holder_of(user, end->device_type);

@@ -376,6 +376,7 @@ bool roam__mem_send(struct roam__mem *mem, struct roam_store_request *req)
         &post.sender->slots[send->identity.device_type];
     if (!roam_slot_holds(slot, &send->identity)) { /* [KICK-5] */
         send->result = ROAM_SEND_FENCED;
+        send->unheld = slot->device == 0;
         return true;
     }
     const struct roam__mem_message *earlier = find_earlier(mem, send);

@@ -209,6 +209,7 @@ bool roam__mem_logout(struct roam__mem *mem, struct roam_store_request *req)
     struct roam__mem_user *user = roam__mem_user_by_id(mem, l->identity.user);
     struct roam_slot *slot = &user->slots[l->identity.device_type];
     l->fenced = !roam_slot_logout(slot, &l->identity);
+    l->unheld = slot->device == 0;
     l->generation = slot->generation;
     if (!l->fenced) {
         device_by_id(user, l->identity.device)->held = 0; /* [LOGIN-13] */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* roamd user list, token list: one line each, columns separated by tabs, so
- * that other programs can read them. Never a token: its id is the first
- * half of what is stored in its place, and good for `token revoke --id`. */
+/* roamd user list, token list, session list: one line each, columns separated
+ * by tabs, so that other programs can read them. Never a token: its id is the
+ * first half of what is stored in its place, and good for `token revoke --id`.
+ */
 #include "commands.h"
 
 #include <stdio.h>
@@ -61,7 +62,25 @@ static void print_token(void *ctx, const struct roam_token_row *token)
         print_time(token->expires_ms);
     }
     printf("\t%s\t", token->device[0] == '\0' ? "-" : token->device);
+    print_time(token->created_ms);
+    putchar('\t');
     print_name(token->user);
+    putchar('\n');
+}
+
+static void print_session(void *ctx, const struct roam_held_slot *session)
+{
+    (void)ctx;
+    printf("%s\t%s\t%llu\t", session->device,
+           roamd_device_type(session->device_type),
+           (unsigned long long)session->generation);
+    print_time(session->since_ms);
+    putchar('\t');
+    print_time(session->seen_ms);
+    putchar('\t');
+    print_name(session->name);
+    putchar('\t');
+    print_name(session->software);
     putchar('\n');
 }
 
@@ -96,4 +115,18 @@ int roamd_token_list(const char *dir, const char *user)
                                   sizeof(error))
                ? ROAMD_OK
                : roamd_failed("token list: %s", error);
+}
+
+int roamd_session_list(const char *dir, const char *user)
+{
+    char path[ROAMD_PATH_MAX];
+    char error[ROAMD_ERROR_MAX];
+
+    if (!store_path(path, dir)) {
+        return ROAMD_FAILED;
+    }
+    return roam_store_list_sessions(path, user, print_session, NULL, error,
+                                    sizeof(error))
+               ? ROAMD_OK
+               : roamd_failed("session list: %s", error);
 }

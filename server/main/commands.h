@@ -25,6 +25,7 @@ enum roamd_exit {
 int roamd_init(const char *dir, int argc, char **argv);
 int roamd_user(const char *dir, int argc, char **argv);
 int roamd_token(const char *dir, int argc, char **argv);
+int roamd_session(const char *dir, int argc, char **argv);
 int roamd_stats(const char *dir, int argc, char **argv);
 int roamd_check(const char *dir, int argc, char **argv);
 int roamd_backup(const char *dir, int argc, char **argv);
@@ -33,9 +34,10 @@ int roamd_group(const char *dir, int argc, char **argv);
 int roamd_config_command(const char *dir, int argc, char **argv);
 int roamd_run(const char *dir, int argc, char **argv);
 
-/* The parts of `user` and `token` that print. user NULL: of all. */
+/* The parts of `user`, `token` and `session` that print. user NULL: of all. */
 int roamd_user_list(const char *dir);
 int roamd_token_list(const char *dir, const char *user);
+int roamd_session_list(const char *dir, const char *user);
 
 /* The name of a DeviceType as commands spell it; 0: "any". NULL: none. */
 const char *roamd_device_type(uint32_t type);

@@ -28,11 +28,15 @@ static const char help[] =
     "    --expires WHEN        90s, 15m, 12h, 30d, 2027-01-31T12:00:00Z or\n"
     "                          never (default)\n"
     "    --allow-past          WHEN may be over, for tests\n"
-    "  token list [NAME]       prints id, state, type, expiry, device and user\n"
-    "                          of all tokens, or of those of NAME\n"
+    "  token list [NAME]       prints id, state, type, expiry, device, creation\n"
+    "                          and user of all tokens, or of those of NAME\n"
     "  token revoke TOKEN      no login with it any more; - reads it from\n"
     "                          the input, where ps does not show it\n"
     "    --id ID               the token that `token list` shows so\n"
+    "  session list USER       where USER is logged in: device, type,\n"
+    "                          generation, since, last seen, name, software\n"
+    "  session end USER DEVICE logs that device out for good: its tokens are\n"
+    "                          revoked, its slots are free\n"
     "  stats [--json]          prints how much is stored\n"
     "  check [FILE]            is all well with the store, or with a backup?\n"
     "  backup FILE             copies the store to FILE\n"
@@ -64,15 +68,11 @@ static const char help[] =
 static const struct {
     const char *name;
     int (*run)(const char *dir, int argc, char **argv);
-} commands[] = {{"init", roamd_init},
-                {"user", roamd_user},
-                {"token", roamd_token},
-                {"stats", roamd_stats},
-                {"check", roamd_check},
-                {"backup", roamd_backup},
-                {"restore", roamd_restore},
-                {"group", roamd_group},
-                {"config", roamd_config_command},
+} commands[] = {{"init", roamd_init},     {"user", roamd_user},
+                {"token", roamd_token},   {"session", roamd_session},
+                {"stats", roamd_stats},   {"check", roamd_check},
+                {"backup", roamd_backup}, {"restore", roamd_restore},
+                {"group", roamd_group},   {"config", roamd_config_command},
                 {"run", roamd_run}};
 
 static int run_command(const char *dir, int argc, char **argv)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Provisioning: users and tokens, by a connection of its own. A server that
- * runs on the same file is only waited for. */
+/* Provisioning: users, tokens and sessions, by a connection of its own. A
+ * server that runs on the same file is only waited for; it finds by itself what
+ * was revoked. */
 #include "store_sqlite.h"
 
 #include <stdio.h>
@@ -19,6 +20,8 @@ enum statement {
     ADD_TOKEN,
     REVOKE,
     REVOKE_ID,
+    REVOKE_NEXT,
+    FREE_SLOTS,
     NAME_USER,
     BLOCK,
     UNBLOCK,
@@ -27,15 +30,29 @@ enum statement {
     STATEMENT_COUNT
 };
 
+/* ?2: hex digits. */
+#define OF_DEVICE "lower(hex(device_id)) = lower(?2)"
+
 static const char *const sql[STATEMENT_COUNT] = {
     [ADD_USER] = "INSERT INTO user(name) VALUES(?1)"
                  " ON CONFLICT(name) DO NOTHING",
     [FIND_USER] = "SELECT id FROM user WHERE name = ?1",
-    [ADD_TOKEN] = "INSERT INTO token(hash, user, device_type, expires_ms)"
-                  " VALUES(?1, ?2, ?3, ?4) ON CONFLICT(hash) DO NOTHING",
+    /* The clock is in seconds since 1970; see ROAM_EPOCH_UNIX_MS. */
+    [ADD_TOKEN] = "INSERT INTO token(hash, user, device_type, expires_ms,"
+                  " created_ms) VALUES(?1, ?2, ?3, ?4,"
+                  " (strftime('%s', 'now') - 1577836800) * 1000)"
+                  " ON CONFLICT(hash) DO NOTHING",
     [REVOKE] = ROAM_TOKEN_REVOKE("hash = ?1"),
     [REVOKE_ID] =
         ROAM_TOKEN_REVOKE("lower(substr(hex(hash), 1, 16)) = lower(?1)"),
+    [REVOKE_NEXT] = ROAM_TOKEN_REVOKE("id = (SELECT id FROM token"
+                                      " WHERE user = ?1 AND " OF_DEVICE
+                                      " AND revoked = 0 LIMIT 1)"),
+    /* As roam_slot_end() does. */
+    [FREE_SLOTS] = "UPDATE slot SET device = 0, generation = generation + 1,"
+                   " attempt = 0, since_ms = 0, seen_ms = 0 WHERE user = ?1"
+                   " AND device IN (SELECT id FROM device WHERE user = ?1"
+                   " AND " OF_DEVICE ")",
     [NAME_USER] = "UPDATE user SET title = ?2 WHERE id = ?1",
     [BLOCK] = "INSERT INTO block(user, other) VALUES(?1, ?2)"
               " ON CONFLICT DO NOTHING",
@@ -251,4 +268,59 @@ bool roam_admin_revoke_token_id(struct roam_admin *admin, const char *id,
 
     roam_db_bind_text(stmt, 1, text_of(id));
     return change_one(admin, stmt, "there is no token of that id", error, cap);
+}
+
+/* Runs it for one device of the user; *count rises by the rows changed. */
+static bool change_device(struct roam_admin *admin, enum statement which,
+                          int64_t user, const char *device, int *count)
+{
+    sqlite3_stmt *stmt = admin->stmt[which];
+
+    sqlite3_bind_int64(stmt, 1, user);
+    roam_db_bind_text(stmt, 2, text_of(device));
+    if (roam_db_run(stmt) != SQLITE_OK) {
+        return false;
+    }
+    *count += sqlite3_changes(admin->db);
+    return true;
+}
+
+/* Each token has a place of its own among the revoked. */
+static bool end_device(struct roam_admin *admin, int64_t user,
+                       const char *device, int *count)
+{
+    int before;
+    bool ok = change_device(admin, FREE_SLOTS, user, device, count);
+
+    do {
+        before = *count;
+        ok = ok && change_device(admin, REVOKE_NEXT, user, device, count);
+    } while (ok && *count > before);
+    return ok;
+}
+
+bool roam_admin_end_session(struct roam_admin *admin, const char *user,
+                            const char *device, char *error, size_t cap)
+{
+    int64_t number;
+    int count = 0;
+
+    if (strlen(device) != 2 * (size_t)ROAM_DEVICE_ID_BYTES) {
+        snprintf(error, cap, "a device is named by %u hex digits",
+                 2 * ROAM_DEVICE_ID_BYTES);
+        return false;
+    }
+    if (!find_user(admin, user, &number, error, cap)) {
+        return false;
+    }
+    bool ok = roam_db_exec(admin->db, "BEGIN IMMEDIATE") == SQLITE_OK &&
+              end_device(admin, number, device, &count) &&
+              roam_db_exec(admin->db, "COMMIT") == SQLITE_OK;
+    if (!ok) {
+        snprintf(error, cap, "%s", sqlite3_errmsg(admin->db));
+        roam_db_exec(admin->db, "ROLLBACK");
+    } else if (count == 0) {
+        snprintf(error, cap, "that user is logged in on no such device");
+    }
+    return ok && count > 0;
 }

@@ -63,7 +63,7 @@
 
 /* "Roam" */
 #define APPLICATION_ID 1383031149
-#define SCHEMA_VERSION 5
+#define SCHEMA_VERSION 6
 
 static const char schema[] =
     "CREATE TABLE user(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
@@ -74,8 +74,8 @@ static const char schema[] =
     "INSERT INTO provision VALUES(1, 0);"
     "CREATE TABLE token(id INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE,"
     " user INTEGER NOT NULL, device_type INTEGER NOT NULL,"
-    " expires_ms INTEGER NOT NULL, revoked INTEGER NOT NULL DEFAULT 0,"
-    " device_id BLOB);"
+    " expires_ms INTEGER NOT NULL, created_ms INTEGER NOT NULL,"
+    " revoked INTEGER NOT NULL DEFAULT 0, device_id BLOB);"
     "CREATE INDEX token_revoked ON token(revoked) WHERE revoked > 0;"
     "CREATE INDEX token_user ON token(user);"
     "CREATE TABLE device(id INTEGER PRIMARY KEY, user INTEGER NOT NULL,"

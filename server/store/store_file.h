@@ -65,7 +65,8 @@ struct roam_token_row {
     const char *id; /* the first ROAM_TOKEN_ID_CHARS hex digits of its hash */
     const char *user;
     uint32_t device_type; /* 0: any */
-    uint64_t expires_ms;  /* since 2020-01-01 UTC; 0: never */
+    uint64_t created_ms;  /* since 2020-01-01 UTC */
+    uint64_t expires_ms;  /* likewise; 0: never */
     bool revoked;
     const char *device; /* hex digits of the device it is bound to; "": none */
 };
@@ -76,6 +77,22 @@ typedef void (*roam_token_fn)(void *ctx, const struct roam_token_row *row);
 bool roam_store_list_tokens(const char *path, const char *user,
                             roam_token_fn fn, void *ctx, char *error,
                             size_t cap);
+
+/* A slot that a device holds. Whether its session is live, the server knows. */
+struct roam_held_slot {
+    uint32_t device_type;
+    const char *device; /* hex digits of the device_id */
+    uint64_t generation;
+    uint64_t since_ms; /* since 2020-01-01 UTC: it took the slot */
+    uint64_t seen_ms;  /* likewise: its last session began, or ended */
+    const char *name, *software; /* as the device said, any UTF-8 */
+};
+typedef void (*roam_held_slot_fn)(void *ctx, const struct roam_held_slot *row);
+/* Tells the slots of `user` that are held, by device type. False with a reason
+ * in error, also when there is no such user. */
+bool roam_store_list_sessions(const char *path, const char *user,
+                              roam_held_slot_fn fn, void *ctx, char *error,
+                              size_t cap);
 
 /* Locks the store at `path` against servers and restores for as long as the
  * descriptor is open. -1 with a reason in error. */

@@ -85,6 +85,12 @@ bool roam_admin_revoke_token(struct roam_admin *admin, const char *token,
 bool roam_admin_revoke_token_id(struct roam_admin *admin, const char *id,
                                 char *error, size_t cap);
 
+/* Logs a device of the user out for good: frees the slots that it holds and
+ * revokes the tokens that are bound to it, in one step. device: the hex digits
+ * that store_file.h tells. False also when it has neither. [DEV-6] */
+bool roam_admin_end_session(struct roam_admin *admin, const char *user,
+                            const char *device, char *error, size_t cap);
+
 /* ------------------------------------------------------------------ groups */
 
 struct roam_admin_group {

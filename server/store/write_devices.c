@@ -45,6 +45,7 @@ bool roam_write_end_session(struct roam_writer *w,
     }
     if (!roam_slot_holds(&slot, who)) { /* [KICK-5] */
         end->result = ROAM_END_FENCED;
+        end->unheld = slot.device == 0;
         return true;
     }
     if (!roam_writer_slot(w, who->user, end->device_type, &slot)) {

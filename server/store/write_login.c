@@ -227,6 +227,7 @@ bool roam_write_logout(struct roam_writer *w, struct roam_store_logout *logout)
         return false;
     }
     logout->fenced = !roam_slot_logout(&slot, who);
+    logout->unheld = slot.device == 0;
     logout->generation = slot.generation;
     if (logout->fenced) {
         return true;

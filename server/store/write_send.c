@@ -103,6 +103,7 @@ bool roam_write_send(struct roam_writer *w, struct roam_store_request *req)
     }
     if (!roam_slot_holds(&slot, &send->identity)) { /* [KICK-5] */
         send->result = ROAM_SEND_FENCED;
+        send->unheld = slot.device == 0;
         return true;
     }
     if (roam_group_id_looks_like(send->conversation)) {
