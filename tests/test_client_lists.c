@@ -14,6 +14,7 @@
 #include "operation.h"
 #include "rows.h"
 
+static const struct roam_bytes new_group = {(const uint8_t *)"#", 1};
 static const struct roam_bytes group = {(const uint8_t *)"#group", 6};
 static const struct roam_bytes bob = {(const uint8_t *)"bob", 3};
 static const struct roam_bytes nobody = {NULL, 0};
@@ -351,7 +352,10 @@ static void test_a_group_is_told_by_its_entry_too(void **state)
     static struct rig r;
     struct roam_message m;
     live(&r);
-    assert_int_equal(roam_client_send(&r.client, 9, ROAM_KIND_GROUP, group,
+    assert_int_equal(roam_client_send(&r.client, 9, ROAM_KIND_GROUP, new_group,
+                                      nobody, bob, r.now_ms),
+                     ROAM_STATUS_OK);
+    assert_int_equal(roam_client_send(&r.client, 10, ROAM_KIND_GROUP, group,
                                       nobody, bob, r.now_ms),
                      ROAM_STATUS_OK);
     rig_run(&r);
@@ -367,6 +371,14 @@ static void test_a_group_is_told_by_its_entry_too(void **state)
     rig_run(&r);
     assert_events(&r, "ENTRY 1<0 alice: own=9\nSENT 9 duplicate\n");
     assert_int_equal(r.last_event.u.sent.conversation.len, 5);
+    rig_forget(&r);
+    m.u.push.version = 2; /* another change makes none */
+    m.u.push.prev_version = 1;
+    m.u.push.client_msg_id = 10;
+    rig_say(&r, &m);
+    rig_run(&r);
+    assert_events(&r, "ENTRY 2<1 alice: own=10\nSENT 10 duplicate\n");
+    assert_int_equal(r.last_event.u.sent.conversation.len, 0);
 }
 
 static void test_an_entry_tells_names_and_what_was_recalled(void **state)

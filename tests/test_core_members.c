@@ -348,6 +348,12 @@ static void test_members_counts_as_a_command(void **state)
     rig_init(&rig);
     rig_start(&rig);
     peer_login(&rig, &a, "alice", 1, PHONE, 1, 0);
+    char group[ROAM_CONVERSATION_MAX + 1];
+    make_group(&a, group);
+    for (uint64_t i = 1; i <= 2 * rig.config.max_commands; i++) {
+        peer_say(&a, say_members(i, group, "", 1)); /* one by one */
+        rig_take(&a, ROAM_MEMBER_PAGE);
+    }
     for (uint64_t i = 1; i <= rig.config.max_commands; i++) {
         peer_put(&a, say_members(i, "bob", "", 1));
     }

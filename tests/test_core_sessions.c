@@ -276,9 +276,12 @@ static void test_both_count_as_commands(void **state)
         rig_take(&p, rig_peek(&p));
     }
     p.stuck = true;
-    for (uint32_t i = 0; i <= rig.config.max_commands; i++) {
+    for (uint32_t i = 0; i < rig.config.max_commands; i++) {
         peer_put(&p, say_sessions(i + 1, 0));
     }
+    rig_settle(&rig);
+    assert_int_equal(p.session->state, ROAM__IDLE);
+    peer_put(&p, say_sessions(99, 0));
     p.stuck = false;
     rig_settle(&rig);
     while (rig_peek(&p) == ROAM_SESSION_LIST) {

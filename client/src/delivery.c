@@ -239,6 +239,13 @@ enum roam__on roam__act_apply(struct roam__engine *e)
     return ON_NONE;
 }
 
+/* CREATE alone goes to `#`, GRP-5; its body may be cut. */
+static bool makes_group(const struct roam_outbox_item *item)
+{
+    return item->kind == ROAM_KIND_GROUP && item->conversation.len == 1 &&
+           item->conversation.data[0] == '#';
+}
+
 void roam__entry_told(struct roam__engine *e)
 {
     e->received = e->entry.version;
@@ -247,13 +254,16 @@ void roam__entry_told(struct roam__engine *e)
     if (e->received > e->bad_at) {
         e->bad_batches = 0;
     }
-    if (e->entry.client_msg_id != 0 &&
-        roam__outbox_find(e, e->entry.client_msg_id) != NULL) { /* SEND-15 */
+    const struct roam_outbox_item *item =
+        e->entry.client_msg_id == 0
+            ? NULL
+            : roam__outbox_find(e, e->entry.client_msg_id);
+    if (item != NULL) { /* SEND-15 */
         e->done_id = e->entry.client_msg_id;
         e->done_msg_id = e->entry.msg_id;
         e->done_duplicate = true;
         e->done_conversation.len = 0;
-        if (e->entry.kind == roam_v1_Kind_GROUP) {
+        if (makes_group(item)) {
             e->done_conversation = e->entry.conversation;
         }
         e->owes |= OWES_SENT;

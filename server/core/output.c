@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "alloc.h"
+#include "fault.h"
 #include "frame.h"
 
 /* An empty queue gives back anything larger: many sessions idle, and most
@@ -64,7 +65,10 @@ static void open_front(struct roam__output *out)
 static bool is_answer(uint8_t type)
 {
     return type == ROAM_SEND_OK || type == ROAM_ERROR ||
-           type == ROAM_HISTORY_PAGE || type == ROAM_CONVERSATION_PAGE;
+           type == ROAM_HISTORY_PAGE || type == ROAM_CONVERSATION_PAGE ||
+           (type == ROAM_MEMBER_PAGE &&
+            !ROAM_FAULT("members-keep-their-place")) ||
+           type == ROAM_SESSION_LIST || type == ROAM_SESSION_ENDED;
 }
 
 uint32_t roam__output_sent(struct roam__output *out, size_t n)
