@@ -88,6 +88,19 @@ static void test_names_are_those_of_now(void **state)
     }
 }
 
+/* An answer shows what was when it was read, however long it is under way. */
+static void test_an_answer_keeps_the_names_of_its_time(void **state)
+{
+    (void)state;
+    enter();
+    probe_suite->name_user(probe_suite, "alice", "Alice");
+    probe_must_send(&a, 1, "bob", "x");
+    struct roam_store_request *req = probe_history(&b, "alice", false);
+    probe_suite->name_user(probe_suite, "alice", "Zoe");
+    expect_names(&req->u.history.rows[0], "Alice", "Alice");
+    roam_store_request_free(req);
+}
+
 /* --------------------------------------------------------------- policy */
 
 static struct probe_sent poke(const struct roam_identity *who, uint64_t id,
@@ -163,6 +176,7 @@ int store_suite_names(void)
     const struct CMUnitTest tests[] = {
         PROBE_CLAIM(test_names_travel_with_what_is_sent),
         PROBE_CLAIM(test_names_are_those_of_now),
+        PROBE_CLAIM(test_an_answer_keeps_the_names_of_its_time),
         PROBE_CLAIM(test_who_is_blocked_cannot_write),
         PROBE_CLAIM(test_stranger_asks_before_writing),
         PROBE_CLAIM(test_what_the_other_does_not_see_makes_nobody_known),

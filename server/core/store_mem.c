@@ -158,6 +158,7 @@ static void free_user(struct roam__mem_user *user)
         free(pair);
     }
     free_state(user);
+    roam__mem_titles_free(user);
     free(user->entries);
     free(user);
 }
@@ -289,8 +290,10 @@ bool roam_store_mem_name_user(struct roam_store *store, const char *user,
     if (u == NULL || len > ROAM_NAME_MAX) {
         return false;
     }
-    memcpy(u->title, name, len + 1);
-    return true;
+    struct roam__mem_title *title =
+        roam__mem_title_new((struct roam_slice){(const uint8_t *)name, len});
+    roam__mem_title_set(u, title);
+    return title != NULL;
 }
 
 bool roam_store_mem_block_user(struct roam_store *store, const char *user,

@@ -23,6 +23,7 @@ struct change {
     struct roam_group_change asked;
     struct roam_group_verdict verdict;
     struct roam__mem_step steps[STEPS_MAX];
+    struct roam__mem_title *title; /* the new one; NULL: it stays */
     /* who gets the entry, and of these the last `guests`, who are no members
      * or not told as such */
     struct roam__mem_user **users;
@@ -148,6 +149,12 @@ static bool prepare(struct change *c)
 {
     struct roam__mem_post *post = c->post;
     bool private = c->verdict.audience == ROAM_GROUP_ADMINS;
+    if (post->send->operation.name.len > 0) {
+        c->title = roam__mem_title_new(post->send->operation.name);
+        if (c->title == NULL) {
+            return false;
+        }
+    }
     if (!take_steps(c) || !find_audience(c) || !roam__mem_post_new(post)) {
         return false;
     }
@@ -185,11 +192,8 @@ static void move_all(struct change *c)
 static void carry_out(struct change *c)
 {
     struct roam__mem_post *post = c->post;
-    const struct roam_operation *op = &post->send->operation;
-    if (op->name.len > 0) {
-        memset(c->group->self.title, 0, sizeof c->group->self.title);
-        memcpy(c->group->self.title, op->name.data, op->name.len);
-    }
+    roam__mem_title_set(&c->group->self, c->title);
+    c->title = NULL;
     if (c->is_new) {
         c->group->next = post->mem->groups;
         post->mem->groups = c->group;
@@ -252,6 +256,7 @@ bool roam__mem_change(struct roam__mem_post *post,
         free(c.group);
     }
     free_steps(&c);
+    free(c.title);
     free(c.users);
     return ok;
 }

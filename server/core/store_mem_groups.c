@@ -176,6 +176,7 @@ void roam__mem_groups_free(struct roam__mem *mem)
             group->spans = span->next;
             free(span);
         }
+        roam__mem_titles_free(&group->self);
         free(group);
     }
 }
@@ -234,7 +235,10 @@ bool roam__mem_members(struct roam__mem *mem, struct roam_store_request *req)
     if (!read->found) { /* [GRP-19] */
         return true;
     }
-    memcpy(read->name, group->self.title, sizeof read->name);
+    struct roam_slice title = roam__mem_title(&group->self);
+    if (title.len != 0) {
+        memcpy(read->name, title.data, title.len);
+    }
     read->join = group->state.join;
     read->muted = group->state.muted;
     read->member_count = group->state.members;

@@ -94,13 +94,20 @@ struct roam__mem_block {
     struct roam__mem_block *next;
 };
 
+/* What people read. A name that was is kept as long as the store: slices of
+ * requests under way point into it. */
+struct roam__mem_title {
+    struct roam__mem_title *before;
+    char text[ROAM_NAME_MAX + 1];
+};
+
 /* A user; or a group, which is the other party of its members, and of these
  * fields has id (below 0), name and title alone. */
 struct roam__mem_user {
     int64_t id;
     struct roam__mem_group *group; /* NULL: a user */
     char name[ROAM_USER_MAX + 1];
-    char title[ROAM_NAME_MAX + 1];   /* what people read */
+    struct roam__mem_title *title;   /* NULL: none */
     struct roam__mem_entry *entries; /* retained, in order */
     size_t count, room;
     uint64_t head, floor;
@@ -221,6 +228,12 @@ void roam__mem_trim_excess(const struct roam__mem *mem,
                            struct roam__mem_user *user);
 
 struct roam_slice roam__mem_name(const struct roam__mem_user *user);
+/* NULL without memory. */
+struct roam__mem_title *roam__mem_title_new(struct roam_slice text);
+/* From now on this is the title, unless it is NULL; takes it over. */
+void roam__mem_title_set(struct roam__mem_user *user,
+                         struct roam__mem_title *title);
+void roam__mem_titles_free(struct roam__mem_user *user);
 struct roam_slice roam__mem_title(const struct roam__mem_user *user);
 /* The other party of a message of this user; NULL: it is not theirs. */
 const struct roam__mem_user *roam__mem_peer(const struct roam__mem_message *m,

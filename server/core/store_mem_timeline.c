@@ -12,12 +12,6 @@ struct roam_slice roam__mem_name(const struct roam__mem_user *user)
     return (struct roam_slice){(const uint8_t *)user->name, strlen(user->name)};
 }
 
-struct roam_slice roam__mem_title(const struct roam__mem_user *user)
-{
-    return (struct roam_slice){(const uint8_t *)user->title,
-                               strlen(user->title)};
-}
-
 /* Index of the first retained entry above version. */
 static size_t first_above(const struct roam__mem_user *user, uint64_t version)
 {
