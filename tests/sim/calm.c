@@ -185,7 +185,7 @@ static void check_stored(struct sim_world *w, const struct sim_device *d,
     bool right =
         s->kind == ROAM_KIND_NOOP
             ? has(d, line->message) || sim_oracle_is_void(line->message)
-            : sim_stored_fits(s, line, d->user, limit);
+            : sim_stored_fits(w, s, line, d->user, limit);
     if (!right || s->version != line->version) {
         sim_fail(w, "CHAIN-4", "%s has stored something else as %" PRIu64,
                  d->name, line->version);

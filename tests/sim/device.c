@@ -25,6 +25,8 @@ static const struct {
     {"bob/phone", 1, ROAM_PHONE, ROAM_WEB},
     {"bob/web", 1, ROAM_WEB, ROAM_WEB},
     {"bob/tablet", 1, ROAM_TABLET, ROAM_WEB},
+    {"carol/phone", 2, ROAM_PHONE, ROAM_PHONE},
+    {"dave/desktop", 3, ROAM_DESKTOP, ROAM_DESKTOP},
     {"clone", 0, ROAM_PHONE, ROAM_PHONE},
 };
 
@@ -115,12 +117,13 @@ size_t sim_body_limit(size_t max_frame, size_t max_inflated)
     return least - ROAM_ENTRY_OVERHEAD;
 }
 
-struct sim_stored sim_stored_of(const struct sim_line *line, uint32_t user,
+struct sim_stored sim_stored_of(const struct sim_world *w,
+                                const struct sim_line *line, uint32_t user,
                                 size_t body_limit)
 {
     const struct sim_message *m = line->message;
     bool cut = m->body.len > body_limit;
-    struct roam_bytes conversation = sim_oracle_conversation(m, user);
+    struct roam_bytes conversation = sim_oracle_conversation(w, m, user);
     const char *sender = sim_oracle_user_name(m->user);
     uint64_t h = sim_hash(0, conversation.data, conversation.len);
     h = sim_hash(h, sender, strlen(sender));
@@ -130,7 +133,9 @@ struct sim_stored sim_stored_of(const struct sim_line *line, uint32_t user,
         .version = line->version,
         .prev_version = line->prev_version,
         .msg_id = m->msg_id,
-        .conversation = sim_oracle_user(conversation),
+        .conversation = sim_oracle_party_of(m, user),
+        .target = m->target,
+        .from = m->user,
         .kind = m->kind,
         .cut_size = cut ? (uint32_t)m->body.len : 0,
         .content = h,
@@ -141,14 +146,16 @@ static bool same_stored(const struct sim_stored *a, const struct sim_stored *b)
 {
     return a->msg_id == b->msg_id && a->conversation == b->conversation &&
            a->kind == b->kind && a->cut_size == b->cut_size &&
+           a->target == b->target && a->from == b->from &&
            a->content == b->content;
 }
 
-bool sim_stored_fits(const struct sim_stored *s, const struct sim_line *line,
-                     uint32_t user, size_t body_limit)
+bool sim_stored_fits(const struct sim_world *w, const struct sim_stored *s,
+                     const struct sim_line *line, uint32_t user,
+                     size_t body_limit)
 {
     const struct sim_message *m = line->message;
-    struct sim_stored must = sim_stored_of(line, user, body_limit);
+    struct sim_stored must = sim_stored_of(w, line, user, body_limit);
     if (same_stored(s, &must)) {
         return true;
     }
@@ -158,7 +165,7 @@ bool sim_stored_fits(const struct sim_stored *s, const struct sim_line *line,
     struct sim_message erased = *m;
     erased.body.len = erased.content_type.len = 0;
     const struct sim_line empty = {line->version, line->prev_version, &erased};
-    must = sim_stored_of(&empty, user, body_limit);
+    must = sim_stored_of(w, &empty, user, body_limit);
     must.kind |= SIM_RECALLED;
     return same_stored(s, &must);
 }

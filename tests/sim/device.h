@@ -28,7 +28,8 @@ struct sim_disk {
     struct sim_stored *entries; /* since base */
     size_t entry_count, entry_cap;
     struct sim_history history; /* what is not among them */
-    struct sim_draft *drafts;   /* unanswered, oldest first */
+    struct sim_group_copy groups[SIM_GROUPS];
+    struct sim_draft *drafts; /* unanswered, oldest first */
     size_t draft_count, draft_cap;
     struct sim_message **mine; /* everything ever written here */
     size_t mine_count, mine_cap;
@@ -37,7 +38,8 @@ struct sim_disk {
 /* Something that the engine handed out and the app has not stored yet. */
 struct sim_unsaved {
     bool is_reset;
-    struct sim_stored entry; /* of a RESET: only the version */
+    struct sim_stored entry;         /* of a RESET: only the version */
+    const struct sim_change *change; /* of a GROUP that was not cut */
 };
 
 struct sim_device {
@@ -126,16 +128,26 @@ void sim_device_transport_gone(struct sim_world *w, struct sim_device *d);
  * arranges for the next tick. */
 void sim_device_pump(struct sim_world *w, struct sim_device *d);
 
+/* -------------------------------------------------- device_entries.c */
+
+void sim_device_on_reset(struct sim_world *w, struct sim_device *d,
+                         const struct roam_event *ev);
+void sim_device_on_entry(struct sim_world *w, struct sim_device *d,
+                         const struct roam_entry_event *e);
+
 /* The longest body that this device gets whole: [BATCH-4]. */
 size_t sim_body_limit(size_t max_frame, size_t max_inflated);
 /* What the engine handed out, as the device has it. */
-struct sim_stored sim_stored_from(const struct roam_entry_event *e);
+struct sim_stored sim_stored_from(const struct sim_world *w,
+                                  const struct roam_entry_event *e);
 /* A message as an entry of this device's. */
-struct sim_stored sim_stored_of(const struct sim_line *line, uint32_t user,
+struct sim_stored sim_stored_of(const struct sim_world *w,
+                                const struct sim_line *line, uint32_t user,
                                 size_t body_limit);
 /* Is this the content of that line, as it was sent or as it is since it was
  * recalled? The versions are not compared. */
-bool sim_stored_fits(const struct sim_stored *s, const struct sim_line *line,
-                     uint32_t user, size_t body_limit);
+bool sim_stored_fits(const struct sim_world *w, const struct sim_stored *s,
+                     const struct sim_line *line, uint32_t user,
+                     size_t body_limit);
 
 #endif

@@ -9,17 +9,6 @@
 /* No engine waits longer to come back: [TIME-6] and every window here. */
 #define RETURN_MS_MAX 60000u
 
-static const struct sim_message *mine(const struct sim_device *d,
-                                      const struct sim_message *m)
-{
-    for (size_t i = d->disk.mine_count; i-- > 0;) {
-        if (d->disk.mine[i] == m) {
-            return m;
-        }
-    }
-    return NULL;
-}
-
 /* ----------------------------------------------------------------- login */
 
 static void on_logged_in(struct sim_world *w, struct sim_device *d,
@@ -100,92 +89,6 @@ static void on_refused(struct sim_world *w, struct sim_device *d,
     }
 }
 
-/* --------------------------------------------------------------- entries */
-
-static void unsaved_add(struct sim_world *w, struct sim_device *d,
-                        const struct sim_unsaved *u)
-{
-    d->unsaved = sim_grow(d->unsaved, &d->unsaved_cap, d->unsaved_count,
-                          sizeof *d->unsaved);
-    d->unsaved[d->unsaved_count++] = *u;
-    d->handed = u->entry.version;
-    sim_device_store_soon(w, d);
-}
-
-static void on_reset(struct sim_world *w, struct sim_device *d,
-                     const struct roam_event *ev)
-{
-    sim_step(w, SIM_STEP_RESET, d->index, ev->u.reset.head, ev->u.reset.reason);
-    w->resets++;
-    d->unsaved_at = d->unsaved_count; /* what lies before it is void */
-    struct sim_unsaved u = {.is_reset = true};
-    u.entry.version = ev->u.reset.head;
-    unsaved_add(w, d, &u);
-    sim_pull_reset_told(d);
-}
-
-struct sim_stored sim_stored_from(const struct roam_entry_event *e)
-{
-    struct sim_stored s = {.version = e->version,
-                           .prev_version = e->prev_version,
-                           .msg_id = e->msg_id,
-                           .kind = e->kind | (e->recalled ? SIM_RECALLED : 0),
-                           .cut_size = e->cut_size};
-    if (e->kind != ROAM_KIND_NOOP) {
-        s.conversation = sim_oracle_user(e->conversation);
-        s.content = sim_hash(0, e->conversation.data, e->conversation.len);
-        s.content = sim_hash(s.content, e->sender.data, e->sender.len);
-        s.content =
-            sim_hash(s.content, e->content_type.data, e->content_type.len);
-        s.content = sim_hash(s.content, e->body.data, e->body.len);
-    }
-    return s;
-}
-
-static void check_entry(struct sim_world *w, struct sim_device *d,
-                        const struct sim_stored *s, uint64_t client_msg_id)
-{
-    size_t number = 0;
-    if (!sim_oracle_find(w, d->user, s->version, &number) || number == 0) {
-        sim_fail(w, "PUSH-5", "%s gets entry %" PRIu64 " that is not stored",
-                 d->name, s->version);
-        return;
-    }
-    const struct sim_line *line = sim_oracle_line(w, d->user, number);
-    if (s->prev_version != d->handed || line->prev_version != d->handed) {
-        sim_fail(w, "CHAIN-4",
-                 "%s at %" PRIu64 " gets entry %" PRIu64 " behind %" PRIu64,
-                 d->name, d->handed, s->version, s->prev_version);
-    }
-    if (s->kind == ROAM_KIND_NOOP) {
-        if (mine(d, line->message) == NULL &&
-            !sim_oracle_is_void(line->message)) {
-            sim_fail(w, "PUSH-2", "%s gets a NOOP for what it has not",
-                     d->name);
-        }
-        return;
-    }
-    size_t limit = sim_body_limit(d->config.rx_bytes - ROAM_FRAME_HEADER_BYTES,
-                                  d->config.inflated_bytes);
-    if (!sim_stored_fits(s, line, d->user, limit)) {
-        sim_fail(w, "PUSH-6", "%s: entry %" PRIu64 " is not what was sent",
-                 d->name, s->version);
-    }
-    if (client_msg_id != 0 && client_msg_id != line->message->client_msg_id) {
-        sim_fail(w, "PUSH-4", "%s: entry %" PRIu64 " has another's id", d->name,
-                 s->version);
-    }
-}
-
-static void on_entry(struct sim_world *w, struct sim_device *d,
-                     const struct roam_entry_event *e)
-{
-    sim_step(w, SIM_STEP_ENTRY, d->index, e->version, e->prev_version);
-    struct sim_unsaved u = {false, sim_stored_from(e)};
-    check_entry(w, d, &u.entry, e->client_msg_id);
-    unsaved_add(w, d, &u);
-}
-
 /* ---------------------------------------------------------------- answers */
 
 static bool answered(struct sim_world *w, struct sim_device *d,
@@ -205,6 +108,20 @@ static bool answered(struct sim_world *w, struct sim_device *d,
     return false;
 }
 
+/* [GRP-1] */
+static void check_made(struct sim_world *w, const struct sim_device *d,
+                       const struct sim_message *m, struct roam_bytes made)
+{
+    bool makes = m != NULL && m->change.action == roam_v1_GroupAction_CREATE;
+    struct roam_bytes must = {NULL, 0};
+    if (makes) {
+        must = sim_oracle_party_name(w, m->party);
+    }
+    if (!sim_same_bytes(made.data, made.len, must.data, must.len)) {
+        sim_fail(w, "GRP-1", "%s is told of a wrong group", d->name);
+    }
+}
+
 static void on_sent(struct sim_world *w, struct sim_device *d,
                     const struct roam_event *ev)
 {
@@ -220,6 +137,8 @@ static void on_sent(struct sim_world *w, struct sim_device *d,
         sim_fail(w, "SEND-3", "%s is told that %" PRIx64 " is stored", d->name,
                  id);
     }
+    check_made(w, d, m, ev->u.sent.conversation);
+    sim_groups_own_sent(d, m);
     sim_pull_own_stored(d);
     sim_pull_soon(w, d);
 }
@@ -312,8 +231,10 @@ static void on_event(struct sim_world *w, struct sim_device *d,
 {
     switch (ev->type) {
     case ROAM_EVENT_NONE:
-    case ROAM_EVENT_MEMBER: /* not asked for */
-    case ROAM_EVENT_SESSION:
+    case ROAM_EVENT_SESSION: /* not asked for */
+        return;
+    case ROAM_EVENT_MEMBER:
+        sim_groups_on_member(w, d, ev);
         return;
     case ROAM_EVENT_LOGGED_IN:
         on_logged_in(w, d, ev);
@@ -322,10 +243,10 @@ static void on_event(struct sim_world *w, struct sim_device *d,
         on_refused(w, d, ev);
         return;
     case ROAM_EVENT_RESET:
-        on_reset(w, d, ev);
+        sim_device_on_reset(w, d, ev);
         return;
     case ROAM_EVENT_ENTRY:
-        on_entry(w, d, &ev->u.entry);
+        sim_device_on_entry(w, d, &ev->u.entry);
         return;
     case ROAM_EVENT_SYNCED:
         sim_step(w, SIM_STEP_SYNCED, d->index, ev->u.synced.version, 0);

@@ -231,6 +231,7 @@ void sim_device_store_soon(struct sim_world *w, struct sim_device *d)
 
 static void store_one(struct sim_device *d, const struct sim_unsaved *u)
 {
+    bool changes = u->entry.kind == ROAM_KIND_GROUP && !u->is_reset;
     struct sim_disk *disk = &d->disk;
     disk->cursor = u->entry.version;
     if (u->is_reset) {
@@ -244,6 +245,9 @@ static void store_one(struct sim_device *d, const struct sim_unsaved *u)
                              sizeof *disk->entries);
     disk->entries[disk->entry_count++] = u->entry;
     sim_pull_entry_stored(d, &u->entry);
+    if (changes && !ROAM_FAULT("app-forgets-changes")) {
+        sim_groups_entry_stored(d, &u->entry, u->change);
+    }
     d->unacked++;
 }
 

@@ -26,7 +26,7 @@ struct options {
 
 struct totals {
     uint64_t passed, failed;
-    uint64_t stored, kinds, takeovers, resets, pages, stale, events;
+    uint64_t stored, changes, kinds, takeovers, resets, pages, stale, events;
     uint64_t by_fault[SIM_FAULT_COUNT];
     uint64_t digest; /* of every step of every seed */
 };
@@ -117,6 +117,13 @@ static void add_up(struct totals *t, const struct sim_world *w)
     }
     t->stored += sim_oracle_stored(w);
     t->takeovers += w->takeovers;
+    for (uint32_t g = 0; g < sim_oracle_groups(w); g++) {
+        const struct sim_message *change = NULL;
+        for (size_t i = 0; sim_oracle_group_was(w, g, i, &change) != NULL;
+             i++) {
+            t->changes++;
+        }
+    }
     t->resets += w->resets;
     t->pages += w->pages;
     t->stale += w->stale;
@@ -144,10 +151,11 @@ static void run_seed(const struct options *o, uint64_t seed, struct totals *t)
 static void summary(const struct totals *t)
 {
     double n = (double)(t->passed + t->failed);
-    printf("per seed: %.1f messages stored, %.1f kinds of fault, %.1f "
+    printf("per seed: %.1f messages stored, %.1f of them changes of groups, "
+           "%.1f kinds of fault, %.1f "
            "takeovers, %.2f resets, %.1f pages, %.2f stale copies, %.0f "
            "events\n",
-           (double)t->stored / n, (double)t->kinds / n,
+           (double)t->stored / n, (double)t->changes / n, (double)t->kinds / n,
            (double)t->takeovers / n, (double)t->resets / n,
            (double)t->pages / n, (double)t->stale / n, (double)t->events / n);
     printf("seeds with");

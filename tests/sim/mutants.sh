@@ -31,13 +31,17 @@ server_faults='no-kick kick-wrong-type kick-not-last command-after-kick
     conversations-loses-row as-of-ahead limit-resets limited-without-time
     limit-lets-overtake recall-by-anybody recall-any-time recall-twice
     recall-keeps-body delete-for-all read-for-all old-read-stays
-    mark-goes-back'
+    mark-goes-back group-admin-removes-admin group-authority-ignored
+    group-loses-member group-open-to-strangers group-span-stays-open
+    group-without-limit removed-is-not-told mute-ignored members-loses-row
+    members-more-wrong members-keep-their-place applicants-shown-to-members
+    app-to-all-members'
 # What a store does that forgets to answer.
 store_faults='store-loses-send-answer store-loses-read-answer'
 # What an app around the client engine does wrong.
 app_faults='app-acks-first app-cursor-first app-forgets-attempt
     app-forgets-outbox app-takes-over-by-itself app-keeps-rows-twice
-    app-trusts-pages'
+    app-trusts-pages app-ignores-as-of app-forgets-changes'
 
 out=$(ROAM_FAULT='' "$sim" --seeds "$seeds" --stop)
 if [ $? -eq 0 ]; then

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The oracle's own state, and what it says of slots and sends. */
+/* The oracle's own state, and what it says of sends. */
 #include "oracle.h"
 
 #include <inttypes.h>
@@ -9,8 +9,10 @@
 #include "oracle_state.h"
 #include "roam.pb.h"
 
-static const char *const user_names[SIM_USERS] = {"alice", "bob"};
-static const char *const user_tokens[SIM_USERS] = {"alice-token", "bob-token"};
+static const char *const user_names[SIM_USERS] = {"alice", "bob", "carol",
+                                                  "dave"};
+static const char *const user_tokens[SIM_USERS] = {"alice-token", "bob-token",
+                                                   "carol-token", "dave-token"};
 
 const char *sim_oracle_user_name(uint32_t user)
 {
@@ -42,10 +44,32 @@ uint32_t sim_oracle_user(struct roam_bytes name)
     return u;
 }
 
-static uint32_t user_of_text(const char *name)
+uint32_t sim_oracle_party(const struct sim_world *w, struct roam_bytes name)
 {
-    struct roam_bytes b = {(const uint8_t *)name, strlen(name)};
-    return sim_oracle_user(b);
+    uint32_t user = sim_oracle_user(name);
+    if (user < SIM_USERS) {
+        return user;
+    }
+    for (uint32_t g = 0; g < w->oracle->group_count; g++) {
+        const char *id = w->oracle->groups[g].id;
+        if (id[0] != '\0' &&
+            sim_same_bytes(name.data, name.len, id, strlen(id))) {
+            return SIM_USERS + g;
+        }
+    }
+    return SIM_PARTIES;
+}
+
+struct roam_bytes sim_oracle_party_name(const struct sim_world *w,
+                                        uint32_t party)
+{
+    const char *name = "nobody";
+    if (party < SIM_USERS) {
+        name = user_names[party];
+    } else if (party < SIM_PARTIES) {
+        name = w->oracle->groups[party - SIM_USERS].id;
+    }
+    return (struct roam_bytes){(const uint8_t *)name, strlen(name)};
 }
 
 void sim_oracle_open(struct sim_world *w)
@@ -63,6 +87,10 @@ void sim_oracle_close(struct sim_world *w)
         free(w->oracle->timelines[u].lines);
         free(w->oracle->timelines[u].due);
     }
+    for (size_t g = 0; g < SIM_GROUPS; g++) {
+        free(w->oracle->groups[g].states);
+        free(w->oracle->groups[g].changes);
+    }
     w->oracle = NULL;
 }
 
@@ -78,6 +106,7 @@ struct sim_message *sim_oracle_message_new(struct sim_world *w, uint32_t user,
     m->client_msg_id = sim_rng_next(&w->rng) | 1;
     m->user = user;
     m->conversation = conversation;
+    m->party = sim_oracle_party(w, conversation);
     m->content_type = content_type;
     m->body = body;
     o->messages = sim_grow(o->messages, &o->message_cap, o->message_count,
@@ -107,260 +136,27 @@ size_t sim_oracle_stored(const struct sim_world *w)
     return stored;
 }
 
-struct roam_bytes sim_oracle_conversation(const struct sim_message *m,
+uint32_t sim_oracle_party_of(const struct sim_message *m, uint32_t user)
+{
+    return m->party >= SIM_USERS || user == m->user ? m->party : m->user;
+}
+
+struct roam_bytes sim_oracle_conversation(const struct sim_world *w,
+                                          const struct sim_message *m,
                                           uint32_t user)
 {
-    if (user == m->user) {
-        return m->conversation;
-    }
-    const char *name = user_names[m->user];
-    return (struct roam_bytes){(const uint8_t *)name, strlen(name)};
+    return sim_oracle_party_name(w, sim_oracle_party_of(m, user));
 }
 
-/* ---------------------------------------------------------------- slots */
-
-static struct sim_slot *slot_at(const struct sim_world *w, uint32_t user,
-                                uint32_t type)
+uint64_t *sim_oracle_last_msg_id(struct sim_world *w,
+                                 const struct sim_message *m)
 {
-    return &w->oracle->slots[user][type];
-}
-
-static bool was_here(const struct sim_slot *s, const struct sim_id *device)
-{
-    for (size_t i = 0; i < s->past_count; i++) {
-        if (sim_same_id(&s->past[i], device)) {
-            return true;
-        }
+    uint32_t a = m->party;
+    uint32_t b = m->user;
+    if (a >= SIM_USERS) {
+        return &w->oracle->last_msg_id[a][0];
     }
-    return false;
-}
-
-/* [LOGIN-10] to [LOGIN-13], in the words of the spec. */
-static uint32_t decide(const struct sim_slot *s, const struct sim_id *device,
-                       uint64_t attempt, uint64_t take_over)
-{
-    if (s->held && sim_same_id(&s->holder, device)) {
-        return attempt > s->attempt ? 0u
-                                    : (uint32_t)roam_v1_RefusedReason_STALE;
-    }
-    if (take_over == s->generation) {
-        return 0;
-    }
-    if (!s->held) {
-        return roam_v1_RefusedReason_FREE;
-    }
-    return was_here(s, device) ? roam_v1_RefusedReason_KICKED
-                               : roam_v1_RefusedReason_OCCUPIED;
-}
-
-static void forget_past(struct sim_slot *s, const struct sim_id *device)
-{
-    for (size_t i = 0; i < s->past_count; i++) {
-        if (sim_same_id(&s->past[i], device)) {
-            s->past[i] = s->past[--s->past_count];
-            return;
-        }
-    }
-}
-
-static void remember_past(struct sim_world *w, struct sim_slot *s,
-                          const struct sim_id *device)
-{
-    if (was_here(s, device)) {
-        return;
-    }
-    if (s->past_count == SIM_PAST_MAX) {
-        sim_fail(w, "simulator", "too many devices for one slot");
-        return;
-    }
-    s->past[s->past_count++] = *device;
-}
-
-void sim_oracle_person_takes(struct sim_world *w, const struct sim_id *device,
-                             uint64_t generation)
-{
-    struct sim_oracle *o = w->oracle;
-    struct sim_act *act = &o->acts[o->act_count++ % SIM_ACTS_MAX];
-    *act = (struct sim_act){*device, generation};
-    w->takeovers++;
-}
-
-/* An automatic login never changes a slot: [LOGIN-3]. */
-static void check_act(struct sim_world *w, const struct sim_slot *s,
-                      const struct sim_id *device,
-                      const struct roam_store_login *in)
-{
-    if (s->generation == 0 || (s->held && sim_same_id(&s->holder, device))) {
-        return;
-    }
-    for (size_t i = 0; i < SIM_ACTS_MAX; i++) {
-        struct sim_act *act = &w->oracle->acts[i];
-        if (act->generation == in->take_over && act->generation != 0 &&
-            sim_same_id(&act->device, device)) {
-            act->generation = 0;
-            return;
-        }
-    }
-    sim_fail(w, "LOGIN-3", "slot %s/%" PRIu32 " changed hands without a person",
-             in->user, in->device_type);
-}
-
-static void grant(struct sim_world *w, struct sim_slot *s,
-                  const struct sim_id *device,
-                  const struct roam_store_login *in, bool told)
-{
-    check_act(w, s, device, in);
-    bool same = s->held && sim_same_id(&s->holder, device);
-    uint64_t old = s->generation;
-    /* An answer that was lost leaves the next number to a guess; both stores
-     * count by one. */
-    s->generation = told ? in->generation : old + (same ? 0 : 1);
-    if (same ? s->generation != old : s->generation <= old) {
-        sim_fail(w, "LOGIN-15", "generation from %" PRIu64 " to %" PRIu64, old,
-                 s->generation);
-    }
-    s->held = true;
-    s->holder = *device;
-    s->attempt = in->attempt;
-    remember_past(w, s, device);
-}
-
-/* Learns which device is behind the store's number. */
-static void learn_row(struct sim_world *w, const struct roam_identity *who,
-                      uint32_t user, const struct sim_id *device)
-{
-    struct sim_oracle *o = w->oracle;
-    for (size_t i = 0; i < o->row_count; i++) {
-        if (o->rows[i].row == who->device && o->rows[i].user_row == who->user) {
-            if (!sim_same_id(&o->rows[i].device, device) ||
-                o->rows[i].user != user) {
-                sim_fail(w, "store", "device row %" PRId64 " is two devices",
-                         who->device);
-            }
-            return;
-        }
-    }
-    if (o->row_count == SIM_ROWS_MAX) {
-        sim_fail(w, "simulator", "too many devices");
-        return;
-    }
-    o->rows[o->row_count++] =
-        (struct sim_row){who->user, who->device, user, *device};
-}
-
-static const struct sim_row *row_of(const struct sim_world *w,
-                                    const struct roam_identity *who)
-{
-    for (size_t i = 0; i < w->oracle->row_count; i++) {
-        const struct sim_row *r = &w->oracle->rows[i];
-        if (r->row == who->device && r->user_row == who->user) {
-            return r;
-        }
-    }
-    return NULL;
-}
-
-static void refuse_token(struct sim_world *w, const struct roam_store_login *in,
-                         bool told)
-{
-    if (told && (in->refused != roam_v1_RefusedReason_CREDENTIAL ||
-                 in->generation != 0 || in->has_holder)) {
-        sim_fail(w, "LOGIN-8", "a wrong token of %s: refused %" PRIu32,
-                 in->user, in->refused);
-    }
-}
-
-void sim_oracle_login(struct sim_world *w, const struct roam_store_login *in,
-                      bool told)
-{
-    struct sim_id device;
-    memcpy(device.bytes, in->device_id, sizeof device.bytes);
-    uint32_t user = user_of_text(in->user);
-    if (user == SIM_USERS) {
-        sim_fail(w, "LOGIN-8", "login of an unknown user");
-        return;
-    }
-    if (strcmp(in->token, user_tokens[user]) != 0) {
-        refuse_token(w, in, told);
-        return;
-    }
-    if (in->only_check) { /* [FLOW-5]: good, and nothing comes of it */
-        if (told && (in->refused != 0 || in->generation != 0)) {
-            sim_fail(w, "FLOW-5", "a throttled login: refused %" PRIu32,
-                     in->refused);
-        }
-        return;
-    }
-    struct sim_slot *s = slot_at(w, user, in->device_type);
-    uint32_t refused = decide(s, &device, in->attempt, in->take_over);
-    if (told && refused != in->refused) {
-        sim_fail(w, "LOGIN-10..13",
-                 "attempt %" PRIu64 " take_over %" PRIu64 " of %s/%" PRIu32
-                 " at generation %" PRIu64 ": refused %" PRIu32
-                 ", must be %" PRIu32,
-                 in->attempt, in->take_over, in->user, in->device_type,
-                 s->generation, in->refused, refused);
-        return;
-    }
-    if (refused == 0) {
-        grant(w, s, &device, in, told);
-        if (told) {
-            learn_row(w, &in->identity, user, &device);
-        }
-    } else if (told &&
-               (in->generation != s->generation || in->has_holder != s->held)) {
-        sim_fail(w, "LOGIN-14", "generation %" PRIu64 " told, is %" PRIu64,
-                 in->generation, s->generation);
-    }
-}
-
-bool sim_oracle_holds(const struct sim_world *w, uint32_t user, uint32_t type,
-                      const struct sim_id *device, uint64_t generation,
-                      uint64_t attempt)
-{
-    const struct sim_slot *s = slot_at(w, user, type);
-    return s->held && s->generation == generation && s->attempt == attempt &&
-           sim_same_id(&s->holder, device);
-}
-
-bool sim_oracle_is_holder(const struct sim_world *w, uint32_t user,
-                          uint32_t type, const struct sim_id *device)
-{
-    const struct sim_slot *s = slot_at(w, user, type);
-    return s->held && sim_same_id(&s->holder, device);
-}
-
-static bool identity_holds(const struct sim_world *w,
-                           const struct roam_identity *who,
-                           const struct sim_row **row)
-{
-    *row = row_of(w, who);
-    return *row != NULL &&
-           sim_oracle_holds(w, (*row)->user, who->device_type, &(*row)->device,
-                            who->generation, who->attempt);
-}
-
-void sim_oracle_logout(struct sim_world *w, const struct roam_store_logout *in,
-                       bool told)
-{
-    const struct sim_row *row;
-    bool holds = identity_holds(w, &in->identity, &row);
-    if (told && in->fenced == holds) {
-        sim_fail(w, "KICK-9", "logout fenced %d, must be %d", in->fenced,
-                 !holds);
-        return;
-    }
-    if (!holds) {
-        return;
-    }
-    struct sim_slot *s = slot_at(w, row->user, in->identity.device_type);
-    if (told && in->generation <= s->generation) {
-        sim_fail(w, "KICK-9", "logout keeps generation %" PRIu64,
-                 s->generation);
-    }
-    s->generation = told ? in->generation : s->generation + 1;
-    s->held = false;
-    forget_past(s, &s->holder);
+    return &w->oracle->last_msg_id[a > b ? a : b][a > b ? b : a];
 }
 
 /* ---------------------------------------------------------------- sends */
@@ -378,7 +174,6 @@ static enum roam_send_result decide_send(const struct sim_world *w,
                                          const struct roam_store_send *in,
                                          uint32_t *error, uint64_t *stands)
 {
-    struct roam_bytes name = {in->conversation.data, in->conversation.len};
     bool same =
         in->kind == m->kind &&
         sim_same_bytes(in->conversation.data, in->conversation.len,
@@ -392,8 +187,12 @@ static enum roam_send_result decide_send(const struct sim_world *w,
         *error = same ? 0 : (uint32_t)roam_v1_ErrorCode_ID_REUSED;
         return same ? ROAM_SEND_DUPLICATE : ROAM_SEND_REFUSED;
     }
-    if (sim_oracle_user(name) == SIM_USERS) {
-        *error = roam_v1_ErrorCode_NO_SUCH_CONVERSATION;
+    if (m->party >= SIM_USERS) {
+        return sim_oracle_decide_group(w, m, in, error, stands);
+    }
+    if (m->kind == roam_v1_Kind_APP &&
+        (m->change.users != 0 || m->change.nobody)) { /* [OP-12] */
+        *error = roam_v1_ErrorCode_NO_SUCH_USER;
         return ROAM_SEND_REFUSED;
     }
     return sim_oracle_decide_operation(w, m, in, error, stands);
@@ -427,15 +226,20 @@ static void store_message(struct sim_world *w, struct sim_message *m,
     m->device = row->device;
     m->generation = in->identity.generation;
     m->attempt = in->identity.attempt;
-    struct roam_bytes name = {in->conversation.data, in->conversation.len};
-    uint32_t to = sim_oracle_user(name);
-    bool is_private =
-        m->kind == roam_v1_Kind_DELETE || m->kind == roam_v1_Kind_READ;
-    due_on(w, m->user, m);
-    if (to != m->user && !is_private) { /* [OP-11] */
-        due_on(w, to, m);
-    }
     m->stored_ms = in->now_ms;
+    if (m->party < SIM_USERS) { /* [OP-11] */
+        bool own =
+            m->kind == roam_v1_Kind_DELETE || m->kind == roam_v1_Kind_READ;
+        m->lines = 1u << m->user | (own ? 0u : 1u << m->party);
+        m->rows = m->kind == roam_v1_Kind_READ ? 0 : m->lines;
+    } else {
+        sim_oracle_change_group(w, m);
+    }
+    for (uint32_t u = 0; u < SIM_USERS; u++) {
+        if ((m->lines >> u & 1) != 0) {
+            due_on(w, u, m);
+        }
+    }
     sim_oracle_carry_out(w, m);
 }
 
@@ -452,6 +256,13 @@ static void note_answer(struct sim_world *w, struct sim_message *m,
     if (in->result == ROAM_SEND_REFUSED) {
         m->refusals |= UINT64_C(1) << in->error;
     }
+    bool made = in->result != ROAM_SEND_REFUSED && m->stored &&
+                m->change.action == roam_v1_GroupAction_CREATE;
+    if (made) {
+        sim_oracle_group_id(w, m, in->made);
+    } else if (in->made.len != 0) {
+        sim_fail(w, "GRP-1", "%" PRIx64 " made no group", m->client_msg_id);
+    }
     m->stood = m->stood || (in->result == ROAM_SEND_DUPLICATE && !m->stored);
     if (in->result == ROAM_SEND_STORED) {
         o->told_msg_id = in->msg_id;
@@ -462,8 +273,8 @@ static void note_answer(struct sim_world *w, struct sim_message *m,
 void sim_oracle_send(struct sim_world *w, const struct roam_store_send *in,
                      bool told)
 {
-    const struct sim_row *row;
-    bool holds = identity_holds(w, &in->identity, &row);
+    const struct sim_row *row = NULL;
+    bool holds = sim_oracle_identity_holds(w, &in->identity, &row);
     struct sim_message *m = sim_oracle_message(w, in->client_msg_id);
     if (m == NULL || row == NULL || m->user != row->user) {
         sim_fail(w, "SEND-1", "client_msg_id %" PRIx64 " that nobody wrote",

@@ -17,12 +17,26 @@ struct sim_id {
     uint8_t bytes[ROAM_DEVICE_ID_BYTES];
 };
 
+/* A set of users: bit n stands for user n. */
+typedef uint32_t sim_users;
+
+/* What an operation says of a group, or an APP of whom it is for. */
+struct sim_change {
+    uint32_t action; /* roam_v1_GroupAction */
+    uint32_t join;   /* roam_v1_JoinMode */
+    sim_users users; /* whom it names */
+    bool nobody;     /* it names somebody who does not exist, too */
+    struct roam_bytes name;
+};
+
 /* A message that a person wrote, or an operation. */
 struct sim_message {
     uint64_t client_msg_id;
-    uint32_t user;      /* who wrote it */
-    uint32_t kind;      /* roam_v1_Kind */
-    uint64_t target;    /* msg_id that RECALL, DELETE and READ name */
+    uint32_t user;  /* who wrote it */
+    uint32_t party; /* to whom; of CREATE: what was made, once stored */
+    uint32_t kind;  /* roam_v1_Kind */
+    struct sim_change change; /* with GROUP and APP */
+    uint64_t target;          /* msg_id that RECALL, DELETE and READ name */
     uint64_t refusals;  /* bit set: the oracle refused it with this code */
     bool stood;         /* it changed nothing: an earlier one stands */
     uint32_t must_fail; /* roam_v1_ErrorCode; 0: it can be stored */
@@ -38,8 +52,11 @@ struct sim_message {
     uint64_t stored_ms;   /* wall clock of the SEND, since 2020-01-01 UTC */
     struct sim_id device; /* the session that it was stored for */
     uint64_t generation, attempt;
-    uint64_t version[SIM_USERS];         /* 0: not on this timeline */
+    sim_users lines;             /* on whose timelines it is */
+    sim_users rows;              /* and in whose histories */
+    uint64_t version[SIM_USERS]; /* 0: not on this timeline, or not seen */
     const struct sim_message *undone_by; /* the RECALL, or a newer READ */
+    const struct sim_message *deleted_by[SIM_USERS];
 };
 
 struct sim_line {
@@ -53,6 +70,13 @@ const char *sim_oracle_user_name(uint32_t user);
 const char *sim_oracle_token(uint32_t user);
 /* SIM_USERS: no such user. */
 uint32_t sim_oracle_user(struct roam_bytes name);
+/* SIM_PARTIES: no such user or group. */
+uint32_t sim_oracle_party(const struct sim_world *w, struct roam_bytes name);
+/* Not of a group that was not made yet. */
+struct roam_bytes sim_oracle_party_name(const struct sim_world *w,
+                                        uint32_t party);
+/* How many groups there are. */
+uint32_t sim_oracle_groups(const struct sim_world *w);
 
 /* A new message with a random id. The slices are kept. */
 struct sim_message *sim_oracle_message_new(struct sim_world *w, uint32_t user,
@@ -62,10 +86,10 @@ struct sim_message *sim_oracle_message_new(struct sim_world *w, uint32_t user,
 /* Makes an operation of it, of which the body says the same. */
 void sim_oracle_message_aims(struct sim_message *m, uint32_t kind,
                              uint64_t target);
-/* One of the last messages and operations stored in this conversation, by
- * lot; its msg_id. 0: there is none. */
+/* One of the last rows of this conversation that the user sees, by lot; its
+ * msg_id. 0: there is none. */
 uint64_t sim_oracle_draw_target(struct sim_world *w, uint32_t user,
-                                struct roam_bytes conversation);
+                                uint32_t party);
 /* NULL: nobody wrote this. */
 struct sim_message *sim_oracle_message(const struct sim_world *w,
                                        uint64_t client_msg_id);
@@ -114,18 +138,56 @@ uint64_t sim_oracle_told_head(const struct sim_world *w, uint32_t user);
 /* May the answer to this operation name that one as what stands? */
 bool sim_oracle_may_stand(const struct sim_world *w,
                           const struct sim_message *m, uint64_t msg_id);
-/* Is there a row of history for it? */
-bool sim_oracle_is_row(const struct sim_message *m);
+/* Is it a row of this user's history? */
+bool sim_oracle_is_row(const struct sim_message *m, uint32_t user);
 /* Has a newer READ taken its place? */
 bool sim_oracle_is_void(const struct sim_message *m);
+/* What is unread in a conversation. It is `most`, but for messages whose
+ * RECALL the user was not told of, having left the group before: some of these
+ * may count or not, down to `least`. */
+struct sim_unread {
+    uint32_t least, most;
+};
 /* The state of a user's conversation with `party` at a line: where the mark is
  * and what is unread. */
 void sim_oracle_marks(const struct sim_world *w, uint32_t user, uint32_t party,
-                      size_t line, uint64_t *mark, uint32_t *unread);
+                      size_t line, uint64_t *mark, struct sim_unread *unread);
 
-/* The conversation of a message as this user sees it. */
-struct roam_bytes sim_oracle_conversation(const struct sim_message *m,
+/* The conversation of a message as this user sees it, as its number and its
+ * name. */
+uint32_t sim_oracle_party_of(const struct sim_message *m, uint32_t user);
+struct roam_bytes sim_oracle_conversation(const struct sim_world *w,
+                                          const struct sim_message *m,
                                           uint32_t user);
+
+/* --------------------------------------------------------------- groups */
+
+/* What one user is in one group. */
+struct sim_part {
+    uint32_t role; /* roam_v1_Role */
+    bool muted;
+    const struct sim_message *since; /* made them a member, or an applicant */
+};
+
+struct sim_group_state {
+    uint32_t join;
+    bool muted;
+    struct roam_bytes name;
+    struct sim_part parts[SIM_USERS];
+};
+
+bool sim_role_is_member(uint32_t role);
+/* The group's state after its newest change. group: from 0. */
+const struct sim_group_state *sim_oracle_group(const struct sim_world *w,
+                                               uint32_t group);
+/* Its states from the first on, each after the change that made it; NULL: there
+ * are no more. */
+const struct sim_group_state *sim_oracle_group_was(
+    const struct sim_world *w, uint32_t group, size_t number,
+    const struct sim_message **change);
+/* The line of the first row that a user has of this party; 0: none. */
+size_t sim_oracle_first_row(const struct sim_world *w, uint32_t user,
+                            uint32_t party);
 /* A person told this device to take over this generation, once. */
 void sim_oracle_person_takes(struct sim_world *w, const struct sim_id *device,
                              uint64_t generation);

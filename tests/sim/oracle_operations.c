@@ -18,9 +18,9 @@ void sim_oracle_message_aims(struct sim_message *m, uint32_t kind,
     m->target = target;
 }
 
-bool sim_oracle_is_row(const struct sim_message *m)
+bool sim_oracle_is_row(const struct sim_message *m, uint32_t user)
 {
-    return m->kind != roam_v1_Kind_READ;
+    return (m->rows >> user & 1) != 0;
 }
 
 bool sim_oracle_is_void(const struct sim_message *m)
@@ -28,30 +28,17 @@ bool sim_oracle_is_void(const struct sim_message *m)
     return m->kind == roam_v1_Kind_READ && m->undone_by != NULL;
 }
 
-static bool is_private(const struct sim_message *m)
-{
-    return m->kind == roam_v1_Kind_DELETE || m->kind == roam_v1_Kind_READ;
-}
-
-/* Is it in this user's conversation with `party`? */
-static bool is_in(const struct sim_message *m, uint32_t user, uint32_t party)
-{
-    uint32_t to = sim_oracle_user(m->conversation);
-    return m->stored && ((m->user == user && to == party) ||
-                         (m->user == party && to == user));
-}
-
+/* Is it a row of this user's conversation with `party`? */
 static bool sees(const struct sim_message *m, uint32_t user, uint32_t party)
 {
-    return is_in(m, user, party) && sim_oracle_is_row(m) &&
-           (!is_private(m) || m->user == user);
+    return m->stored && sim_oracle_is_row(m, user) &&
+           sim_oracle_party_of(m, user) == party;
 }
 
 uint64_t sim_oracle_draw_target(struct sim_world *w, uint32_t user,
-                                struct roam_bytes conversation)
+                                uint32_t party)
 {
     const struct sim_oracle *o = w->oracle;
-    uint32_t party = sim_oracle_user(conversation);
     uint64_t target = 0;
     uint32_t seen = 0;
     for (size_t i = o->message_count; i-- > 0 && seen < ON_SCREEN;) {
@@ -69,10 +56,10 @@ bool sim_oracle_may_stand(const struct sim_world *w,
     const struct sim_oracle *o = w->oracle;
     for (size_t i = 0; i < o->message_count; i++) {
         const struct sim_message *n = o->messages[i];
-        if (n->stored && n->msg_id == msg_id && n->kind == m->kind &&
-            n->user == m->user && m->stood &&
-            sim_same_bytes(n->conversation.data, n->conversation.len,
-                           m->conversation.data, m->conversation.len)) {
+        bool any = m->kind == roam_v1_Kind_GROUP; /* [GRP-9] */
+        if (n->stored && n->msg_id == msg_id && m->stood &&
+            (any || (n->kind == m->kind && n->user == m->user)) &&
+            n->party == m->party) {
             return true;
         }
     }
@@ -82,12 +69,11 @@ bool sim_oracle_may_stand(const struct sim_world *w,
 /* -------------------------------------------------------------- decisions */
 
 static const struct sim_message *find_row(const struct sim_world *w,
-                                          const struct sim_message *m,
-                                          uint32_t party)
+                                          const struct sim_message *m)
 {
     const struct sim_oracle *o = w->oracle;
     for (size_t i = 0; i < o->message_count; i++) {
-        if (sees(o->messages[i], m->user, party) &&
+        if (sees(o->messages[i], m->user, m->party) &&
             o->messages[i]->msg_id == m->target) {
             return o->messages[i];
         }
@@ -104,8 +90,9 @@ static struct sim_message *find_standing(const struct sim_world *w,
     const struct sim_oracle *o = w->oracle;
     for (size_t i = 0; i < o->message_count; i++) {
         struct sim_message *n = o->messages[i];
-        if (n->kind == kind && n->user == user && is_in(n, user, party) &&
-            n->undone_by == NULL && (target == 0 || n->target == target)) {
+        if (n->stored && n->kind == kind && n->user == user &&
+            n->party == party && n->undone_by == NULL &&
+            (target == 0 || n->target == target)) {
             return n;
         }
     }
@@ -148,8 +135,8 @@ enum roam_send_result sim_oracle_decide_operation(
     const struct sim_world *w, const struct sim_message *m,
     const struct roam_store_send *in, uint32_t *error, uint64_t *stands)
 {
-    uint32_t party = sim_oracle_user(m->conversation);
-    const struct sim_message *target = find_row(w, m, party);
+    uint32_t party = m->party;
+    const struct sim_message *target = find_row(w, m);
     const struct sim_message *standing = NULL;
     if (m->kind == roam_v1_Kind_RECALL) {
         *error = refuse_recall(w, m, target, in);
@@ -176,16 +163,17 @@ enum roam_send_result sim_oracle_decide_operation(
 void sim_oracle_carry_out(struct sim_world *w, struct sim_message *m)
 {
     struct sim_oracle *o = w->oracle;
-    uint32_t party = sim_oracle_user(m->conversation);
     for (size_t i = 0; i < o->message_count; i++) {
         struct sim_message *n = o->messages[i];
-        bool recalled = m->kind == roam_v1_Kind_RECALL &&
-                        n->kind == roam_v1_Kind_MESSAGE &&
-                        n->msg_id == m->target;
-        bool replaced = m->kind == roam_v1_Kind_READ && n != m &&
-                        n->kind == roam_v1_Kind_READ && n->user == m->user;
-        if ((recalled || replaced) && n->undone_by == NULL &&
-            is_in(n, m->user, party)) {
+        bool target = sees(n, m->user, m->party) && n->msg_id == m->target;
+        if (m->kind == roam_v1_Kind_DELETE && target) {
+            n->deleted_by[m->user] = m;
+        }
+        bool recalled = m->kind == roam_v1_Kind_RECALL && target;
+        bool replaced = m->kind == roam_v1_Kind_READ && n != m && n->stored &&
+                        n->kind == roam_v1_Kind_READ && n->user == m->user &&
+                        n->party == m->party;
+        if ((recalled || replaced) && n->undone_by == NULL) {
             n->undone_by = m;
         }
     }
@@ -193,39 +181,36 @@ void sim_oracle_carry_out(struct sim_world *w, struct sim_message *m)
 
 /* ------------------------------------------------------------------ marks */
 
-/* Is there, up to that line, an operation of this kind on the message? */
-static bool is_hit(const struct sim_world *w, uint32_t user, uint32_t party,
-                   size_t line, uint32_t kind, uint64_t target)
+/* Is it on this timeline, up to this version? */
+static bool is_within(const struct sim_message *m, uint32_t user,
+                      uint64_t version)
 {
-    for (size_t i = 1; i <= line; i++) {
-        const struct sim_message *m = sim_oracle_line(w, user, i)->message;
-        if (m->kind == kind && m->target == target && is_in(m, user, party)) {
-            return true;
-        }
-    }
-    return false;
+    return m != NULL && m->version[user] != 0 && m->version[user] <= version;
 }
 
 /* [HIST-15] */
 void sim_oracle_marks(const struct sim_world *w, uint32_t user, uint32_t party,
-                      size_t line, uint64_t *mark, uint32_t *unread)
+                      size_t line, uint64_t *mark, struct sim_unread *unread)
 {
+    uint64_t version = sim_oracle_line(w, user, line)->version;
     *mark = 0;
-    *unread = 0;
+    *unread = (struct sim_unread){0, 0};
     for (size_t i = 1; i <= line; i++) {
         const struct sim_message *m = sim_oracle_line(w, user, i)->message;
-        if (m->kind == roam_v1_Kind_READ && is_in(m, user, party)) {
+        if (m->kind == roam_v1_Kind_READ && m->party == party) {
             *mark = m->target;
         }
     }
     for (size_t i = 1; i <= line; i++) {
         const struct sim_message *m = sim_oracle_line(w, user, i)->message;
         bool counts = m->kind == roam_v1_Kind_MESSAGE && m->user != user &&
-                      is_in(m, user, party) && m->msg_id > *mark;
-        if (counts &&
-            !is_hit(w, user, party, line, roam_v1_Kind_RECALL, m->msg_id) &&
-            !is_hit(w, user, party, line, roam_v1_Kind_DELETE, m->msg_id)) {
-            ++*unread;
-        }
+                      sim_oracle_party_of(m, user) == party &&
+                      m->msg_id > *mark &&
+                      !is_within(m->undone_by, user, version) &&
+                      !is_within(m->deleted_by[user], user, version);
+        bool untold =
+            m->undone_by != NULL && (m->undone_by->lines >> user & 1) == 0;
+        unread->most += counts;
+        unread->least += counts && !untold;
     }
 }

@@ -80,9 +80,11 @@ static bool same_text(struct roam_slice a, struct roam_bytes b)
 static void check_content(struct scan *c, const struct sim_message *m,
                           const struct roam_entry *e)
 {
-    const char *sender = sim_oracle_user_name(m->user);
-    struct roam_bytes name = {(const uint8_t *)sender, strlen(sender)};
+    struct roam_bytes name = sim_oracle_party_name(c->w, m->user);
     static const struct roam_bytes nothing;
+    if (m->change.action == roam_v1_GroupAction_CREATE) {
+        sim_oracle_group_id(c->w, m, e->conversation);
+    }
     if (sim_oracle_is_void(m)) {
         if (e->kind != roam_v1_Kind_NOOP) {
             sim_fail(c->w, "OP-5", "entry %" PRIu64 " is an old READ",
@@ -96,7 +98,8 @@ static void check_content(struct scan *c, const struct sim_message *m,
                  e->recalled);
     }
     if (e->kind != m->kind || e->cut_size != 0 || !same_text(e->sender, name) ||
-        !same_text(e->conversation, sim_oracle_conversation(m, c->user)) ||
+        !same_text(e->conversation,
+                   sim_oracle_conversation(c->w, m, c->user)) ||
         !same_text(e->content_type, recalled ? nothing : m->content_type) ||
         !same_text(e->body, recalled ? nothing : m->body)) {
         sim_fail(c->w, "PUSH-6", "entry %" PRIu64 " is not what was sent",
@@ -129,8 +132,7 @@ static void take_msg_id(struct scan *c, struct sim_message *m, uint64_t msg_id)
 
 static void check_msg_id(struct sim_world *w, const struct sim_message *m)
 {
-    bool notes = sim_oracle_user(m->conversation) == m->user;
-    uint64_t *last = &w->oracle->last_msg_id[notes ? m->user : SIM_USERS];
+    uint64_t *last = sim_oracle_last_msg_id(w, m);
     if (m->msg_id <= *last || m->msg_id > ROAM_VERSION_MAX ||
         (m->msg_id >> ROAM_MSG_ID_TIME_SHIFT) < m->stored_ms) {
         sim_fail(w, "SEND-6", "msg_id %" PRIu64 " after %" PRIu64, m->msg_id,
@@ -217,7 +219,7 @@ static void check_answer(struct sim_world *w)
     }
     size_t copies = 0;
     for (uint32_t u = 0; m != NULL && u < SIM_USERS; u++) {
-        copies += m->version[u] != 0;
+        copies += m->version[u] != 0 ? 1u : 0u;
     }
     if (m == NULL || m->msg_id != o->told_msg_id || copies != o->told_count) {
         sim_fail(w, "SEND-3", "msg_id %" PRIu64 " was told, not stored",
@@ -255,4 +257,17 @@ void sim_oracle_trim(struct sim_world *w, uint32_t user, uint64_t version)
     if (sim_oracle_find(w, user, version, &number)) {
         w->oracle->timelines[user].floor = number;
     }
+}
+
+size_t sim_oracle_first_row(const struct sim_world *w, uint32_t user,
+                            uint32_t party)
+{
+    for (size_t i = 1; i <= sim_oracle_count(w, user); i++) {
+        const struct sim_message *m = sim_oracle_line(w, user, i)->message;
+        if (sim_oracle_is_row(m, user) &&
+            sim_oracle_party_of(m, user) == party) {
+            return i;
+        }
+    }
+    return 0;
 }

@@ -43,6 +43,14 @@ struct sim_timeline {
     size_t due_count, due_cap, due_seen;
 };
 
+struct sim_group {
+    char id[ROAM_CONVERSATION_MAX + 1]; /* empty: not known yet */
+    struct sim_group_state *states;     /* from the one that CREATE made */
+    const struct sim_message **changes; /* that made them */
+    size_t count, cap, changes_cap;
+    sim_users ever; /* who is or was a member */
+};
+
 struct sim_oracle {
     struct sim_message **messages;
     size_t message_count, message_cap;
@@ -53,12 +61,41 @@ struct sim_oracle {
     struct sim_act acts[SIM_ACTS_MAX];
     size_t act_count;
     uint64_t stored_count; /* also of what a lost commit took back */
-    /* The last msg_id of alice's notes, bob's notes, and of the two. */
-    uint64_t last_msg_id[SIM_USERS + 1];
+    struct sim_group groups[SIM_GROUPS];
+    uint32_t group_count;
+    /* The last msg_id of what two users have in common (the higher number
+     * first), and of each group. */
+    uint64_t last_msg_id[SIM_PARTIES][SIM_USERS];
     uint64_t told_msg_id; /* by the answer to the newest send; 0: none */
     size_t told_count;
     uint64_t told_head[SIM_USERS];
 };
+
+/* The place of the last msg_id of its conversation. */
+uint64_t *sim_oracle_last_msg_id(struct sim_world *w,
+                                 const struct sim_message *m);
+
+/* ------------------------------------------------------- oracle_slots.c */
+
+/* Does this session hold its slot? *row: whose it is; NULL: nobody's. */
+bool sim_oracle_identity_holds(const struct sim_world *w,
+                               const struct roam_identity *who,
+                               const struct sim_row **row);
+
+/* ------------------------------------------------------ oracle_groups.c */
+
+/* The same as below, of what is sent to a group, or to make one. */
+enum roam_send_result sim_oracle_decide_group(const struct sim_world *w,
+                                              const struct sim_message *m,
+                                              const struct roam_store_send *in,
+                                              uint32_t *error,
+                                              uint64_t *stands);
+/* It is stored: sets who gets it, and what the group is from then on. */
+void sim_oracle_change_group(struct sim_world *w, struct sim_message *m);
+/* A group's id was told or seen: it must be the one that it has, or a good
+ * new one. */
+void sim_oracle_group_id(struct sim_world *w, const struct sim_message *m,
+                         struct roam_slice id);
 
 /* ------------------------------------------------ oracle_operations.c */
 

@@ -6,6 +6,7 @@
 
 #include "device.h"
 #include "operation.h"
+#include "people.h"
 #include "roam.pb.h"
 #include "server.h"
 
@@ -15,8 +16,15 @@
 #define DRAFTS_MAX 40u
 /* Of what a person does in a conversation, the rest is written. */
 #define OPERATIONS_PERMILLE 300u
+/* Of what a person does, changes of groups. */
+#define CHANGES_PERMILLE 150u
+/* Of what is no note, that in a group if there is one. */
+#define GROUP_PERMILLE 500u
+/* Of the APPs in a group, and with a user, those that name users. */
+#define NAMING_PERMILLE 400u
+#define NAMING_USER_PERMILLE 50u
 /* Their bodies are short here. */
-#define OPERATION_MAX 32u
+#define OPERATION_MAX 64u
 
 /* ----------------------------------------------------------------- texts */
 
@@ -25,13 +33,28 @@ static struct roam_bytes text(const char *s)
     return (struct roam_bytes){(const uint8_t *)s, strlen(s)};
 }
 
-static struct roam_bytes draw_conversation(struct sim_world *w, uint32_t user)
+static uint32_t draw_party(struct sim_world *w, uint32_t user)
 {
     if (sim_rng_chance(&w->rng, 20)) {
-        return text("nobody");
+        return SIM_PARTIES;
     }
-    bool notes = sim_rng_chance(&w->rng, 150);
-    return text(sim_oracle_user_name(notes ? user : 1 - user));
+    if (sim_rng_chance(&w->rng, 150)) {
+        return user;
+    }
+    uint32_t group = sim_people_draw_group(w, user);
+    if (group != SIM_PARTIES && sim_rng_chance(&w->rng, GROUP_PERMILLE)) {
+        return group;
+    }
+    uint32_t other = sim_rng_below(&w->rng, SIM_USERS - 1);
+    return other < user ? other : other + 1;
+}
+
+/* There is no such conversation. */
+static struct roam_bytes nobody(struct sim_world *w)
+{
+    static const char *const names[] = {"nobody", "#",
+                                        "#AAAAAAAAAAAAAAAAAAAAAA"};
+    return text(names[sim_rng_below(&w->rng, 3)]);
 }
 
 static struct roam_bytes draw_type(struct sim_world *w)
@@ -71,11 +94,23 @@ static struct roam_bytes draw_body(struct sim_world *w)
     return body;
 }
 
+/* An APP may be for some alone. */
+static struct sim_change draw_named(struct sim_world *w, uint32_t party)
+{
+    struct sim_change c = {0};
+    uint32_t often = party < SIM_USERS ? NAMING_USER_PERMILLE : NAMING_PERMILLE;
+    if (sim_rng_chance(&w->rng, often)) {
+        c.users = 1u << sim_rng_below(&w->rng, SIM_USERS);
+        c.users |= 1u << sim_rng_below(&w->rng, SIM_USERS);
+        c.nobody = sim_rng_chance(&w->rng, 50);
+    }
+    return c;
+}
+
 /* An operation on something in the conversation, or beside it. NULL: there
  * is nothing. */
 static struct sim_message *draw_operation(struct sim_world *w,
-                                          struct sim_device *d,
-                                          struct roam_bytes conversation)
+                                          struct sim_device *d, uint32_t party)
 {
     static const uint32_t kinds[] = {
         roam_v1_Kind_RECALL, roam_v1_Kind_DELETE, roam_v1_Kind_READ,
@@ -83,29 +118,43 @@ static struct sim_message *draw_operation(struct sim_world *w,
     };
     uint8_t *body = sim_alloc(w, OPERATION_MAX);
     struct roam_operation op = {.kind = kinds[sim_rng_below(&w->rng, 5)]};
-    op.msg_id = sim_oracle_draw_target(w, d->user, conversation);
+    bool app = op.kind == roam_v1_Kind_APP;
+    struct roam_slice names[SIM_USERS + 1];
+    struct sim_change named = {0};
+    op.msg_id = sim_oracle_draw_target(w, d->user, party);
     if (op.msg_id == 0) {
         return NULL;
     }
     op.msg_id += sim_rng_chance(&w->rng, 50) ? 1 : 0;
     op.data = (struct roam_slice){(const uint8_t *)"poke", 4};
-    size_t len = roam_operation_encode(&op, NULL, 0, body, OPERATION_MAX);
-    struct sim_message *m = sim_oracle_message_new(
-        w, d->user, conversation, text(""), (struct roam_bytes){body, len});
-    sim_oracle_message_aims(m, op.kind,
-                            op.kind == roam_v1_Kind_APP ? 0 : op.msg_id);
+    if (app) {
+        named = draw_named(w, party);
+    }
+    size_t count = sim_people_name(w, &named, names);
+    size_t len = roam_operation_encode(&op, names, count, body, OPERATION_MAX);
+    struct sim_message *m =
+        sim_oracle_message_new(w, d->user, sim_oracle_party_name(w, party),
+                               text(""), (struct roam_bytes){body, len});
+    sim_oracle_message_aims(m, op.kind, app ? 0 : op.msg_id);
+    m->change = named;
     return m;
 }
 
 static struct sim_message *draw_message(struct sim_world *w,
-                                        struct sim_device *d,
-                                        struct roam_bytes conversation)
+                                        struct sim_device *d)
 {
     struct sim_message *m = NULL;
-    if (sim_rng_chance(&w->rng, OPERATIONS_PERMILLE)) {
-        m = draw_operation(w, d, conversation);
+    if (sim_rng_chance(&w->rng, CHANGES_PERMILLE)) {
+        m = sim_people_draw_change(w, d->user);
+    }
+    uint32_t party = draw_party(w, d->user);
+    if (m == NULL && party != SIM_PARTIES &&
+        sim_rng_chance(&w->rng, OPERATIONS_PERMILLE)) {
+        m = draw_operation(w, d, party);
     }
     if (m == NULL) {
+        struct roam_bytes conversation =
+            party == SIM_PARTIES ? nobody(w) : sim_oracle_party_name(w, party);
         struct roam_bytes type = draw_type(w);
         m = sim_oracle_message_new(w, d->user, conversation, type,
                                    draw_body(w));
@@ -118,9 +167,9 @@ void sim_people_write(struct sim_world *w, struct sim_device *d)
     if (!d->on || d->disk.draft_count > DRAFTS_MAX) {
         return;
     }
-    struct roam_bytes conversation = draw_conversation(w, d->user);
-    struct sim_message *m = draw_message(w, d, conversation);
-    if (sim_oracle_user(conversation) == SIM_USERS) {
+    struct sim_message *m = draw_message(w, d);
+    if (m->party == SIM_PARTIES &&
+        m->change.action != roam_v1_GroupAction_CREATE) {
         m->must_fail = roam_v1_ErrorCode_NO_SUCH_CONVERSATION;
     }
     if (m->body.len > w->server->config.max_body) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An app and its holes: see pull.h. */
+/* An app asks for what it lacks: see pull.h. */
 #include "pull.h"
 
 #include <inttypes.h>
@@ -17,163 +17,8 @@
 /* A person scrolls now and then, also where nothing is missing. */
 #define SCROLL_PERMILLE 100u
 #define ROWS_MAX 12u
-
-/* ------------------------------------------------------------ what it has */
-
-/* Is it a row of history? */
-static bool is_row(const struct sim_stored *s)
-{
-    return s->kind != ROAM_KIND_NOOP && s->kind != ROAM_KIND_READ;
-}
-
-static bool same_message(const struct sim_stored *a, const struct sim_stored *b)
-{
-    return is_row(a) && is_row(b) && a->msg_id == b->msg_id &&
-           a->conversation == b->conversation;
-}
-
-static size_t find_in(const struct sim_stored *at, size_t count,
-                      const struct sim_stored *s)
-{
-    size_t i = 0;
-    while (i < count && !same_message(&at[i], s)) {
-        i++;
-    }
-    return i;
-}
-
-static bool has_message(const struct sim_device *d, const struct sim_stored *s)
-{
-    const struct sim_disk *disk = &d->disk;
-    return find_in(disk->history.rows, disk->history.count, s) <
-               disk->history.count ||
-           find_in(disk->entries, disk->entry_count, s) < disk->entry_count;
-}
-
-static void keep_row(struct sim_history *h, const struct sim_stored *s)
-{
-    h->rows = sim_grow(h->rows, &h->cap, h->count, sizeof *h->rows);
-    h->rows[h->count++] = *s;
-}
-
-/* [HIST-11]: what it has already is that one. */
-static void keep_new_row(struct sim_device *d, const struct sim_stored *s)
-{
-    if (!has_message(d, s) || ROAM_FAULT("app-keeps-rows-twice")) {
-        keep_row(&d->disk.history, s);
-    }
-}
-
-/* ------------------------------------------------------------------ holes */
-
-static void add_hole(struct sim_history *h, uint32_t conversation,
-                     uint64_t after, uint64_t before)
-{
-    if (before <= after + 1) {
-        return;
-    }
-    for (size_t i = 0; h->hole_count == SIM_HOLES_MAX && i < h->hole_count;
-         i++) {
-        struct sim_hole *o = &h->holes[i];
-        if (o->conversation == conversation) {
-            o->after = o->after < after ? o->after : after;
-            o->before = o->before > before ? o->before : before;
-            return;
-        }
-    }
-    /* There are two conversations at most, so one of them was found. */
-    h->holes[h->hole_count++] = (struct sim_hole){conversation, after, before};
-}
-
-static void raise_top(struct sim_history *h, uint64_t conversation, uint64_t id)
-{
-    if (id > h->top[conversation]) {
-        h->top[conversation] = id;
-    }
-}
-
-/* The end of an open conversation's hole is known now: this message, which
- * is in it when it came with the list. Of a conversation that is not open
- * the list tells nothing: what is above the top comes by the chain, and may
- * have to come again. */
-static void close_up(struct sim_history *h, uint32_t conversation,
-                     uint64_t msg_id, bool is_listed)
-{
-    if (h->open[conversation]) {
-        h->open[conversation] = false;
-        add_hole(h, conversation, h->top[conversation], msg_id + is_listed);
-        raise_top(h, conversation, msg_id);
-    }
-}
-
-void sim_pull_reset_told(struct sim_device *d)
-{
-    d->page.hold = true;
-    d->page.is_void = true;
-}
-
-void sim_pull_reset_stored(struct sim_device *d)
-{
-    struct sim_disk *disk = &d->disk;
-    struct sim_history *h = &disk->history;
-    d->page.hold = false;
-    for (size_t i = 0; i < disk->entry_count; i++) {
-        if (is_row(&disk->entries[i])) {
-            keep_row(h, &disk->entries[i]);
-        }
-    }
-    for (uint32_t c = 0; c < SIM_USERS; c++) {
-        h->open[c] = d->pulls;
-    }
-    h->list_due = d->pulls;
-    h->list_before = 0;
-}
-
-void sim_pull_entry_stored(struct sim_device *d, const struct sim_stored *e)
-{
-    struct sim_history *h = &d->disk.history;
-    if (!is_row(e)) {
-        sim_pull_own_stored(d);
-        return;
-    }
-    size_t i = find_in(h->rows, h->count, e);
-    if (i < h->count) {
-        h->rows[i] = h->rows[--h->count]; /* the entry takes its place */
-    }
-    close_up(h, (uint32_t)e->conversation, e->msg_id, false);
-    raise_top(h, e->conversation, e->msg_id);
-}
-
-/* It may have moved a conversation past the place where the list was being
- * read, so an open one is looked for again. */
-void sim_pull_own_stored(struct sim_device *d)
-{
-    struct sim_history *h = &d->disk.history;
-    for (uint32_t c = 0; c < SIM_USERS; c++) {
-        if (h->open[c]) {
-            h->list_due = true;
-            h->list_before = 0;
-            d->page.is_void = true;
-        }
-    }
-}
-
-void sim_pull_forget(struct sim_device *d)
-{
-    struct sim_history *h = &d->disk.history;
-    struct sim_stored *rows = h->rows;
-    size_t cap = h->cap;
-    memset(h, 0, sizeof *h);
-    h->rows = rows;
-    h->cap = cap;
-}
-
-void sim_pull_lost(struct sim_device *d)
-{
-    d->page.asked = false;
-    d->page.hold = false;
-    d->page.count = 0;
-}
+/* Of the requests, those for members when history is missing, too. */
+#define MEMBERS_PERMILLE 500u
 
 /* ----------------------------------------------------------------- asking */
 
@@ -181,7 +26,8 @@ bool sim_pull_pending(const struct sim_device *d)
 {
     const struct sim_history *h = &d->disk.history;
     return d->pulls && !d->disk.foreign &&
-           (h->list_due || h->hole_count != 0 || d->page.asked);
+           (h->list_due || h->hole_count != 0 || d->page.asked ||
+            sim_groups_pending(d));
 }
 
 void sim_pull_soon(struct sim_world *w, struct sim_device *d)
@@ -196,14 +42,6 @@ void sim_pull_soon(struct sim_world *w, struct sim_device *d)
     uint32_t max = w->calm ? PULL_CALM_MS_MAX : PULL_MS_MAX;
     sim_queue_push(&w->queue, w->now_ms + 1 + sim_rng_below(&w->rng, max),
                    SIM_EV_APP_PULLS, d->index, d->boots);
-}
-
-static struct roam_bytes name_of(uint32_t conversation)
-{
-    const char *name = conversation == SIM_USERS
-                           ? "nobody"
-                           : sim_oracle_user_name(conversation);
-    return (struct roam_bytes){(const uint8_t *)name, strlen(name)};
 }
 
 /* A msg_id that it knows, one beside it, or no bound. */
@@ -222,8 +60,9 @@ static struct sim_hole draw_probe(struct sim_world *w,
                                   const struct sim_device *d)
 {
     bool nobody = sim_rng_chance(&w->rng, 50);
+    uint32_t parties = SIM_USERS + sim_oracle_groups(w);
     struct sim_hole range = {
-        nobody ? SIM_USERS : sim_rng_below(&w->rng, SIM_USERS), 0, 0};
+        nobody ? SIM_PARTIES : sim_rng_below(&w->rng, parties), 0, 0};
     range.after = draw_bound(w, d);
     range.before = draw_bound(w, d);
     return range;
@@ -240,8 +79,9 @@ static enum roam_status ask_list(struct sim_world *w, struct sim_device *d,
     sim_step(w, SIM_STEP_ASKS_LIST, d->index, h->list_before, rows);
     return roam_client_conversations(
         &d->client, d->page.ref, h->list_before,
-        h->list_before == 0 ? none : name_of(h->list_conversation), rows,
-        w->now_ms);
+        h->list_before == 0 ? none
+                            : sim_oracle_party_name(w, h->list_conversation),
+        rows, w->now_ms);
 }
 
 static enum roam_status ask_range(struct sim_world *w, struct sim_device *d,
@@ -251,8 +91,9 @@ static enum roam_status ask_range(struct sim_world *w, struct sim_device *d,
     d->page.range = range;
     sim_step(w, SIM_STEP_ASKS_PAGE, d->index, range.after, range.before);
     return roam_client_history(
-        &d->client, d->page.ref, name_of(range.conversation), range.before,
-        range.after, d->page.is_probe && rows % 3 == 0, rows, w->now_ms);
+        &d->client, d->page.ref, sim_oracle_party_name(w, range.conversation),
+        range.before, range.after, d->page.is_probe && rows % 3 == 0, rows,
+        w->now_ms);
 }
 
 static void ask(struct sim_world *w, struct sim_device *d)
@@ -264,10 +105,18 @@ static void ask(struct sim_world *w, struct sim_device *d)
                               sim_rng_chance(&w->rng, PROBE_PERMILLE));
     bool list = h->list_due && !d->page.hold &&
                 (h->hole_count == 0 || sim_rng_chance(&w->rng, 500));
+    bool members = probe ? sim_rng_chance(&w->rng, 300)
+                         : sim_groups_pending(d) &&
+                               ((!list && h->hole_count == 0) ||
+                                sim_rng_chance(&w->rng, MEMBERS_PERMILLE));
     enum roam_status status = ROAM_STATUS_BAD_STATE;
     d->page.is_probe = probe;
+    d->page.is_members = members;
+    d->page.is_list = false;
     d->page.ref = sim_rng_next(&w->rng) | 1;
-    if (probe) {
+    if (members) {
+        status = sim_groups_ask(w, d, 1 + rows % SIM_USERS);
+    } else if (probe) {
         status = ask_range(w, d, draw_probe(w, d), rows);
     } else if (list) {
         status = ask_list(w, d, rows);
@@ -297,16 +146,14 @@ void sim_pull_event(struct sim_world *w, struct sim_device *d, uint64_t boots)
 
 /* ---------------------------------------------------------------- answers */
 
-/* The message of this row, on the user's timeline; NULL: there is none. */
-static const struct sim_line *line_of(const struct sim_world *w,
-                                      const struct sim_device *d,
-                                      const struct sim_stored *s)
+const struct sim_line *sim_pull_line_of(const struct sim_world *w,
+                                        const struct sim_device *d,
+                                        const struct sim_stored *s)
 {
     for (size_t i = sim_oracle_count(w, d->user); i > 0; i--) {
         const struct sim_line *line = sim_oracle_line(w, d->user, i);
         if (line->message->msg_id == s->msg_id &&
-            sim_oracle_user(sim_oracle_conversation(line->message, d->user)) ==
-                s->conversation) {
+            sim_oracle_party_of(line->message, d->user) == s->conversation) {
             return line;
         }
     }
@@ -317,7 +164,7 @@ static const struct sim_line *line_of(const struct sim_world *w,
 static void check_row(struct sim_world *w, const struct sim_device *d,
                       const struct sim_stored *s, uint64_t client_msg_id)
 {
-    const struct sim_line *line = line_of(w, d, s);
+    const struct sim_line *line = sim_pull_line_of(w, d, s);
     if (line == NULL) {
         sim_fail(w, "HIST-1", "%s gets a row that is not stored: %" PRIu64,
                  d->name, s->msg_id);
@@ -327,8 +174,8 @@ static void check_row(struct sim_world *w, const struct sim_device *d,
                                   d->config.inflated_bytes);
     bool own = line->message->user == d->user &&
                sim_same_id(&line->message->device, &d->disk.id);
-    if (!sim_oracle_is_row(line->message) ||
-        !sim_stored_fits(s, line, d->user, limit)) {
+    if (!sim_oracle_is_row(line->message, d->user) ||
+        !sim_stored_fits(w, s, line, d->user, limit)) {
         sim_fail(w, "HIST-7", "%s: row %" PRIu64 " is not what was sent",
                  d->name, s->msg_id);
     }
@@ -342,7 +189,7 @@ void sim_pull_on_row(struct sim_world *w, struct sim_device *d,
                      const struct roam_event *ev)
 {
     struct sim_page_asked *p = &d->page;
-    struct sim_stored s = sim_stored_from(&ev->u.page_row.row);
+    struct sim_stored s = sim_stored_from(w, &ev->u.page_row.row);
     if (!p->asked || ev->u.page_row.ref != p->ref || s.version != 0) {
         sim_fail(w, "client", "%s gets a row of no page", d->name);
         return;
@@ -350,6 +197,24 @@ void sim_pull_on_row(struct sim_world *w, struct sim_device *d,
     check_row(w, d, &s, ev->u.page_row.row.client_msg_id);
     p->rows = sim_grow(p->rows, &p->cap, p->count, sizeof *p->rows);
     p->rows[p->count++] = s;
+    if (p->is_list) {
+        sim_pull_raise_mark(&d->disk.history, s.conversation,
+                            ev->u.page_row.row.read_mark);
+        sim_groups_listed(d, s.conversation);
+    }
+}
+
+/* Did a conversation move past the place of the list? What is not in it after
+ * that is none of the user's. */
+static bool list_again(struct sim_history *h)
+{
+    bool again = false;
+    for (uint32_t c = 0; c < SIM_PARTIES; c++) {
+        bool missed = h->listing[c] == SIM_MISSED;
+        again = again || missed;
+        h->listing[c] = missed ? SIM_LOOKED_FOR : SIM_LISTED;
+    }
+    return again;
 }
 
 static void list_ended(struct sim_history *h, const struct sim_page_asked *p,
@@ -359,9 +224,12 @@ static void list_ended(struct sim_history *h, const struct sim_page_asked *p,
         return; /* it is read again from its start */
     }
     for (size_t i = 0; i < p->count; i++) {
-        close_up(h, (uint32_t)p->rows[i].conversation, p->rows[i].msg_id, true);
+        h->listing[p->rows[i].conversation] = SIM_LISTED;
+        sim_pull_close_up(h, (uint32_t)p->rows[i].conversation,
+                          p->rows[i].msg_id, true);
     }
-    h->list_due = more;
+    h->list_due = more || list_again(h);
+    h->list_before = 0;
     if (more) {
         h->list_before = p->rows[p->count - 1].msg_id;
         h->list_conversation = (uint32_t)p->rows[p->count - 1].conversation;
@@ -395,15 +263,21 @@ void sim_pull_on_end(struct sim_world *w, struct sim_device *d,
     bool more = ev->u.page_end.more;
     sim_step(w, SIM_STEP_PAGE, d->index, ev->u.page_end.rows, more);
     if (!p->asked || ev->u.page_end.ref != p->ref ||
-        ev->u.page_end.rows != p->count || (more && p->count == 0)) {
+        (!p->is_members &&
+         (ev->u.page_end.rows != p->count || (more && p->count == 0)))) {
         sim_fail(w, "client", "%s gets the end of no page", d->name);
         return;
     }
     p->asked = false;
+    if (p->is_members) {
+        sim_groups_on_end(w, d, ev);
+        sim_pull_soon(w, d);
+        return;
+    }
     for (size_t i = 0; !p->is_list && i < p->count; i++) {
-        keep_new_row(d, &p->rows[i]);
+        sim_pull_keep_row(d, &p->rows[i]);
         if (ROAM_FAULT("app-trusts-pages")) {
-            raise_top(h, p->rows[i].conversation, p->rows[i].msg_id);
+            sim_pull_raise_top(h, p->rows[i].conversation, p->rows[i].msg_id);
         }
     }
     if (p->is_list) {
@@ -421,7 +295,8 @@ void sim_pull_on_failed(struct sim_world *w, struct sim_device *d,
 {
     struct sim_page_asked *p = &d->page;
     uint32_t code = ev->u.page_failed.code;
-    bool nobody = !p->is_list && p->range.conversation == SIM_USERS;
+    bool nobody =
+        !p->is_list && (p->is_members || p->range.conversation >= SIM_USERS);
     sim_step(w, SIM_STEP_PAGE_FAILED, d->index, code, 0);
     if (!p->asked || ev->u.page_failed.ref != p->ref ||
         (code != 0 &&
@@ -430,64 +305,11 @@ void sim_pull_on_failed(struct sim_world *w, struct sim_device *d,
     }
     p->asked = false;
     p->count = 0;
+    if (p->is_members) {
+        sim_groups_on_failed(d, code);
+    } else if (!p->is_list && code != 0) {
+        /* It asked to become a member, and has no row there yet. */
+        range_ended(&d->disk.history, p, false);
+    }
     sim_pull_soon(w, d);
-}
-
-/* ----------------------------------------------------------------- at end */
-
-static void check_once(struct sim_world *w, const struct sim_device *d)
-{
-    const struct sim_history *h = &d->disk.history;
-    for (size_t i = 0; i < h->count && !w->failed; i++) {
-        const struct sim_stored *s = &h->rows[i];
-        if (find_in(h->rows, i, s) < i ||
-            find_in(d->disk.entries, d->disk.entry_count, s) <
-                d->disk.entry_count) {
-            sim_fail(w, "HIST-11", "%s has message %" PRIu64 " twice", d->name,
-                     s->msg_id);
-        } else if (line_of(w, d, s) == NULL) {
-            sim_fail(w, "HIST-1", "%s has message %" PRIu64 " of nobody",
-                     d->name, s->msg_id);
-        }
-    }
-}
-
-static bool wrote(const struct sim_device *d, const struct sim_message *m)
-{
-    for (size_t i = 0; i < d->disk.mine_count; i++) {
-        if (d->disk.mine[i] == m) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void check_everything(struct sim_world *w, const struct sim_device *d)
-{
-    size_t head = 0;
-    if (!sim_oracle_find(w, d->user, d->disk.cursor, &head)) {
-        return; /* not this server's; check_disk() told if it must be */
-    }
-    for (size_t i = 1; i <= head && !w->failed; i++) {
-        const struct sim_line *line = sim_oracle_line(w, d->user, i);
-        const struct sim_stored must = sim_stored_of(line, d->user, SIZE_MAX);
-        if (sim_oracle_is_row(line->message) && !wrote(d, line->message) &&
-            !has_message(d, &must)) {
-            sim_fail(w, "HIST-1",
-                     "%s lacks message %" PRIu64 " of %s, line %zu", d->name,
-                     must.msg_id,
-                     sim_oracle_user_name((uint32_t)must.conversation), i);
-        }
-    }
-}
-
-void sim_pull_check(struct sim_world *w, const struct sim_device *d)
-{
-    if (d->disk.foreign) {
-        return; /* it was not connected since */
-    }
-    check_once(w, d);
-    if (d->pulls && d->logged_in && !sim_pull_pending(d)) {
-        check_everything(w, d);
-    }
 }

@@ -15,8 +15,9 @@
 #include "roam.h"
 #include "sim.h"
 
-/* More than this, and two of a conversation become one that has both. */
-#define SIM_HOLES_MAX 12u
+/* More than this, and two of a conversation become one that has both; more
+ * than there are conversations. */
+#define SIM_HOLES_MAX (SIM_PARTIES + 7u)
 
 /* Above all kinds: the content was erased. */
 #define SIM_RECALLED 0x100u
@@ -26,9 +27,11 @@ struct sim_device;
 /* An entry, or a row of a page, as the device has it. */
 struct sim_stored {
     uint64_t version, prev_version, msg_id; /* a row has no versions */
-    uint64_t conversation;                  /* the party, as a user's number */
-    uint32_t kind, cut_size;                /* kind: with SIM_RECALLED or not */
-    uint64_t content;                       /* hash of names, type and body */
+    uint64_t conversation;                  /* the party, as its number */
+    uint64_t target;         /* msg_id that RECALL, DELETE and READ name */
+    uint32_t from;           /* user */
+    uint32_t kind, cut_size; /* kind: with SIM_RECALLED or not */
+    uint64_t content;        /* hash of names, type and body */
 };
 
 struct sim_hole {
@@ -36,12 +39,47 @@ struct sim_hole {
     uint64_t after, before; /* exclusive */
 };
 
+/* On the disk: what a device knows of a group. */
+struct sim_group_copy {
+    bool known;       /* its user is a member, and the rest is so */
+    bool asks;        /* it must be asked for */
+    bool told;        /* by an answer, which may be newer than the chain */
+    uint64_t as_of;   /* what has a higher version changes it */
+    uint64_t changed; /* version of the last change that was stored */
+    uint32_t join;
+    bool muted;
+    uint64_t name; /* hash */
+    struct {
+        uint32_t role;
+        bool muted;
+    } parts[SIM_USERS];
+};
+
+/* MEMBERS, page by page. */
+struct sim_members_asked {
+    bool more;      /* another page is to follow */
+    bool again;     /* what made it ask came up again meanwhile */
+    uint32_t group; /* SIM_GROUPS: one that does not exist */
+    uint32_t after; /* user */
+    struct sim_group_copy copy;
+};
+
+/* The list alone tells of the mark of a conversation and of the role there. It
+ * may miss one that is closed up by the chain meanwhile. */
+enum sim_listing {
+    SIM_LISTED,
+    SIM_MISSED,
+    SIM_LOOKED_FOR /* by a list that began since */
+};
+
 /* On the disk. */
 struct sim_history {
     struct sim_stored *rows; /* that are no entries since the last RESET */
     size_t count, cap;
-    uint64_t top[SIM_USERS];
-    bool open[SIM_USERS];
+    uint64_t top[SIM_PARTIES];
+    bool open[SIM_PARTIES];
+    enum sim_listing listing[SIM_PARTIES];
+    uint64_t mark[SIM_PARTIES]; /* read up to here, by others' word */
     struct sim_hole holes[SIM_HOLES_MAX];
     size_t hole_count;
     bool list_due;
@@ -57,6 +95,8 @@ struct sim_page_asked {
     bool is_list;
     bool is_void; /* of a list that began before a RESET */
     bool is_probe;
+    bool is_members;
+    struct sim_members_asked members;
     uint64_t ref;
     struct sim_hole range; /* before 0: no bound */
     struct sim_stored *rows;
@@ -91,6 +131,50 @@ void sim_pull_on_end(struct sim_world *w, struct sim_device *d,
                      const struct roam_event *ev);
 void sim_pull_on_failed(struct sim_world *w, struct sim_device *d,
                         const struct roam_event *ev);
+
+/* ------------------------------------------- shared by the pull_*.c files */
+
+/* How often does it have that message? */
+uint32_t sim_pull_count_message(const struct sim_device *d,
+                                const struct sim_stored *s);
+/* [HIST-11]: what it has already is that one. */
+void sim_pull_keep_row(struct sim_device *d, const struct sim_stored *s);
+void sim_pull_raise_top(struct sim_history *h, uint64_t conversation,
+                        uint64_t id);
+void sim_pull_raise_mark(struct sim_history *h, uint64_t conversation,
+                         uint64_t msg_id);
+/* The end of an open conversation's hole is known: this message. */
+void sim_pull_close_up(struct sim_history *h, uint32_t conversation,
+                       uint64_t msg_id, bool is_listed);
+/* The line of this message on the user's timeline; NULL: there is none. */
+const struct sim_line *sim_pull_line_of(const struct sim_world *w,
+                                        const struct sim_device *d,
+                                        const struct sim_stored *s);
+
+/* -------------------------------------------------------- pull_groups.c */
+
+void sim_groups_reset_stored(struct sim_device *d);
+void sim_groups_lost(struct sim_device *d);
+/* An entry of kind GROUP is being stored; change: NULL: it was cut. */
+void sim_groups_entry_stored(struct sim_device *d, const struct sim_stored *e,
+                             const struct sim_change *change);
+/* It is told that its own operation is stored, or changed nothing. */
+void sim_groups_own_sent(struct sim_device *d, const struct sim_message *m);
+/* A row of the list tells of a group. */
+void sim_groups_listed(struct sim_device *d, uint64_t conversation);
+bool sim_groups_pending(const struct sim_device *d);
+/* Asks for the members of a group; BAD_STATE: of none. */
+enum roam_status sim_groups_ask(struct sim_world *w, struct sim_device *d,
+                                uint32_t rows);
+void sim_groups_on_member(struct sim_world *w, struct sim_device *d,
+                          const struct roam_event *ev);
+void sim_groups_on_end(struct sim_world *w, struct sim_device *d,
+                       const struct roam_event *ev);
+void sim_groups_on_failed(struct sim_device *d, uint32_t code);
+/* At the end: it knows its groups as they are. */
+void sim_groups_check(struct sim_world *w, const struct sim_device *d);
+
+/* ----------------------------------------------------------------- at end */
 
 /* At the end: nothing twice, and when it pulls and is at rest, everything. */
 void sim_pull_check(struct sim_world *w, const struct sim_device *d);

@@ -14,7 +14,7 @@
 /* Connections with the fault FEW: one for each slot, and one to take a slot
  * over with. Lost connections, and those whose person is still being asked,
  * take places away until their time is over. */
-#define FEW_PLACES 6u
+#define FEW_PLACES 8u
 /* Bodies go up to this; more than the smallest device takes whole. */
 #define BODY_MAX 2000u
 
@@ -28,6 +28,8 @@ struct roam_store *sim_server_store(const struct sim_world *w)
     return w->server->inner;
 }
 
+/* So that some group is full. */
+#define MEMBERS_MAX (SIM_USERS - 1)
 /* Some recalls come too late. */
 #define RECALL_MS 20000u
 
@@ -81,6 +83,8 @@ static void draw_config(struct sim_world *w)
     c->store_settings.recall_ms = RECALL_MS;
     /* The oracle knows what devices send, not what the server says itself. */
     c->store_settings.announce_devices = false;
+    c->store_settings.max_members =
+        sim_rng_chance(&w->rng, 500) ? MEMBERS_MAX : ROAM_MEMBERS_MAX;
     roam_store_mem_set_settings(s->inner, &c->store_settings);
     if (sim_fault_on(w, SIM_FAULT_FEW)) {
         c->max_sessions = FEW_PLACES;

@@ -27,10 +27,15 @@
 #include "queue.h"
 #include "rng.h"
 
-#define SIM_USERS 2u
-/* Three devices each, and one place for a clone. */
-#define SIM_DEVICES 7u
-#define SIM_CLONE 6u
+#define SIM_USERS 4u
+/* Groups that are made in a seed, at most. */
+#define SIM_GROUPS 5u
+/* Whom a user can talk to, by number: the users, and behind them the groups.
+ * SIM_PARTIES itself stands for nobody. */
+#define SIM_PARTIES (SIM_USERS + SIM_GROUPS)
+/* The devices of all users, and one place for a clone. */
+#define SIM_DEVICES 9u
+#define SIM_CLONE 8u
 /* 2026-01-01 UTC, in Unix time; the wall clock starts here. */
 #define SIM_WALL_START_MS 1767225600000u
 /* Faults and persons act for about this long. */
@@ -101,6 +106,7 @@ const char *sim_fault_name(enum sim_fault fault);
     X(STORED, "{d} has stored up to {n}")                                      \
     X(ASKS_LIST, "{d} asks for conversations before {n}, {n} rows")            \
     X(ASKS_PAGE, "{d} asks for messages above {n} below {n}")                  \
+    X(ASKS_MEMBERS, "{d} asks for members of group {n}, {n} rows")             \
     X(PAGE, "{d} has a page of {n} rows, more {n}")                            \
     X(PAGE_FAILED, "{d} gets no page: code {n}")                               \
     X(SYNCED, "{d} is synced at {n}")                                          \
@@ -180,6 +186,7 @@ struct sim_world {
 
     /* For the summary. */
     uint32_t written, takeovers, resets, stale, pages;
+    uint32_t made; /* groups that somebody wanted to make */
 };
 
 /* Runs the seed. trace: NULL, or where each step goes as text. Returns true

@@ -69,6 +69,10 @@ static uint64_t key_of(const struct roam_message *m)
         return m->u.history.ref;
     case ROAM_CONVERSATIONS:
         return m->u.conversations.ref;
+    case ROAM_MEMBERS:
+        return m->u.members.ref;
+    case ROAM_MEMBER_PAGE:
+        return m->u.member_page.ref;
     case ROAM_HISTORY_PAGE:
         return m->u.history_page.ref;
     case ROAM_CONVERSATION_PAGE:
@@ -293,6 +297,9 @@ static void server_gets(struct sim_world *w, struct sim_link *l,
         return;
     case ROAM_CONVERSATIONS:
         sim_watch_take_list(w, l, &m->u.conversations);
+        return;
+    case ROAM_MEMBERS:
+        sim_watch_take_members(w, l, &m->u.members);
         return;
     case ROAM_LOGOUT:
         t->leaving = true; /* the store takes its time */

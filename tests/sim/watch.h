@@ -24,11 +24,12 @@ struct sim_sync_asked {
     uint32_t max_entries, max_unacked, max_inflated, codecs;
 };
 
-/* HISTORY or CONVERSATIONS, as it reached the server. */
+/* HISTORY, CONVERSATIONS or MEMBERS, as it reached the server. */
 struct sim_page_wanted {
     uint64_t ref;
-    bool is_list;
-    uint32_t conversation; /* the party; SIM_USERS: there is none */
+    uint8_t type;          /* of the request's frame */
+    uint32_t conversation; /* the party; SIM_PARTIES: there is none */
+    uint32_t user;         /* of MEMBERS: behind this one; SIM_USERS: all */
     uint64_t before, after;
     uint32_t max_rows, max_inflated, codecs;
     bool operations_only;
@@ -111,8 +112,20 @@ void sim_watch_take_history(struct sim_world *w, struct sim_link *l,
                             const roam_v1_History *h);
 void sim_watch_take_list(struct sim_world *w, struct sim_link *l,
                          const roam_v1_Conversations *c);
+void sim_watch_take_members(struct sim_world *w, struct sim_link *l,
+                            const roam_v1_Members *m);
 void sim_watch_page(struct sim_world *w, struct sim_link *l,
                     const struct roam_message *m);
+/* Takes the request that this answers off; false, and failed: there is none.
+ */
+bool sim_watch_page_answers(struct sim_world *w, struct sim_link *l,
+                            uint8_t type, uint64_t ref,
+                            struct sim_page_wanted *out);
+void sim_watch_members(struct sim_world *w, struct sim_link *l,
+                       const struct roam_message *m);
+/* May this user be told now that the group has no such member? */
+bool sim_watch_may_be_out(const struct sim_world *w, const struct sim_link *l,
+                          uint32_t group);
 /* False: this ERROR is not for a page. */
 /* True for RATE_LIMITED, which must be in its place here. */
 bool sim_watch_is_limit(struct sim_world *w, const roam_v1_Error *e);

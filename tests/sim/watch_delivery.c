@@ -84,8 +84,7 @@ static void check_content(struct sim_world *w, struct sim_link *l,
     const struct sim_watch *t = &l->watch;
     bool cut =
         m->body.len > sim_body_limit(t->max_frame, t->granted.max_inflated);
-    const char *name = sim_oracle_user_name(m->user);
-    struct roam_bytes sender = {(const uint8_t *)name, strlen(name)};
+    struct roam_bytes sender = sim_oracle_party_name(w, m->user);
     struct roam_bytes body = {m->body.data, cut ? 0 : m->body.len};
     static const struct roam_bytes nothing;
     if (e->recalled) {
@@ -98,7 +97,7 @@ static void check_content(struct sim_world *w, struct sim_link *l,
     }
     if (e->kind != m->kind || e->msg_id != m->msg_id ||
         !same(e->sender, sender) ||
-        !same(e->conversation, sim_oracle_conversation(m, t->user)) ||
+        !same(e->conversation, sim_oracle_conversation(w, m, t->user)) ||
         !same(e->content_type, e->recalled ? nothing : m->content_type) ||
         !same(e->body, body) || e->cut_size != (cut ? m->body.len : 0)) {
         sim_fail(w, "PUSH-6", "#%u: entry %" PRIu64 " is not what was sent",

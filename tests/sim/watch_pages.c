@@ -12,7 +12,7 @@
 #include "batch.h"
 #include "device.h"
 #include "net.h"
-#include "watch.h"
+#include "watch_page.h"
 
 /* --------------------------------------------------------------- requests */
 
@@ -28,39 +28,59 @@ static void take(struct sim_world *w, struct sim_link *l,
     t->pages[t->page_count++] = *p;
 }
 
-static uint32_t party(const char *conversation)
+static uint32_t party(const struct sim_world *w, const char *conversation)
 {
     struct roam_bytes name = {(const uint8_t *)conversation,
                               strlen(conversation)};
-    return sim_oracle_user(name);
+    return sim_oracle_party(w, name);
 }
 
 void sim_watch_take_history(struct sim_world *w, struct sim_link *l,
                             const roam_v1_History *h)
 {
-    const struct sim_page_wanted p = {
-        h->ref,          false,     party(h->conversation),
-        h->before,       h->after,  h->max_rows,
-        h->max_inflated, h->codecs, h->operations_only};
+    const struct sim_page_wanted p = {.ref = h->ref,
+                                      .type = ROAM_HISTORY,
+                                      .conversation = party(w, h->conversation),
+                                      .before = h->before,
+                                      .after = h->after,
+                                      .max_rows = h->max_rows,
+                                      .max_inflated = h->max_inflated,
+                                      .codecs = h->codecs,
+                                      .operations_only = h->operations_only};
     take(w, l, &p);
 }
 
 void sim_watch_take_list(struct sim_world *w, struct sim_link *l,
                          const roam_v1_Conversations *c)
 {
-    const struct sim_page_wanted p = {
-        c->ref,          true,      party(c->conversation),
-        c->before,       0,         c->max_rows,
-        c->max_inflated, c->codecs, false};
+    const struct sim_page_wanted p = {.ref = c->ref,
+                                      .type = ROAM_CONVERSATIONS,
+                                      .conversation = party(w, c->conversation),
+                                      .before = c->before,
+                                      .max_rows = c->max_rows,
+                                      .max_inflated = c->max_inflated,
+                                      .codecs = c->codecs};
     take(w, l, &p);
 }
 
-static bool answer(struct sim_link *l, bool is_list, uint64_t ref,
+void sim_watch_take_members(struct sim_world *w, struct sim_link *l,
+                            const roam_v1_Members *m)
+{
+    const struct sim_page_wanted p = {.ref = m->ref,
+                                      .type = ROAM_MEMBERS,
+                                      .conversation = party(w, m->conversation),
+                                      .user = party(w, m->after),
+                                      .max_rows = m->max_rows};
+    take(w, l, &p);
+}
+
+/* type 0: of any. */
+static bool answer(struct sim_link *l, uint8_t type, uint64_t ref,
                    struct sim_page_wanted *out)
 {
     struct sim_watch *t = &l->watch;
     for (size_t i = 0; i < t->page_count; i++) {
-        if (t->pages[i].ref == ref && t->pages[i].is_list == is_list) {
+        if (t->pages[i].ref == ref && (type == 0 || t->pages[i].type == type)) {
             *out = t->pages[i];
             t->pages[i] = t->pages[--t->page_count];
             return true;
@@ -69,20 +89,44 @@ static bool answer(struct sim_link *l, bool is_list, uint64_t ref,
     return false;
 }
 
+bool sim_watch_page_answers(struct sim_world *w, struct sim_link *l,
+                            uint8_t type, uint64_t ref,
+                            struct sim_page_wanted *out)
+{
+    if (!answer(l, type, ref, out)) {
+        sim_fail(w, "HIST-1", "#%u: a page that nobody asked for", l->number);
+    }
+    return !w->failed;
+}
+
+/* May there be nothing to be seen for this user? [HIST-5], [GRP-15] */
+static bool may_be_nothing(const struct sim_world *w, const struct sim_link *l,
+                           const struct sim_page_wanted *p)
+{
+    const struct sim_watch *t = &l->watch;
+    if (p->conversation == SIM_PARTIES) {
+        return true;
+    }
+    if (p->conversation < SIM_USERS || p->type == ROAM_CONVERSATIONS) {
+        return false;
+    }
+    if (p->type == ROAM_MEMBERS) {
+        return sim_watch_may_be_out(w, l, p->conversation - SIM_USERS);
+    }
+    size_t first = sim_oracle_first_row(w, t->user, p->conversation);
+    return first == 0 || first > t->told;
+}
+
 bool sim_watch_page_error(struct sim_world *w, struct sim_link *l,
                           const roam_v1_Error *e)
 {
     struct sim_page_wanted p;
     bool limited = sim_watch_is_limit(w, e);
-    if (!answer(l, false, e->ref, &p) &&
-        !(limited && answer(l, true, e->ref, &p))) {
+    if (!answer(l, 0, e->ref, &p)) {
         return false;
     }
-    if (limited) {
-        return true;
-    }
-    if (p.conversation != SIM_USERS ||
-        e->code != roam_v1_ErrorCode_NO_SUCH_CONVERSATION) {
+    if (!limited && (e->code != roam_v1_ErrorCode_NO_SUCH_CONVERSATION ||
+                     !may_be_nothing(w, l, &p))) {
         sim_fail(w, "HIST-5", "#%u: error %d for a page", l->number, e->code);
     }
     return true;
@@ -98,46 +142,20 @@ void sim_watch_told(struct sim_world *w, struct sim_link *l, uint64_t version)
 
 /* ------------------------------------------------------------------- rows */
 
-/* What a list says of a conversation beside its newest message. */
-struct marks {
-    uint64_t mark;
-    uint32_t unread;
-};
-
-/* A page being compared. */
-struct check {
-    struct sim_world *w;
-    struct sim_link *l;
-    struct sim_page_wanted p;
-    bool more;
-    size_t *lines; /* of the rows, their numbers */
-    struct marks *marks;
-    size_t count;
-};
-
-static const struct sim_message *message_at(const struct check *c, size_t line)
-{
-    return sim_oracle_line(c->w, c->l->watch.user, line)->message;
-}
-
-static uint32_t party_of(const struct check *c, const struct sim_message *m)
-{
-    return sim_oracle_user(sim_oracle_conversation(m, c->l->watch.user));
-}
-
 static bool same(struct roam_slice a, struct roam_bytes b)
 {
     return sim_same_bytes(a.data, a.len, b.data, b.len);
 }
 
 /* The line of this row; 0: there is none. */
-static size_t line_of(const struct check *c, const struct roam_entry *e)
+static size_t line_of(const struct sim_page_check *c,
+                      const struct roam_entry *e)
 {
     for (size_t i = sim_oracle_count(c->w, c->l->watch.user); i > 0; i--) {
         const struct sim_message *m = message_at(c, i);
         if (m->msg_id == e->msg_id &&
             same(e->conversation,
-                 sim_oracle_conversation(m, c->l->watch.user))) {
+                 sim_oracle_conversation(c->w, m, c->l->watch.user))) {
             return i;
         }
     }
@@ -145,29 +163,32 @@ static size_t line_of(const struct check *c, const struct roam_entry *e)
 }
 
 /* Recalled exactly from the line of the RECALL on: what was told is in the
- * page's state, what is not there yet is not. [OP-3] */
-static void check_recalled(const struct check *c, const struct sim_message *m,
+ * page's state, what is not there yet is not. One who had left the group by
+ * then is not told, and finds out some time. [OP-3] */
+static void check_recalled(const struct sim_page_check *c,
+                           const struct sim_message *m,
                            const struct roam_entry *e)
 {
     const struct sim_watch *t = &c->l->watch;
     bool undone = m->kind == roam_v1_Kind_MESSAGE && m->undone_by != NULL;
+    bool untold = undone && m->undone_by->version[t->user] == 0;
     size_t number = 0;
     if (undone) {
         sim_oracle_find(c->w, t->user, m->undone_by->version[t->user], &number);
     }
-    if (e->recalled ? !undone : undone && number <= t->told) {
+    if (e->recalled ? !undone : undone && !untold && number <= t->told) {
         sim_fail(c->w, "OP-3", "#%u: row %" PRIu64 ": recalled is %d",
                  c->l->number, e->msg_id, e->recalled);
     }
 }
 
-static void check_content(const struct check *c, const struct sim_message *m,
+static void check_content(const struct sim_page_check *c,
+                          const struct sim_message *m,
                           const struct roam_entry *e)
 {
     const struct sim_watch *t = &c->l->watch;
     bool cut = m->body.len > sim_body_limit(t->max_frame, c->p.max_inflated);
-    const char *name = sim_oracle_user_name(m->user);
-    struct roam_bytes sender = {(const uint8_t *)name, strlen(name)};
+    struct roam_bytes sender = sim_oracle_party_name(c->w, m->user);
     struct roam_bytes body = {m->body.data, cut ? 0 : m->body.len};
     bool own = m->user == t->user && sim_same_id(&m->device, &t->device);
     static const struct roam_bytes nothing;
@@ -176,7 +197,7 @@ static void check_content(const struct check *c, const struct sim_message *m,
         cut = false;
         body = nothing;
     }
-    if (e->kind != m->kind || !sim_oracle_is_row(m) ||
+    if (e->kind != m->kind || !sim_oracle_is_row(m, t->user) ||
         !same(e->sender, sender) ||
         !same(e->content_type, e->recalled ? nothing : m->content_type) ||
         !same(e->body, body) || e->cut_size != (cut ? m->body.len : 0) ||
@@ -186,7 +207,7 @@ static void check_content(const struct check *c, const struct sim_message *m,
     }
 }
 
-static void take_rows(struct check *c, const struct roam_message *m)
+static void take_rows(struct sim_page_check *c, const struct roam_message *m)
 {
     uint8_t *buf = malloc(c->p.max_inflated);
     c->lines = calloc(c->p.max_rows, sizeof *c->lines);
@@ -210,7 +231,8 @@ static void take_rows(struct check *c, const struct roam_message *m)
             break;
         }
         check_content(c, message_at(c, line), &e);
-        c->marks[c->count] = (struct marks){e.read_mark, e.unread};
+        c->marks[c->count] =
+            (struct sim_page_marks){e.read_mark, e.unread, e.role};
         c->lines[c->count++] = line;
     }
     free(buf);
@@ -219,10 +241,10 @@ static void take_rows(struct check *c, const struct roam_message *m)
 /* ---------------------------------------------------------------- HISTORY */
 
 /* Is this line in the range asked for? */
-static bool in_range(const struct check *c, size_t line)
+static bool in_range(const struct sim_page_check *c, size_t line)
 {
     const struct sim_message *m = message_at(c, line);
-    bool wanted = sim_oracle_is_row(m) &&
+    bool wanted = sim_oracle_is_row(m, c->l->watch.user) &&
                   (!c->p.operations_only || m->kind != roam_v1_Kind_MESSAGE);
     return wanted && party_of(c, m) == c->p.conversation &&
            m->msg_id > c->p.after &&
@@ -230,7 +252,8 @@ static bool in_range(const struct check *c, size_t line)
 }
 
 /* The first line of the range above `line`, up to `last`; 0: none. */
-static size_t next_in_range(const struct check *c, size_t line, size_t last)
+static size_t next_in_range(const struct sim_page_check *c, size_t line,
+                            size_t last)
 {
     for (size_t i = line + 1; i <= last; i++) {
         if (in_range(c, i)) {
@@ -241,7 +264,7 @@ static size_t next_in_range(const struct check *c, size_t line, size_t last)
 }
 
 /* Each row is the range's next one behind the row before. */
-static void check_run(const struct check *c)
+static void check_run(const struct sim_page_check *c)
 {
     for (size_t i = 0; i < c->count && !c->w->failed; i++) {
         if (!in_range(c, c->lines[i])) {
@@ -258,7 +281,7 @@ static void check_run(const struct check *c)
 
 /* Downwards the page ends with the newest message of its state, upwards it
  * begins with the first of the range. */
-static void check_ends(const struct check *c)
+static void check_ends(const struct sim_page_check *c)
 {
     size_t all = sim_oracle_count(c->w, c->l->watch.user);
     size_t told = c->l->watch.told;
@@ -268,8 +291,12 @@ static void check_ends(const struct check *c)
     bool begins = c->count != 0 && c->lines[0] == first;
     bool lacks = next_in_range(c, last, told) != 0;
     if (c->count == 0) {
-        if (c->more || lacks) {
-            sim_fail(c->w, "HIST-4", "#%u: an empty page", c->l->number);
+        bool nothing = c->p.conversation >= SIM_USERS &&
+                       sim_oracle_first_row(c->w, c->l->watch.user,
+                                            c->p.conversation) == 0;
+        if (c->more || lacks || nothing) {
+            sim_fail(c->w, nothing ? "GRP-15" : "HIST-4", "#%u: an empty page",
+                     c->l->number);
         }
     } else if (up ? !begins : lacks) {
         sim_fail(c->w, up ? "HIST-1" : "HIST-6",
@@ -281,149 +308,22 @@ static void check_ends(const struct check *c)
     }
 }
 
-/* --------------------------------------------------------- CONVERSATIONS */
-
-/* The newest line of a conversation up to a line; 0: none. */
-static size_t newest(const struct check *c, uint32_t conversation, size_t upto)
-{
-    size_t i = upto;
-    while (i > 0 && (party_of(c, message_at(c, i)) != conversation ||
-                     !sim_oracle_is_row(message_at(c, i)))) {
-        i--;
-    }
-    return i;
-}
-
-/* Does the first pair stand before the second? */
-static bool precedes(uint64_t a, uint32_t a_party, uint64_t b, uint32_t b_party)
-{
-    return a != b ? a > b
-                  : strcmp(sim_oracle_user_name(a_party),
-                           sim_oracle_user_name(b_party)) > 0;
-}
-
-/* Does this line stand behind the pair asked for? */
-static bool behind_pair(const struct check *c, size_t line)
-{
-    const struct sim_message *m = message_at(c, line);
-    return c->p.before == 0 ||
-           precedes(c->p.before, c->p.conversation, m->msg_id, party_of(c, m));
-}
-
-static bool line_precedes(const struct check *c, size_t a, size_t b)
-{
-    const struct sim_message *x = message_at(c, a);
-    const struct sim_message *y = message_at(c, b);
-    return precedes(x->msg_id, party_of(c, x), y->msg_id, party_of(c, y));
-}
-
-static void check_list_rows(const struct check *c)
-{
-    for (size_t i = 0; i < c->count && !c->w->failed; i++) {
-        uint32_t conversation = party_of(c, message_at(c, c->lines[i]));
-        if (c->lines[i] < newest(c, conversation, c->l->watch.told)) {
-            sim_fail(c->w, "HIST-6", "#%u: not the newest message",
-                     c->l->number);
-        }
-        if (!behind_pair(c, c->lines[i]) ||
-            (i > 0 && !line_precedes(c, c->lines[i - 1], c->lines[i]))) {
-            sim_fail(c->w, "HIST-8", "#%u: rows out of order", c->l->number);
-        }
-    }
-}
-
-/* Of some state that the page may be of, all that the row says is true. */
-static void check_marks(const struct check *c, size_t i)
-{
-    uint32_t user = c->l->watch.user;
-    uint32_t conversation = party_of(c, message_at(c, c->lines[i]));
-    uint64_t mark = 0;
-    uint32_t unread = 0;
-    size_t all = sim_oracle_count(c->w, user);
-    for (size_t line = c->l->watch.told; line <= all; line++) {
-        if (newest(c, conversation, line) != c->lines[i]) {
-            continue;
-        }
-        sim_oracle_marks(c->w, user, conversation, line, &mark, &unread);
-        if (mark == c->marks[i].mark && unread == c->marks[i].unread) {
-            return;
-        }
-    }
-    sim_fail(c->w, "HIST-15",
-             "#%u: %s is read up to %" PRIu64 ", %" PRIu32
-             " unread; last %" PRIu64 ", %" PRIu32,
-             c->l->number, sim_oracle_user_name(conversation), c->marks[i].mark,
-             c->marks[i].unread, mark, unread);
-}
-
-static bool is_listed(const struct check *c, uint32_t conversation)
-{
-    for (size_t i = 0; i < c->count; i++) {
-        if (party_of(c, message_at(c, c->lines[i])) == conversation) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* A conversation that is not there has nothing in any state that the page
- * may be of, or may stand before the page, or behind it with `more`. */
-static void check_unlisted(const struct check *c, bool *may_be_behind)
-{
-    size_t all = sim_oracle_count(c->w, c->l->watch.user);
-    for (uint32_t u = 0; u < SIM_USERS; u++) {
-        size_t least = newest(c, u, c->l->watch.told);
-        size_t most = newest(c, u, all);
-        if (is_listed(c, u) || most == 0) {
-            continue;
-        }
-        bool in_front = least == 0 || !behind_pair(c, most);
-        bool last = c->count == 0 || line_precedes(c, c->lines[c->count - 1],
-                                                   least == 0 ? most : least);
-        *may_be_behind = *may_be_behind || last;
-        if (!in_front && !(c->more && last)) {
-            sim_fail(c->w, "HIST-8", "#%u: conversation %s is left out",
-                     c->l->number, sim_oracle_user_name(u));
-        }
-    }
-}
-
-static void check_list(const struct check *c, uint64_t as_of)
-{
-    const struct sim_watch *t = &c->l->watch;
-    size_t number = 0;
-    bool may_be_behind = false;
-    check_list_rows(c);
-    for (size_t i = 0; i < c->count && !c->w->failed; i++) {
-        check_marks(c, i);
-    }
-    check_unlisted(c, &may_be_behind);
-    if (c->more && (c->count == 0 || !may_be_behind)) {
-        sim_fail(c->w, "HIST-8", "#%u: nothing more is there", c->l->number);
-    }
-    sim_oracle_find(c->w, t->user, as_of, &number);
-    if (as_of > sim_oracle_head(c->w, t->user) ||
-        (t->delivering && number < t->sent_most)) {
-        sim_fail(c->w, "HIST-9", "#%u: as_of %" PRIu64, c->l->number, as_of);
-    }
-}
-
 /* ------------------------------------------------------------------ pages */
 
 void sim_watch_page(struct sim_world *w, struct sim_link *l,
                     const struct roam_message *m)
 {
     bool is_list = m->type == ROAM_CONVERSATION_PAGE;
-    struct check c = {.w = w, .l = l};
+    struct sim_page_check c = {.w = w, .l = l};
     uint64_t ref = is_list ? m->u.conversation_page.ref : m->u.history_page.ref;
-    if (!answer(l, is_list, ref, &c.p)) {
-        sim_fail(w, "HIST-1", "#%u: a page that nobody asked for", l->number);
+    if (!sim_watch_page_answers(
+            w, l, is_list ? ROAM_CONVERSATIONS : ROAM_HISTORY, ref, &c.p)) {
         return;
     }
     c.more = is_list ? m->u.conversation_page.more : m->u.history_page.more;
     take_rows(&c, m);
     if (!w->failed && is_list) {
-        check_list(&c, m->u.conversation_page.as_of);
+        sim_watch_check_list(&c, m->u.conversation_page.as_of);
     } else if (!w->failed) {
         check_run(&c);
         check_ends(&c);

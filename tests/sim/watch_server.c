@@ -7,6 +7,7 @@
 #include "device.h"
 #include "net.h"
 #include "server.h"
+#include "roam.pb.h"
 #include "watch.h"
 
 /* ----------------------------------------------------------------- slots */
@@ -90,6 +91,7 @@ static void login_ok(struct sim_world *w, struct sim_link *l,
     if (ok->max_frame != w->server->config.max_frame ||
         ok->max_body != w->server->config.max_body ||
         ok->max_commands != w->server->config.max_commands ||
+        ok->max_members != w->server->config.store_settings.max_members ||
         ok->heartbeat_ms != w->heartbeat_ms) {
         sim_fail(w, "LIMIT-1", "#%u: limits are not the set ones", l->number);
     }
@@ -261,6 +263,20 @@ bool sim_watch_is_own(const struct sim_watch *t, const struct sim_message *m)
            m->generation == t->generation && m->attempt == t->attempt;
 }
 
+/* [GRP-1]: the group that was made, also to a repetition. */
+static void check_made(struct sim_world *w, const struct sim_link *l,
+                       const struct sim_message *m, const char *made)
+{
+    struct roam_bytes must = {NULL, 0};
+    if (m != NULL && m->stored &&
+        m->change.action == roam_v1_GroupAction_CREATE) {
+        must = sim_oracle_party_name(w, m->party);
+    }
+    if (!sim_same_bytes(made, strlen(made), must.data, must.len)) {
+        sim_fail(w, "GRP-1", "#%u: group %s is told", l->number, made);
+    }
+}
+
 static void send_ok(struct sim_world *w, struct sim_link *l,
                     const roam_v1_SendOk *ok)
 {
@@ -268,6 +284,7 @@ static void send_ok(struct sim_world *w, struct sim_link *l,
         return;
     }
     struct sim_message *m = sim_oracle_message(w, ok->client_msg_id);
+    check_made(w, l, m, ok->conversation);
     bool stands =
         m != NULL && ok->duplicate && sim_oracle_may_stand(w, m, ok->msg_id);
     if (stands && !m->stored) {
@@ -390,6 +407,9 @@ void sim_watch_frame_out(struct sim_world *w, struct sim_link *l,
         return;
     case ROAM_ERROR:
         error(w, l, &m->u.error);
+        return;
+    case ROAM_MEMBER_PAGE:
+        sim_watch_members(w, l, m);
         return;
     case ROAM_HISTORY_PAGE:
     case ROAM_CONVERSATION_PAGE:
