@@ -352,11 +352,7 @@ demo: all
 	$(Q)sh tests/demo/demo.sh $(B)
 
 conform: all faulty build/gen-python/roam_pb2.py
-	$(Q)$(B)/roam-conform server --roamd $(B)/roamd
-	$(Q)$(B)/roam-conform server --roamd $(B)/roamd-faulty --case 3
-	$(Q)$(B)/roam-conform client -- $(ADAPTER)
-	$(Q)$(B)/roam-conform client -- conformance/adapters/adapter_python.py \
-	    build
+	$(Q)sh conformance/conform.sh $(B) $(ADAPTER)
 
 # conformance/coverage.tsv from what a run sees; look at the difference.
 coverage: all faulty build/gen-python/roam_pb2.py

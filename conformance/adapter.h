@@ -45,6 +45,7 @@ struct adapter {
     size_t have, cap;
     struct adapter_line *answers, *events;
     size_t answer_count, answer_cap, event_count, event_cap;
+    size_t judged; /* events before this one have been looked at */
     uint64_t last_id;
     json_t *hello;
     bool is_virtual;   /* its clock stands still unless told to advance */

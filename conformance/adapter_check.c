@@ -212,9 +212,9 @@ bool client_self_check(const struct run_options *o, const struct rules *rules,
     }
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const char *error = "";
-        struct scenario *s =
-            scenario_parse(cases[i].text, "(self-check)",
-                           arena_printf("self-check-%zu", i + 1), &error);
+        struct scenario *s = scenario_parse(
+            cases[i].text, "(self-check)",
+            arena_printf("self-check-%zu", i + 1), ROLE_CLIENT, &error);
         struct result r = {.verdict = VERDICT_HARNESS, .detail = error};
         if (s) {
             r = client_run_case(&plain, s, rules);

@@ -13,6 +13,9 @@
 
 #include "adapter.h"
 #include "client_scn.h"
+#include "expect.h"
+#include "report.h"
+#include "runner.h"
 #include "world.h"
 
 enum conn_state {
@@ -61,7 +64,8 @@ struct conn {
     uint32_t max_commands;
     uint64_t *open_commands; /* ids, not answered */
     size_t command_count, command_cap;
-    uint64_t ping; /* of the last PING */
+    uint64_t ping;       /* of the last PING */
+    struct relay *relay; /* role pair: to the server; else NULL */
 };
 
 /* A message that the client was told to send. */
@@ -77,6 +81,9 @@ struct client_send {
 struct sut {
     const struct device_decl *decl;
     struct device *device; /* of the world: names, installation for id() */
+    struct adapter *adapter;
+    struct view *view;  /* role pair: what its program knows; else NULL */
+    uint64_t last_said; /* role pair: client_msg_id of the last `send` */
     const char *handle, *store;
     int listener;
     uint16_t port;
@@ -125,13 +132,15 @@ struct sut {
 };
 
 struct stage {
-    struct world world; /* names, variables, events, the failure */
-    struct adapter adapter;
+    struct world world;       /* names, variables, events, the failure */
+    struct adapter *adapters; /* role pair: there can be two */
+    size_t adapter_count;
+    bool is_pair;
+    struct passage *passages; /* role pair: one a device */
     struct sut *suts;
     struct conn **conns;
     size_t conn_count, conn_cap;
-    uint64_t now_ms; /* of the virtual clock */
-    size_t event_at; /* the adapter's events before this one are judged */
+    uint64_t now_ms;         /* of the virtual clock */
     const char *unsupported; /* the adapter cannot do it; NULL: it can */
 };
 
@@ -187,27 +196,56 @@ ProtobufCMessage *event_message(const json_t *event, const char **reason);
 /* Judges the events that have come since the last call. */
 bool events_judge(struct stage *g);
 /* The first event of this name that no step took; NULL: there is none. */
-json_t *event_next(struct stage *g, const struct sut *s, const char *name);
-void event_take(struct stage *g, const json_t *event);
+json_t *event_next(const struct sut *s, const char *name);
+void event_take(const struct sut *s, const json_t *event);
 
 /* ---------------------------------------------------------- client_verbs.c */
 
 /* Tells the adapter; waits for its answer. NULL: failure noted, or `gone`. */
 json_t *adapter_tell(struct stage *g, struct sut *s, const char *verb,
                      json_t *request);
+/* The same, about no handle, to each adapter. */
+bool adapter_tell_all(struct stage *g, const char *verb, const char *key,
+                      uint64_t number);
 bool verb_open(struct stage *g, struct sut *s);
 bool verb_do(struct stage *g, struct sut *s, const struct step *step);
 /* The client takes all bytes, and its own have all come. */
 bool verb_settle(struct stage *g, struct sut *s);
+/* The same; the adapter's answer. NULL: failure noted. */
+json_t *verb_settled(struct stage *g, struct sut *s);
 /* The same, and what must hold then is judged. */
 bool verb_fence(struct stage *g, struct sut *s);
+/* Time passes, told or not. */
 bool verb_advance(struct stage *g, uint64_t ms);
+bool verb_tick(struct stage *g, uint64_t ms);
 
 /* ----------------------------------------------------------- client_exec.c */
 
 /* All steps of the scenario; false: a failure was noted, or `unsupported`. */
 bool client_exec(struct stage *g);
+/* Decide a step on what has come from the client. */
+struct expect_outcome client_try_frame(struct stage *g, struct sut *s,
+                                       const struct step *step);
+struct expect_outcome client_try_event(struct stage *g, struct sut *s,
+                                       const struct step *step);
+struct expect_outcome client_try_closed(struct stage *g, const struct sut *s);
+/* A step of kind ABSENT about a frame or an event; behind a fence. */
+bool client_absent(struct stage *g, const struct step *step);
+/* Did the client end a connection on which nothing was wrong? */
+bool client_closed_for_nothing(const struct conn *c);
+bool client_false_end(struct stage *g);
 /* Waits for a frame as a step `dev> TYPE` would. */
 bool client_await(struct stage *g, struct sut *s, uint8_t number);
+
+/* ----------------------------------------------------------- client_role.c */
+
+bool client_open_suts(struct stage *g);
+bool client_greet(struct stage *g, struct adapter *a);
+/* Capabilities that the scenario names; false: one is missing. */
+bool client_can_run(struct stage *g, const struct adapter *a);
+bool client_wait_for_key(const struct run_options *o, const struct stage *g);
+/* An orderly end: quit is answered, and the status is 0. */
+bool client_quit(struct stage *g);
+enum verdict client_verdict(const struct stage *g, bool passed);
 
 #endif

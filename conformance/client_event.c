@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "client_case.h"
+#include "pair_case.h"
 
 /* ---------------------------------------------------------------- to messages
  */
@@ -102,11 +103,12 @@ ProtobufCMessage *event_message(const json_t *event, const char **reason)
 /* ------------------------------------------------------------------- judging
  */
 
-static struct sut *sut_of(struct stage *g, const json_t *event)
+static struct sut *sut_of(struct stage *g, const struct adapter *a,
+                          const json_t *event)
 {
     const char *handle = json_text(event, "handle");
     for (size_t i = 0; i < g->world.s->device_count; i++) {
-        if (strcmp(g->suts[i].handle, handle) == 0) {
+        if (g->suts[i].adapter == a && strcmp(g->suts[i].handle, handle) == 0) {
             return &g->suts[i];
         }
     }
@@ -222,17 +224,9 @@ static void note_failed(struct sut *s, uint64_t client_msg_id)
     }
 }
 
-static bool judge_event(struct stage *g, const json_t *event)
+static bool judge_told(struct stage *g, struct sut *s, const json_t *event)
 {
-    struct sut *s = sut_of(g, event);
     const char *name = json_text(event, "event"), *reason = "";
-    if (!s) {
-        return world_fail(&g->world, NULL,
-                          arena_printf("adapter: an event of handle %s, which "
-                                       "is not open",
-                                       json_text(event, "handle")),
-                          NULL, NULL);
-    }
     ProtobufCMessage *m = event_message(event, &reason);
     if (!m) {
         return world_fail(&g->world, NULL, arena_printf("adapter: %s", reason),
@@ -251,11 +245,31 @@ static bool judge_event(struct stage *g, const json_t *event)
     return true;
 }
 
+static bool judge_event(struct stage *g, struct adapter *a, const json_t *event)
+{
+    struct sut *s = sut_of(g, a, event);
+    if (!s) {
+        return world_fail(&g->world, NULL,
+                          arena_printf("adapter: an event of handle %s, which "
+                                       "is not open",
+                                       json_text(event, "handle")),
+                          NULL, NULL);
+    }
+    const char *before = relay_accuse(g, s);
+    bool ok =
+        judge_told(g, s, event) && (!g->is_pair || view_event(g, s, event));
+    g->world.accused = before;
+    return ok;
+}
+
 bool events_judge(struct stage *g)
 {
-    while (g->event_at < g->adapter.event_count) {
-        if (!judge_event(g, g->adapter.events[g->event_at++].json)) {
-            return false;
+    for (size_t i = 0; i < g->adapter_count; i++) {
+        struct adapter *a = &g->adapters[i];
+        while (a->judged < a->event_count) {
+            if (!judge_event(g, a, a->events[a->judged++].json)) {
+                return false;
+            }
         }
     }
     return true;
@@ -264,10 +278,10 @@ bool events_judge(struct stage *g)
 /* ----------------------------------------------------------------- for steps
  */
 
-json_t *event_next(struct stage *g, const struct sut *s, const char *name)
+json_t *event_next(const struct sut *s, const char *name)
 {
-    for (size_t i = 0; i < g->event_at; i++) {
-        struct adapter_line *l = &g->adapter.events[i];
+    for (size_t i = 0; i < s->adapter->judged; i++) {
+        struct adapter_line *l = &s->adapter->events[i];
         if (!l->taken && strcmp(json_text(l->json, "event"), name) == 0 &&
             strcmp(json_text(l->json, "handle"), s->handle) == 0) {
             return l->json;
@@ -276,11 +290,11 @@ json_t *event_next(struct stage *g, const struct sut *s, const char *name)
     return NULL;
 }
 
-void event_take(struct stage *g, const json_t *event)
+void event_take(const struct sut *s, const json_t *event)
 {
-    for (size_t i = 0; i < g->adapter.event_count; i++) {
-        if (g->adapter.events[i].json == event) {
-            g->adapter.events[i].taken = true;
+    for (size_t i = 0; i < s->adapter->event_count; i++) {
+        if (s->adapter->events[i].json == event) {
+            s->adapter->events[i].taken = true;
         }
     }
 }

@@ -18,7 +18,7 @@ static struct expect_outcome mismatch(const char *why, const struct frame *got)
     return (struct expect_outcome){EXPECT_MISMATCH, why, got};
 }
 
-static bool closed_for_nothing(const struct conn *c)
+bool client_closed_for_nothing(const struct conn *c)
 {
     /* Refused, it may leave. */
     return c->is_closed && !c->is_left && !c->must_end && !c->close_expected &&
@@ -26,7 +26,7 @@ static bool closed_for_nothing(const struct conn *c)
 }
 
 /* The rule that the client thinks is broken is one that the case is about. */
-static bool false_end(struct stage *g)
+bool client_false_end(struct stage *g)
 {
     const struct step *step = g->world.step;
     struct text rules = {0};
@@ -66,7 +66,7 @@ static struct client_frame *next_frame(struct conn *c, uint8_t number)
     return NULL;
 }
 
-static struct expect_outcome try_frame(struct stage *g, struct sut *s,
+struct expect_outcome client_try_frame(struct stage *g, struct sut *s,
                                        const struct step *step)
 {
     struct conn *c = s->conn;
@@ -90,7 +90,7 @@ static struct expect_outcome try_frame(struct stage *g, struct sut *s,
 
 /* The first connection whose end no step has expected: the client may have
  * made the next one already. */
-static struct expect_outcome try_closed(struct stage *g, const struct sut *s)
+struct expect_outcome client_try_closed(struct stage *g, const struct sut *s)
 {
     for (size_t i = 0; i < g->conn_count; i++) {
         struct conn *c = g->conns[i];
@@ -102,18 +102,18 @@ static struct expect_outcome try_closed(struct stage *g, const struct sut *s)
     return s->conn ? pending() : mismatch("there is no connection", NULL);
 }
 
-static struct expect_outcome try_event(struct stage *g, struct sut *s,
+struct expect_outcome client_try_event(struct stage *g, struct sut *s,
                                        const struct step *step)
 {
     const char *reason = "";
-    json_t *event = event_next(g, s, step->word);
+    json_t *event = event_next(s, step->word);
     if (!event) {
         return pending();
     }
     struct expect_outcome o =
         expect_message(&g->world, event_message(event, &reason), step, NULL);
     if (o.result == EXPECT_MATCH) {
-        event_take(g, event);
+        event_take(s, event);
     } else {
         o.why = arena_printf("event %s: %s", step->word, o.why);
     }
@@ -124,10 +124,10 @@ static struct expect_outcome try_step(struct stage *g, const struct step *step)
 {
     struct sut *s = &g->suts[step->device];
     if (step->kind == STEP_EVENT) {
-        return try_event(g, s, step);
+        return client_try_event(g, s, step);
     }
-    return step->subject == ABOUT_CLOSED ? try_closed(g, s)
-                                         : try_frame(g, s, step);
+    return step->subject == ABOUT_CLOSED ? client_try_closed(g, s)
+                                         : client_try_frame(g, s, step);
 }
 
 static const char *alternatives(const struct step *const *steps, size_t count)
@@ -144,8 +144,8 @@ static bool missing(struct stage *g, const struct step *const *steps,
 {
     const struct conn *c = g->suts[steps[0]->device].conn;
     /* Where time passed, the client may have had a reason of section 9. */
-    if (c && closed_for_nothing(c) && c->since_ms == g->now_ms) {
-        return false_end(g);
+    if (c && client_closed_for_nothing(c) && c->since_ms == g->now_ms) {
+        return client_false_end(g);
     }
     return world_fail(&g->world, NULL,
                       "the client has done all that it does, "
@@ -180,7 +180,7 @@ static bool wait_for(struct stage *g, const struct step *const *steps,
         if (settled) {
             return missing(g, steps, count);
         }
-        if (g->adapter.is_virtual && s->is_open) {
+        if (s->adapter->is_virtual && s->is_open) {
             settled = verb_settle(g, s);
         } else if (!net_pump(g, deadline) && now_ms() >= deadline) {
             return world_fail(&g->world, NULL,
@@ -265,16 +265,13 @@ static bool absent_frame(struct stage *g, struct sut *s,
     return true;
 }
 
-static bool do_absent(struct stage *g, const struct step *step)
+bool client_absent(struct stage *g, const struct step *step)
 {
     struct sut *s = &g->suts[step->device];
-    if (!verb_fence(g, s)) {
-        return false;
-    }
     if (step->type) {
         return absent_frame(g, s, step);
     }
-    json_t *event = event_next(g, s, step->word);
+    json_t *event = event_next(s, step->word);
     const char *reason = "";
     return !event ||
            expect_message(&g->world, event_message(event, &reason), step, NULL)
@@ -282,6 +279,11 @@ static bool do_absent(struct stage *g, const struct step *step)
            world_fail(&g->world, NULL,
                       arena_printf("event %s came, and must not", step->word),
                       step->text, NULL);
+}
+
+static bool do_absent(struct stage *g, const struct step *step)
+{
+    return verb_fence(g, &g->suts[step->device]) && client_absent(g, step);
 }
 
 /* -------------------------------------------------------------------- steps */
@@ -386,8 +388,8 @@ static bool nothing_left(struct stage *g)
                     "nothing more", f->frame);
             }
         }
-        if (closed_for_nothing(c)) {
-            return false_end(g);
+        if (client_closed_for_nothing(c)) {
+            return client_false_end(g);
         }
     }
     return true;

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "client_case.h"
+#include "pair_case.h"
 #include "peers.h"
 
 #define READ_BYTES 65536u
@@ -46,6 +47,9 @@ static bool accept_conn(struct stage *g, struct sut *s)
     s->connections++;
     world_event(&g->world, s->device, "-", "connects");
     record_open(&g->world, c, s->device);
+    if (g->is_pair) {
+        return relay_open(g, c);
+    }
     return client_judge_accept(g, c);
 }
 
@@ -60,7 +64,7 @@ static bool take_frames(struct stage *g, struct conn *c)
         }
         struct frame *f = frame_decode(h[0], h + FRAME_HEADER, len);
         at += FRAME_HEADER + len;
-        if (!client_judge_frame(g, c, f)) {
+        if (!(c->relay ? relay_up(g, c, f) : client_judge_frame(g, c, f))) {
             return false;
         }
     }
@@ -86,7 +90,7 @@ static bool read_conn(struct stage *g, struct conn *c)
         record_end(&g->world, c, false, n < 0);
         world_event(&g->world, c->subject->device, "-",
                     n == 0 ? "closed the connection" : "cut the connection");
-        return true;
+        return !c->relay || relay_client_ended(g, c, n < 0);
     }
     record_bytes(&g->world, c, true, c->in + c->have, (size_t)n);
     c->have += (size_t)n;
@@ -99,57 +103,93 @@ static bool is_read(const struct conn *c)
     return c->fd >= 0 && !c->is_closed && !c->is_stalled;
 }
 
-/* The adapter first, then listeners, then connections, then `out`. */
+/* What is polled: adapters, listeners, connections of clients, those to a
+ * real server, and `out`. */
+struct polled {
+    struct pollfd *adapters, *listeners, *conns, *relays, *out;
+    size_t conn_count, count;
+};
+
+static void poll_these(const struct stage *g, const struct conn *out,
+                       struct polled *p)
+{
+    size_t devices = g->world.s->device_count;
+    p->conn_count = g->conn_count;
+    p->count = g->adapter_count + devices + 2 * p->conn_count + 1;
+    p->adapters = arena_alloc(p->count * sizeof *p->adapters);
+    p->listeners = p->adapters + g->adapter_count;
+    p->conns = p->listeners + devices;
+    p->relays = p->conns + p->conn_count;
+    p->out = p->relays + p->conn_count;
+    for (size_t i = 0; i < g->adapter_count; i++) {
+        const struct adapter *a = &g->adapters[i];
+        p->adapters[i] =
+            (struct pollfd){.fd = a->ended ? -1 : a->out, .events = POLLIN};
+    }
+    for (size_t i = 0; i < devices; i++) {
+        const struct sut *s = &g->suts[i];
+        p->listeners[i] = (struct pollfd){
+            .fd = s->is_unplugged ? -1 : s->listener, .events = POLLIN};
+    }
+    for (size_t i = 0; i < p->conn_count; i++) {
+        const struct conn *c = g->conns[i];
+        p->conns[i] =
+            (struct pollfd){.fd = is_read(c) ? c->fd : -1, .events = POLLIN};
+        p->relays[i] = relay_polled(c);
+    }
+    *p->out = (struct pollfd){.fd = out ? out->fd : -1, .events = POLLOUT};
+}
+
+/* False: a failure was noted. */
+static bool read_these(struct stage *g, const struct polled *p)
+{
+    for (size_t i = 0; i < g->adapter_count; i++) {
+        if (p->adapters[i].revents) {
+            adapter_read(&g->adapters[i]);
+        }
+    }
+    for (size_t i = 0; i < p->conn_count; i++) {
+        struct conn *c = g->conns[i];
+        if (p->conns[i].revents && is_read(c) && !read_conn(g, c)) {
+            return false;
+        }
+        if (p->relays[i].revents && !relay_ready(g, c, p->relays[i].revents)) {
+            return false;
+        }
+    }
+    for (size_t i = 0; i < g->world.s->device_count; i++) {
+        if (p->listeners[i].revents && !accept_conn(g, &g->suts[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static int poll_all(struct stage *g, uint64_t deadline_ms,
                     const struct conn *out, bool *can_write)
 {
-    size_t devices = g->world.s->device_count, conns = g->conn_count;
-    struct pollfd *fds = arena_alloc((devices + conns + 2) * sizeof *fds);
-    struct pollfd *of_conns = fds + 1 + devices;
-    fds[0] = (struct pollfd){.fd = g->adapter.ended ? -1 : g->adapter.out,
-                             .events = POLLIN};
-    for (size_t i = 0; i < devices; i++) {
-        const struct sut *s = &g->suts[i];
-        fds[1 + i] = (struct pollfd){.fd = s->is_unplugged ? -1 : s->listener,
-                                     .events = POLLIN};
-    }
-    for (size_t i = 0; i < conns; i++) {
-        of_conns[i] =
-            (struct pollfd){.fd = is_read(g->conns[i]) ? g->conns[i]->fd : -1,
-                            .events = POLLIN};
-    }
-    of_conns[conns] =
-        (struct pollfd){.fd = out ? out->fd : -1, .events = POLLOUT};
+    struct polled p;
+    poll_these(g, out, &p);
     uint64_t now = now_ms();
     int wait = deadline_ms > now ? (int)(deadline_ms - now) : 0;
-    int n = poll(fds, (nfds_t)(devices + conns + 2), wait);
-    *can_write = of_conns[conns].revents != 0;
-    if (n > 0 && fds[0].revents) {
-        adapter_read(&g->adapter);
-    }
-    for (size_t i = 0; n > 0 && i < conns; i++) {
-        if (of_conns[i].revents && is_read(g->conns[i]) &&
-            !read_conn(g, g->conns[i])) {
-            return -1;
-        }
-    }
-    for (size_t i = 0; n > 0 && i < devices; i++) {
-        if (fds[1 + i].revents && !accept_conn(g, &g->suts[i])) {
-            return -1;
-        }
-    }
-    return n;
+    int n = poll(p.adapters, (nfds_t)p.count, wait);
+    *can_write = p.out->revents != 0;
+    return n > 0 && !read_these(g, &p) ? -1 : n;
 }
 
 /* An adapter that broke its own protocol ends the case. */
 static bool adapter_is_well(struct stage *g)
 {
-    if (!g->adapter.fault) {
+    const struct adapter *a = g->adapters;
+    while (a < g->adapters + g->adapter_count && !a->fault) {
+        a++;
+    }
+    if (a == g->adapters + g->adapter_count) {
         return true;
     }
-    const char *errors = adapter_errors(&g->adapter);
+    const char *errors = adapter_errors(a);
     return world_fail(&g->world, NULL,
-                      arena_printf("adapter: %s%s%s", g->adapter.fault,
+                      arena_printf("adapter: %s%s%s", a->fault,
                                    *errors ? "\nits standard error:\n" : "",
                                    errors),
                       "what conformance/ADAPTER.md says", NULL);
@@ -172,7 +212,9 @@ bool net_write(struct stage *g, struct conn *c, const uint8_t *bytes,
         size_t n = split && split < len - at ? split : len - at;
         ssize_t r = send(c->fd, bytes + at, n, MSG_NOSIGNAL);
         if (r > 0) {
-            record_bytes(&g->world, c, false, bytes + at, (size_t)r);
+            if (!c->relay) { /* what is relayed was recorded as it came */
+                record_bytes(&g->world, c, false, bytes + at, (size_t)r);
+            }
             at += (size_t)r;
             c->sent += (uint64_t)r;
             continue;

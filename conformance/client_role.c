@@ -12,9 +12,8 @@
 /* How long an adapter may take to end behind `quit`. */
 #define QUIT_PATIENCE_MS 5000u
 
-static bool greet(struct stage *g)
+bool client_greet(struct stage *g, struct adapter *a)
 {
-    struct adapter *a = &g->adapter;
     uint64_t deadline = now_ms() + g->world.timeout_ms;
     while (!adapter_greeted(a)) {
         if (g->world.failure.happened) {
@@ -33,7 +32,7 @@ static bool greet(struct stage *g)
     return true;
 }
 
-static bool open_suts(struct stage *g)
+bool client_open_suts(struct stage *g)
 {
     struct world *w = &g->world;
     const char *reason = "";
@@ -47,6 +46,7 @@ static bool open_suts(struct stage *g)
         s->handle = arena_printf("%s-%s", s->decl->name, w->suffix);
         s->store = s->handle;
         s->manual = s->decl->manual_ack;
+        s->adapter = &g->adapters[i % g->adapter_count];
         if (!net_listen(s, &reason)) {
             return world_mistake(w, reason);
         }
@@ -54,11 +54,11 @@ static bool open_suts(struct stage *g)
     return true;
 }
 
-static bool wait_at_adapter(const struct run_options *o, const struct stage *g)
+bool client_wait_for_key(const struct run_options *o, const struct stage *g)
 {
     struct text t = {0};
     text_add(&t, "%s: adapter: process %ld; the server of", g->world.s->id,
-             (long)g->adapter.pid);
+             (long)g->adapters[0].pid);
     for (size_t i = 0; i < g->world.s->device_count; i++) {
         text_add(&t, " %s is at 127.0.0.1:%u", g->suts[i].decl->name,
                  (unsigned)g->suts[i].port);
@@ -68,14 +68,13 @@ static bool wait_at_adapter(const struct run_options *o, const struct stage *g)
 }
 
 /* Capabilities that the scenario names, and those that follow from it. */
-static bool adapter_can_run(struct stage *g)
+bool client_can_run(struct stage *g, const struct adapter *a)
 {
     struct words w;
     words_split(g->world.s->needs, &w);
     for (size_t i = 0; i < w.count; i++) {
         bool clock = strcmp(w.at[i], "clock") == 0;
-        if (clock ? !g->adapter.is_virtual
-                  : !adapter_can(&g->adapter, w.at[i])) {
+        if (clock ? !a->is_virtual : !adapter_can(a, w.at[i])) {
             g->unsupported =
                 arena_printf("the adapter has no capability %s", w.at[i]);
             return false;
@@ -85,19 +84,24 @@ static bool adapter_can_run(struct stage *g)
 }
 
 /* An orderly end: quit is answered, and the status is 0. */
-static bool quit(struct stage *g)
+bool client_quit(struct stage *g)
 {
-    json_t *answer = adapter_tell(g, NULL, "quit", json_object());
-    if (!answer) {
+    world_event(&g->world, NULL, "!", "quit");
+    if (!adapter_tell_all(g, "quit", NULL, 0)) {
         return false;
     }
-    int status = adapter_close(&g->adapter, QUIT_PATIENCE_MS);
-    return status <= 0 ||
-           world_fail(&g->world, NULL,
-                      arena_printf("adapter: it ended with status 0x%x\n%s",
-                                   (unsigned)status,
-                                   adapter_errors(&g->adapter)),
-                      "status 0 behind quit", NULL);
+    for (size_t i = 0; i < g->adapter_count; i++) {
+        struct adapter *a = &g->adapters[i];
+        int status = adapter_close(a, QUIT_PATIENCE_MS);
+        if (status > 0) {
+            return world_fail(
+                &g->world, NULL,
+                arena_printf("adapter: it ended with status 0x%x\n%s",
+                             (unsigned)status, adapter_errors(a)),
+                "status 0 behind quit", NULL);
+        }
+    }
+    return true;
 }
 
 static const char *repeat_command(const struct run_options *o,
@@ -107,7 +111,7 @@ static const char *repeat_command(const struct run_options *o,
                         s->id, o->seed, o->repeat);
 }
 
-static enum verdict verdict_of(const struct stage *g, bool passed)
+enum verdict client_verdict(const struct stage *g, bool passed)
 {
     if (passed) {
         return VERDICT_PASS;
@@ -127,21 +131,24 @@ struct result client_run_case(const struct run_options *o,
 {
     static struct server nobody; /* users and tokens are taken as they are */
     struct stage *g = arena_alloc(sizeof *g);
+    struct adapter *a = arena_alloc(sizeof *a);
     const char *reason = "";
+    g->adapters = a;
+    g->adapter_count = 1;
     g->world.timeout_ms = o->timeout_ms;
     g->world.trace = o->trace;
     record_begin(&g->world, o->timeless);
     uint64_t start = now_ms();
     bool passed = world_open(&g->world, s, &nobody, o->seed, o->nonce) &&
-                  open_suts(g) &&
-                  (adapter_open(&g->adapter, o->adapter, &reason) ||
+                  client_open_suts(g) &&
+                  (adapter_open(a, o->adapter, &reason) ||
                    world_fail(&g->world, NULL, reason, NULL, NULL)) &&
-                  wait_at_adapter(o, g) && greet(g) && adapter_can_run(g) &&
-                  client_exec(g) && quit(g);
+                  client_wait_for_key(o, g) && client_greet(g, a) &&
+                  client_can_run(g, a) && client_exec(g) && client_quit(g);
     passed = passed && !g->world.failure.happened;
-    adapter_close(&g->adapter, 0);
+    adapter_close(a, 0);
     struct result r = {.s = s,
-                       .verdict = verdict_of(g, passed),
+                       .verdict = client_verdict(g, passed),
                        .rules =
                            g->world.failure.rules ? g->world.failure.rules : "",
                        .what = passed ? "" : g->world.failure.what,

@@ -34,8 +34,16 @@ enum client_act {
     ACT_RESUME,
     ACT_UNPLUG, /* connections are refused */
     ACT_PLUG,
-    ACT_ROW, /* of the next BATCH or page */
-    ACT_BEND /* the next BATCH or page lies so: client_pack.h */
+    ACT_ROW,  /* of the next BATCH or page */
+    ACT_BEND, /* the next BATCH or page lies so: client_pack.h */
+    /* role pair: done by the relay */
+    ACT_PULL,      /* all pages of history */
+    ACT_HALF_OPEN, /* the client's end is gone, the server's stays */
+    ACT_HOLD,      /* what the server sends waits, until released */
+    ACT_RELEASE,
+    ACT_DELAY, /* it takes so long */
+    ACT_SPLIT, /* so many bytes at a time */
+    ACT_TEAR   /* the beginning of the next frame, then a cut */
 };
 
 struct client_verb {
@@ -43,9 +51,14 @@ struct client_verb {
     enum client_act act;
     const ProtobufCMessageDescriptor *fields; /* NULL: takes none */
     bool takes_word;
+    unsigned roles; /* that have it */
 };
-/* NULL: no such verb. */
-const struct client_verb *client_verb_find(const char *name);
+/* NULL: the role has no such verb. */
+const struct client_verb *client_verb_find(const char *name, enum role role);
+/* What makes a client send a frame of that type, and the fields that its
+ * program chooses, NULL at the end; NULL: nothing does. */
+enum client_act client_told_act(uint8_t number);
+const char *const *client_told_fields(uint8_t number);
 /* The message that has the event's fields; NULL: no such event. */
 const ProtobufCMessageDescriptor *client_event_find(const char *name);
 

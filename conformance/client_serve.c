@@ -411,8 +411,8 @@ bool serve_frame(struct stage *g, struct sut *s, uint8_t number)
 
 bool serve_pong(struct stage *g, struct conn *c)
 {
-    if (c->is_hushed || c->must_end || c->state != CONN_SESSION || c->fd < 0 ||
-        c != c->subject->conn) {
+    if (c->relay || c->is_hushed || c->must_end || c->state != CONN_SESSION ||
+        c->fd < 0 || c != c->subject->conn) {
         return true;
     }
     return serve_frame(g, c->subject, F_PONG);

@@ -6,6 +6,7 @@
 
 #include "client_case.h"
 #include "client_pack.h"
+#include "pair_case.h"
 #include "expr.h"
 
 /* ------------------------------------------------------------- the adapter */
@@ -19,11 +20,12 @@ static bool no_answer(struct stage *g, const char *verb)
                       "an answer, flushed behind every line", NULL);
 }
 
-static json_t *wait_answer(struct stage *g, const char *verb, uint64_t id)
+static json_t *wait_answer(struct stage *g, struct adapter *a, const char *verb,
+                           uint64_t id)
 {
     uint64_t deadline = now_ms() + g->world.timeout_ms;
     for (;;) {
-        json_t *answer = adapter_answer(&g->adapter, id);
+        json_t *answer = adapter_answer(a, id);
         if (answer) {
             return answer;
         }
@@ -37,17 +39,11 @@ static json_t *wait_answer(struct stage *g, const char *verb, uint64_t id)
 }
 
 /* NULL with a failure noted, or with g->unsupported set. */
-json_t *adapter_tell(struct stage *g, struct sut *s, const char *verb,
-                     json_t *request)
+static json_t *tell(struct stage *g, struct adapter *a, const char *verb,
+                    json_t *request)
 {
-    if (s) {
-        json_object_set_new(request, "handle", json_string(s->handle));
-    }
-    if (strcmp(verb, "state") != 0) { /* a fence is nobody's act */
-        world_event(&g->world, s ? s->device : NULL, "!", verb);
-    }
-    uint64_t id = adapter_request(&g->adapter, verb, request);
-    json_t *answer = id ? wait_answer(g, verb, id) : NULL;
+    uint64_t id = adapter_request(a, verb, request);
+    json_t *answer = id ? wait_answer(g, a, verb, id) : NULL;
     const char *result = answer ? adapter_result(answer) : NULL;
     if (result && strcmp(result, "ok") == 0) {
         return answer;
@@ -58,12 +54,39 @@ json_t *adapter_tell(struct stage *g, struct sut *s, const char *verb,
     }
     const char *code = answer ? json_text(answer, "code") : NULL;
     world_fail(&g->world, NULL,
-               g->adapter.fault
-                   ? arena_printf("adapter: %s", g->adapter.fault)
-                   : arena_printf("adapter: %s failed with %s", verb,
-                                  code ? code : "no answer that is legal"),
+               a->fault ? arena_printf("adapter: %s", a->fault)
+                        : arena_printf("adapter: %s failed with %s", verb,
+                                       code ? code : "no answer that is legal"),
                "ok", NULL);
     return NULL;
+}
+
+json_t *adapter_tell(struct stage *g, struct sut *s, const char *verb,
+                     json_t *request)
+{
+    json_object_set_new(request, "handle", json_string(s->handle));
+    if (strcmp(verb, "state") != 0) { /* a fence is nobody's act */
+        world_event(&g->world, s->device, "!", verb);
+    }
+    const char *before = relay_accuse(g, s);
+    json_t *answer = tell(g, s->adapter, verb, request);
+    g->world.accused = before;
+    return answer;
+}
+
+bool adapter_tell_all(struct stage *g, const char *verb, const char *key,
+                      uint64_t number)
+{
+    for (size_t i = 0; i < g->adapter_count; i++) {
+        json_t *r = json_object();
+        if (key) {
+            json_set_u64(r, key, number);
+        }
+        if (!tell(g, &g->adapters[i], verb, r)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static void set_option(json_t *request, const char *key, const char *text)
@@ -201,19 +224,30 @@ static json_t *settle(struct stage *g, struct sut *s)
     return state && catch_up(g, s, state) && events_judge(g) ? state : NULL;
 }
 
+json_t *verb_settled(struct stage *g, struct sut *s)
+{
+    const char *before = relay_accuse(g, s);
+    json_t *state = settle(g, s);
+    g->world.accused = before;
+    return state;
+}
+
 bool verb_settle(struct stage *g, struct sut *s)
 {
-    return settle(g, s) != NULL;
+    return verb_settled(g, s) != NULL;
 }
 
 bool verb_fence(struct stage *g, struct sut *s)
 {
-    json_t *state = settle(g, s);
+    json_t *state = verb_settled(g, s);
     if (!state) {
         return false;
     }
     publish(g, s, state);
-    return judge_state(g, s, state) && client_judge_fenced(g, s);
+    const char *before = relay_accuse(g, s);
+    bool ok = judge_state(g, s, state) && client_judge_fenced(g, s);
+    g->world.accused = before;
+    return ok;
 }
 
 static bool is_fenced_first(enum client_act act)
@@ -231,9 +265,9 @@ static bool is_fenced_first(enum client_act act)
  * matter here hide behind each other. */
 #define ADVANCE_STEP_MS 3600000u
 
-bool verb_advance(struct stage *g, uint64_t ms)
+bool verb_tick(struct stage *g, uint64_t ms)
 {
-    if (!g->adapter.is_virtual) {
+    if (!g->adapters[0].is_virtual) {
         g->unsupported = "needs an adapter with a virtual clock";
         return false;
     }
@@ -245,10 +279,7 @@ bool verb_advance(struct stage *g, uint64_t ms)
     g->now_ms += ms;
     const struct value now = value_number(g->now_ms);
     var_set(&g->world, "$now", &now);
-    json_t *r = json_object();
-    json_set_u64(r, "ms", ms);
-    world_event(&g->world, NULL, "-", arena_printf("%" PRIu64 " ms pass", ms));
-    if (!adapter_tell(g, NULL, "advance", r)) {
+    if (!adapter_tell_all(g, "advance", "ms", ms)) {
         return false;
     }
     for (size_t i = 0; i < g->world.s->device_count; i++) {
@@ -257,6 +288,12 @@ bool verb_advance(struct stage *g, uint64_t ms)
         }
     }
     return true;
+}
+
+bool verb_advance(struct stage *g, uint64_t ms)
+{
+    world_event(&g->world, NULL, "-", arena_printf("%" PRIu64 " ms pass", ms));
+    return verb_tick(g, ms);
 }
 
 static bool stays_away(struct stage *g, const char *what)
@@ -283,7 +320,7 @@ static bool wait_return(struct stage *g, const struct sut *s)
 static bool do_return(struct stage *g, struct sut *s)
 {
     uint64_t before = s->connections;
-    json_t *state = settle(g, s);
+    json_t *state = verb_settled(g, s);
     if (!state) {
         return false;
     }
@@ -291,7 +328,7 @@ static bool do_return(struct stage *g, struct sut *s)
     if (connected && !json_object_get(state, "next_ms")) {
         return true;
     }
-    if (!g->adapter.is_virtual) {
+    if (!s->adapter->is_virtual) {
         return wait_return(g, s);
     }
     uint64_t ms = number_of(state, "next_ms", UINT64_MAX);
@@ -373,7 +410,15 @@ static bool do_send(struct stage *g, struct sut *s, const struct step *step)
             var_set(&g->world, step->fields.at[i].right, &id);
         }
     }
-    return true;
+    const struct said_fields said = {.client_msg_id = id.number,
+                                     .kind = kind.number,
+                                     .conversation = text_of(&to),
+                                     .content_type = text_of(&type),
+                                     .body = body};
+    const char *before = relay_accuse(g, s);
+    bool ok = !g->is_pair || view_said(g, s, &said);
+    g->world.accused = before;
+    return ok;
 }
 
 static bool do_history(struct stage *g, struct sut *s, const struct step *step,
@@ -485,10 +530,10 @@ static bool on_conn(struct stage *g, struct sut *s, enum client_act act)
     return true;
 }
 
-static bool drain(struct stage *g, const struct sut *s)
+static bool drain(const struct sut *s)
 {
-    for (size_t i = 0; i < g->event_at; i++) {
-        struct adapter_line *l = &g->adapter.events[i];
+    for (size_t i = 0; i < s->adapter->judged; i++) {
+        struct adapter_line *l = &s->adapter->events[i];
         l->taken =
             l->taken || strcmp(json_text(l->json, "handle"), s->handle) == 0;
     }
@@ -543,7 +588,7 @@ bool verb_do(struct stage *g, struct sut *s, const struct step *step)
     case ACT_FENCE:
         return true;
     case ACT_DRAIN:
-        return drain(g, s);
+        return drain(s);
     case ACT_CUT:
     case ACT_END:
     case ACT_HUSH:
@@ -558,6 +603,14 @@ bool verb_do(struct stage *g, struct sut *s, const struct step *step)
         return do_row(g, s, step);
     case ACT_BEND:
         return do_bend(g, s, step->word);
+    case ACT_PULL:
+    case ACT_HALF_OPEN:
+    case ACT_HOLD:
+    case ACT_RELEASE:
+    case ACT_DELAY:
+    case ACT_SPLIT:
+    case ACT_TEAR:
+        break; /* pair_exec.c */
     }
     return false;
 }

@@ -25,7 +25,7 @@ static bool verb_checks(const struct step *step)
     }
     return step->act == ACT_START || step->act == ACT_GRANT ||
            step->act == ACT_FENCE || step->act == ACT_DRAIN ||
-           step->act == ACT_STATE;
+           step->act == ACT_STATE || step->act == ACT_PULL;
 }
 
 enum seen coverage_seen(const struct step *step)
@@ -56,17 +56,29 @@ enum seen coverage_seen(const struct step *step)
     return SEEN_NOTHING;
 }
 
-static bool is_judged(enum role role, const char *id)
+static bool is_listed(const struct judge_rule *list, size_t count,
+                      const char *id)
 {
-    bool server = role == ROLE_SERVER;
-    const struct judge_rule *list = server ? judge_rules : client_judge_rules;
-    size_t count = server ? judge_rule_count : client_judge_rule_count;
     for (size_t i = 0; i < count; i++) {
         if (strcmp(list[i].rule, id) == 0) {
             return true;
         }
     }
     return false;
+}
+
+static bool is_judged(enum role role, const char *id)
+{
+    return (role != ROLE_CLIENT &&
+            is_listed(judge_rules, judge_rule_count, id)) ||
+           (role != ROLE_SERVER &&
+            is_listed(client_judge_rules, client_judge_rule_count, id));
+}
+
+static bool binds(const struct rule *rule, enum role role)
+{
+    return (role != ROLE_CLIENT && rule->binds_server) ||
+           (role != ROLE_SERVER && rule->binds_client);
 }
 
 static bool has_text(const json_t *list, const char *text)
@@ -118,7 +130,7 @@ void coverage_collect(const struct rules *rules, enum role role,
     out->role = role;
     for (size_t i = 0; i < rules->count; i++) {
         const struct rule *rule = &rules->at[i];
-        if (!(role == ROLE_SERVER ? rule->binds_server : rule->binds_client)) {
+        if (!binds(rule, role)) {
             continue;
         }
         arena_grow((void **)&out->at, out->count, &out->cap, sizeof *out->at);
@@ -149,9 +161,8 @@ const char *coverage_table(const struct coverage *c)
     text_add(&t, "# role\trule\tlevel\taccepting\trejecting\tcaught\n");
     for (size_t i = 0; i < c->count; i++) {
         const struct coverage_row *row = &c->at[i];
-        text_add(&t, "%s\t%s\t%s\t%s\t%s\t%s\n",
-                 c->role == ROLE_SERVER ? "server" : "client", row->rule->id,
-                 row->rule->level,
+        text_add(&t, "%s\t%s\t%s\t%s\t%s\t%s\n", role_name(c->role),
+                 row->rule->id, row->rule->level,
                  yes(row->is_judged || json_array_size(row->accepting)),
                  yes(json_array_size(row->rejecting)),
                  yes(json_array_size(row->caught)));

@@ -10,6 +10,12 @@
  * failure is noted in w. */
 bool exec_run(struct world *w);
 
+/* Parts of it: all steps; all devices of a user at the same head, and what
+ * the judges can say then; every connection ended behind its KICK. */
+bool exec_steps(struct world *w);
+bool exec_checkpoint(struct world *w, const struct step *step);
+bool exec_wait_for_ends(struct world *w);
+
 /* Builds a message of a type: defaults of the device, then the fields. */
 ProtobufCMessage *exec_build(struct world *w, struct device *d,
                              const struct frame_type *type,

@@ -411,7 +411,7 @@ static struct expect_outcome try_closed(struct device *d)
     return match();
 }
 
-struct expect_outcome expect_try(struct world *w, const struct step *step)
+struct expect_outcome expect_try_link(struct world *w, const struct step *step)
 {
     struct link *l = w->devices[step->device].link;
     if (!l) {
@@ -436,10 +436,24 @@ struct expect_outcome expect_try(struct world *w, const struct step *step)
     return try_frame(w, l, step);
 }
 
+struct expect_outcome expect_try(struct world *w, const struct step *step)
+{
+    if (!w->ops) {
+        return expect_try_link(w, step);
+    }
+    struct expect_outcome o = pending();
+    w->ops->decide(w, step, &o);
+    return o;
+}
+
 /* --------------------------------------------------------------- waiting */
 
-static bool no_answer(struct world *w, const char *legal)
+static bool no_answer(struct world *w, const struct step *step,
+                      const char *legal)
 {
+    if (w->ops) {
+        w->ops->nothing_came(w, step);
+    }
     return world_fail(
         w, NULL, arena_printf("no answer within %" PRIu64 " ms", w->timeout_ms),
         legal, NULL);
@@ -457,7 +471,7 @@ bool expect_wait(struct world *w, const struct step *step)
             return world_fail(w, NULL, o.why, step->text, o.got);
         }
         if (!link_pump(w, deadline) && now_ms() >= deadline) {
-            return no_answer(w, step->text);
+            return no_answer(w, step, step->text);
         }
         if (w->failure.happened) {
             return false;
@@ -494,7 +508,7 @@ bool expect_any(struct world *w, const struct step *any_of, size_t *chosen)
                               last.got);
         }
         if (!link_pump(w, deadline) && now_ms() >= deadline) {
-            return no_answer(w, alternatives(any_of));
+            return no_answer(w, &any_of->bodies[0].at[0], alternatives(any_of));
         }
         if (w->failure.happened) {
             return false;

@@ -26,6 +26,8 @@ struct expect_outcome expect_message(struct world *w, const ProtobufCMessage *m,
 /* Decides a step of kind EXPECT on what has arrived. A match consumes it
  * and binds the variables; anything else changes nothing. */
 struct expect_outcome expect_try(struct world *w, const struct step *step);
+/* The same, always on what came on the device's link. */
+struct expect_outcome expect_try_link(struct world *w, const struct step *step);
 /* Waits until it is decided; false: failure noted. */
 bool expect_wait(struct world *w, const struct step *step);
 /* Waits until one of the alternatives matches, and sets *chosen. */

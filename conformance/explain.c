@@ -104,7 +104,8 @@ static void print_scenarios(const struct scenarios *all, const char *id)
 {
     const char *heading = "\nscenarios:\n";
     for (size_t i = 0; i < all->count; i++) {
-        if (scenario_names(all->at[i], id)) {
+        bool again = i > 0 && strcmp(all->at[i]->id, all->at[i - 1]->id) == 0;
+        if (!again && scenario_names(all->at[i], id)) {
             printf("%s  %-40s %s\n", heading, all->at[i]->id,
                    all->at[i]->title);
             heading = "";

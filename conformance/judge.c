@@ -409,11 +409,27 @@ static bool check_frame(struct world *w, const struct link *l, struct frame *f)
            world_fail(w, fault.rule, fault.what, NULL, f);
 }
 
+bool judge_is_fence(const struct link *l, const struct frame *f)
+{
+    if (f->number != F_PONG || !f->msg) {
+        return false;
+    }
+    uint64_t id = ((const Roam__V1__Pong *)f->msg)->id;
+    for (size_t i = 0; i < l->ping_count; i++) {
+        if (l->pings[i].is_fence && l->pings[i].id == id) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool judge_received(struct world *w, struct link *l, struct frame *f)
 {
     struct text line = {0};
     frame_print_line(&line, f);
-    world_event(w, l->device, "<", text_str(&line));
+    if (!w->ops || !judge_is_fence(l, f)) {
+        world_event(w, l->device, "<", text_str(&line));
+    }
     if (!f->type && (f->number & 0x80) && !l->is_kicked) {
         return true; /* [FRAME-6] */
     }

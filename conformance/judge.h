@@ -14,6 +14,8 @@
 /* A frame is about to leave. m is what it was before any edit. */
 void judge_sent(struct world *w, struct link *l, const struct frame_type *type,
                 const ProtobufCMessage *m, bool is_fence);
+/* Is it the answer to a PING of the harness's own? */
+bool judge_is_fence(const struct link *l, const struct frame *f);
 /* A frame came. Puts it into its lane, or its entries into the rows. */
 bool judge_received(struct world *w, struct link *l, struct frame *f);
 /* The peer ended the connection. */

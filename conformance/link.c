@@ -38,8 +38,8 @@ static int open_socket(const struct addrinfo *a, const char *from)
     return fd;
 }
 
-static int connect_to(const char *host, uint16_t port, const char *from,
-                      const char **reason)
+int link_connect(const char *host, uint16_t port, const char *from,
+                 const char **reason)
 {
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
     struct addrinfo *list;
@@ -69,7 +69,7 @@ bool link_open(struct world *w, struct device *d)
     link_end(w, d, false);
     const char *reason = "";
     int fd =
-        connect_to(w->server->host, w->server->port, d->decl->from, &reason);
+        link_connect(w->server->host, w->server->port, d->decl->from, &reason);
     if (fd < 0) {
         return world_fail(w, NULL, arena_printf("cannot connect: %s", reason),
                           "a server that accepts connections", NULL);
@@ -225,6 +225,9 @@ static int poll_links(struct world *w, uint64_t deadline_ms,
 bool link_pump(struct world *w, uint64_t deadline_ms)
 {
     bool can_write;
+    if (w->ops) {
+        return w->ops->pump(w, deadline_ms);
+    }
     return !w->failure.happened &&
            poll_links(w, deadline_ms, NULL, &can_write) > 0 &&
            !w->failure.happened;
@@ -247,6 +250,9 @@ bool link_write(struct world *w, struct link *l, const uint8_t *bytes,
     }
     uint64_t deadline = now_ms() + w->timeout_ms;
     size_t at = 0;
+    if (w->ops) {
+        return w->ops->write(w, l, bytes, len);
+    }
     while (at < len && !l->is_closed && !l->is_dropped) {
         size_t n = split && split < len - at ? split : len - at;
         ssize_t r = send(l->fd, bytes + at, n, MSG_NOSIGNAL);

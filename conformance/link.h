@@ -7,6 +7,9 @@
 
 #include "world.h"
 
+/* A TCP connection from that address (NULL: any); -1 with a reason. */
+int link_connect(const char *host, uint16_t port, const char *from,
+                 const char **reason);
 /* A new connection for the device; the one before is ended. */
 bool link_open(struct world *w, struct device *d);
 /* Ends the device's connection: by a reset, or in order. */

@@ -84,7 +84,7 @@ static void keep_role(struct scenarios *all, enum role role)
 {
     size_t n = 0;
     for (size_t i = 0; i < all->count; i++) {
-        if (all->at[i]->roles & (unsigned)role) {
+        if (all->at[i]->role == role) {
             all->at[n++] = all->at[i];
         }
     }
@@ -102,18 +102,24 @@ static void print_list(const struct options *o, const struct scenarios *all)
     }
 }
 
-static const char *repeat_command(const struct run_options *o)
+/* The options that say which server it was. */
+static const char *server_options(const struct run_options *o)
 {
     if (o->roamd) {
-        return arena_printf("roam-conform server --roamd %s", o->roamd);
+        return arena_printf("--roamd %s", o->roamd);
     }
     if (o->control) {
-        return arena_printf("roam-conform server --control '%s' --provision %s",
-                            o->control, o->provision);
+        return arena_printf("--control '%s' --provision %s", o->control,
+                            o->provision);
     }
-    return arena_printf("roam-conform server --at %s:%u%s%s", o->host,
-                        (unsigned)o->port, o->provision ? " --provision " : "",
+    return arena_printf("--at %s:%u%s%s", o->host, (unsigned)o->port,
+                        o->provision ? " --provision " : "",
                         o->provision ? o->provision : "");
+}
+
+static const char *repeat_command(const struct run_options *o)
+{
+    return arena_printf("roam-conform server %s", server_options(o));
 }
 
 /* Behind the run of a role: reports, counts, exit code. */
@@ -138,6 +144,16 @@ static int run_role(struct options *o, enum role role, const char *peer,
     return outputs_end(&o->outputs, &o->run, &report, is_complete);
 }
 
+/* NULL, or what is wrong with the options that name the server. */
+static const char *server_is_missing(const struct options *o)
+{
+    bool one = !o->run.roamd + !o->run.host + !o->run.control == 2;
+    bool provided = o->run.roamd || o->run.provision;
+    return !one        ? "one of --roamd, --at and --control, please"
+           : !provided ? "--at and --control need --provision"
+                       : NULL;
+}
+
 static int command_server(struct options *o)
 {
     struct rules rules = {0};
@@ -150,13 +166,10 @@ static int command_server(struct options *o)
         print_list(o, &all);
         return EXIT_AS_EXPECTED;
     }
-    if (!o->run.roamd + !o->run.host + !o->run.control != 2) {
-        return fail_usage("one of --roamd, --at and --control, please");
+    const char *reason = server_is_missing(o);
+    if (reason) {
+        return fail_usage(reason);
     }
-    if (!o->run.roamd && !o->run.provision) {
-        return fail_usage("--at and --control need --provision");
-    }
-    const char *reason = "";
     if (o->run.dump_seeds && !seeds_make_dir(o->run.dump_seeds, &reason)) {
         return fail_usage(reason);
     }
@@ -208,6 +221,57 @@ static int command_client(struct options *o, char **argv)
         return EXIT_HARNESS;
     }
     return run_role(o, ROLE_CLIENT, o->run.repeat, &all, &rules);
+}
+
+/* Each adapter by itself, as in the role client. */
+static bool self_check_both(const struct run_options *run,
+                            const struct rules *rules)
+{
+    const struct adapter_target *const both[] = {run->adapter, run->sibling};
+    for (size_t i = 0; i < 2 && both[i]; i++) {
+        struct run_options alone = *run;
+        const char *reason = "";
+        alone.adapter = both[i];
+        if (!client_self_check(&alone, rules, &reason)) {
+            fprintf(stderr, "roam-conform: self-check: %s\n", reason);
+            return false;
+        }
+    }
+    return true;
+}
+
+static const char *pair_options(const struct options *o)
+{
+    return arena_printf("%s%s%s%s --%s", server_options(&o->run),
+                        o->sibling ? " --sibling '" : "",
+                        o->sibling ? o->sibling : "", o->sibling ? "'" : "",
+                        adapter_words(o->adapter.argv));
+}
+
+static int command_pair(struct options *o, char **argv)
+{
+    struct rules rules = {0};
+    struct scenarios all = {0};
+    if (!load(o, &rules, &all)) {
+        return EXIT_USAGE;
+    }
+    keep_role(&all, ROLE_PAIR);
+    if (o->list) {
+        print_list(o, &all);
+        return EXIT_AS_EXPECTED;
+    }
+    const char *reason = server_is_missing(o);
+    if (reason || !argv[0]) {
+        return fail_usage(reason ? reason : "pair needs -- ADAPTER");
+    }
+    o->adapter.argv = argv;
+    o->run.adapter = &o->adapter;
+    o->run.sibling = o->sibling ? &o->sibling_target : NULL;
+    o->run.is_pair = true;
+    o->run.repeat = pair_options(o);
+    return self_check_both(&o->run, &rules)
+               ? run_role(o, ROLE_PAIR, o->run.repeat, &all, &rules)
+               : EXIT_HARNESS;
 }
 
 /* The kill matrix, and the coverage with it. */
@@ -337,6 +401,9 @@ int main(int argc, char **argv)
     }
     if (strcmp(command, "client") == 0) {
         return command_client(&o, argv + optind + 1);
+    }
+    if (strcmp(command, "pair") == 0) {
+        return command_pair(&o, argv + optind + 1);
     }
     if (strcmp(command, "broken") == 0 && o.client) {
         return command_broken_client(&o, argv + optind + 1);

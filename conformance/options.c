@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "scn_lex.h"
+
 #define DEFAULT_TIMEOUT_MS 10000u
 #define DEFAULT_JOBS 4u
 #define MAX_JOBS 64u
@@ -22,6 +24,7 @@ const char options_usage[] =
     "\n"
     "  server        judge a server\n"
     "  client        judge a client: client [option...] -- ADAPTER [arg...]\n"
+    "  pair          judge both: pair --roamd PATH [option...] -- ADAPTER...\n"
     "  explain ID    a rule, and what checks it\n"
     "  coverage      rules that bind a server and have no scenario\n"
     "  broken        prove that the suite catches broken servers\n"
@@ -35,6 +38,7 @@ const char options_usage[] =
     "  --control CMD        or servers that this program runs, see CONTROL.md\n"
     "  --provision CMD      makes users and tokens for --at and --control\n"
     "  --adapter tcp:HOST:PORT   client: an adapter that runs there\n"
+    "  --sibling 'ADAPTER...'    pair: another one, behind every other device\n"
     "  --list               names and titles of the cases, nothing is run\n"
     "  --case PREFIX        only cases whose name starts so\n"
     "  --seed N             of all that is random (default: drawn, printed)\n"
@@ -123,6 +127,20 @@ static bool parse_adapter(const char *text, struct adapter_target *out)
     return true;
 }
 
+/* A command line, in words. */
+static bool parse_sibling(const char *text, struct options *o)
+{
+    struct words w;
+    words_split(text, &w);
+    char **argv = arena_alloc((w.count + 1) * sizeof *argv);
+    for (size_t i = 0; i < w.count; i++) {
+        argv[i] = arena_string(w.at[i]);
+    }
+    o->sibling = text;
+    o->sibling_target.argv = argv;
+    return w.count > 0;
+}
+
 enum {
     OPT_ROAMD = 256,
     OPT_AT,
@@ -140,6 +158,7 @@ enum {
     OPT_FULL,
     OPT_UPDATE,
     OPT_ADAPTER,
+    OPT_SIBLING,
     OPT_CLIENT,
     OPT_REPEAT,
     OPT_UNTIL_FAILURE,
@@ -170,6 +189,7 @@ static const struct option long_options[] = {
     {"full", no_argument, NULL, OPT_FULL},
     {"update", no_argument, NULL, OPT_UPDATE},
     {"adapter", required_argument, NULL, OPT_ADAPTER},
+    {"sibling", required_argument, NULL, OPT_SIBLING},
     {"client", no_argument, NULL, OPT_CLIENT},
     {"repeat", required_argument, NULL, OPT_REPEAT},
     {"until-failure", no_argument, NULL, OPT_UNTIL_FAILURE},
@@ -273,6 +293,9 @@ static bool take_option(struct options *o, int option, const char *arg)
         break;
     case OPT_ADAPTER:
         ok = parse_adapter(arg, &o->adapter);
+        break;
+    case OPT_SIBLING:
+        ok = parse_sibling(arg, o);
         break;
     case OPT_REPEAT:
         ok = parse_number(arg, MAX_ROUNDS, &n) && n > 0;

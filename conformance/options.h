@@ -11,7 +11,9 @@ struct options {
     struct run_options run;
     struct outputs outputs;
     struct adapter_target adapter; /* host NULL: none was named */
-    const char *root;              /* of the project, where the defaults are */
+    struct adapter_target sibling_target;
+    const char *sibling; /* its words; NULL: none was named */
+    const char *root;    /* of the project, where the defaults are */
     const char *scenarios, *spec, *fault;
     bool list, full, update, has_timeout, client;
 };

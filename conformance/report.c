@@ -44,6 +44,9 @@ const char *report_failure(const struct world *w, const struct rules *rules,
     text_add(&t, "step: %s\n",
              f->step ? f->step->text : "(behind the last step)");
     text_add(&t, "%s: %s\n", f->is_harness ? "mistake" : "failed", f->what);
+    if (f->blame) {
+        text_add(&t, "blame: %s\n", f->blame);
+    }
     if (!f->is_harness) {
         text_add(&t, "rules: %s\n", f->rules);
         add_sentences(&t, f->rules, rules);

@@ -107,6 +107,9 @@ static json_t *failure_json(const struct world *w, int event)
                           json_clean(f->legal), "got", json_clean(f->got));
     json_object_set_new(j, "event",
                         event < 0 ? json_null() : json_integer(event));
+    if (f->blame) {
+        json_object_set_new(j, "blame", json_clean(f->blame));
+    }
     return j;
 }
 

@@ -141,8 +141,7 @@ json_t *report_model(const struct report_run *run, bool all_events)
     json_t *j = json_pack(
         "{s:i, s:s, s:s, s:s, s:o, s:o, s:s, s:I, s:b, s:i}", "format",
         REPORT_FORMAT, "suite", "roam-conform", "protocol", "roam/1", "role",
-        run->role == ROLE_SERVER ? "server" : "client", "peer",
-        json_clean(run->peer), "seed",
+        role_name(run->role), "peer", json_clean(run->peer), "seed",
         json_string(arena_printf("%" PRIu64, run->seed)), "started",
         run->started, "duration_ms", (json_int_t)run->ms, "complete",
         run->is_complete, "exit", run->exit);

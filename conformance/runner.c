@@ -17,6 +17,7 @@
 #include "client_role.h"
 #include "coverage.h"
 #include "exec.h"
+#include "pair_role.h"
 #include "progress.h"
 #include "report_case.h"
 #include "seeds.h"
@@ -151,16 +152,32 @@ static void base_server(const struct run_options *o, const char *base,
     }
 }
 
-/* What a case with a server of its own asks of it: it may stop it, too. */
-static const char *needs_of(const struct scenario *s)
+/* What a case with a server of its own asks of it: it may stop it, too. In
+ * the role pair `needs` is about adapters. */
+static const char *needs_of(const struct run_options *o,
+                            const struct scenario *s)
 {
-    return arena_printf("restart %s", s->needs);
+    return o->is_pair ? "restart" : arena_printf("restart %s", s->needs);
 }
 
 static bool has_own_server(const struct run_options *o,
                            const struct scenario *s)
 {
     return s->is_private && (o->roamd || o->control);
+}
+
+static bool has_server(const struct run_options *o)
+{
+    return !o->adapter || o->is_pair;
+}
+
+static struct result run_on_server(const struct run_options *o,
+                                   const struct scenario *s,
+                                   struct server *server,
+                                   const struct rules *rules)
+{
+    return o->is_pair ? pair_run_case(o, s, server, rules)
+                      : run_case(o, s, server, rules);
 }
 
 /* A case with a server of its own. */
@@ -171,20 +188,21 @@ static struct result run_private(const struct run_options *o, const char *base,
     struct server own;
     const char *reason = "";
     base_server(o, base, s->settings, &own);
-    own.has_needs = *s->needs;
+    own.has_needs = *s->needs && !o->is_pair;
     struct result r = {
         .s = s, .verdict = VERDICT_HARNESS, .rules = "", .what = ""};
     if (!server_open(&own, &reason)) {
         r.what = r.detail = reason;
-    } else if (server_lacks(&own, needs_of(s))) {
+    } else if (server_lacks(&own, needs_of(o, s))) {
         r.verdict = VERDICT_UNSUPPORTED;
         r.what = r.detail = arena_printf("the server has no capability %s",
-                                         server_lacks(&own, needs_of(s)));
-    } else if (scenario_needs(s, "clock") && !server_hold(&own, &reason)) {
+                                         server_lacks(&own, needs_of(o, s)));
+    } else if (own.has_needs && scenario_needs(s, "clock") &&
+               !server_hold(&own, &reason)) {
         r.what = r.detail = reason;
     } else {
         wait_at_server(o, &own);
-        r = run_case(o, s, &own, rules);
+        r = run_on_server(o, s, &own, rules);
     }
     if (!server_close(&own, &reason) && r.verdict == VERDICT_PASS) {
         r.verdict = VERDICT_FAIL;
@@ -257,10 +275,10 @@ static void run_child(struct run *r, size_t number, struct server *server,
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     signal(SIGINT, SIG_DFL);
     signal(SIGTERM, SIG_DFL);
-    struct result result = o.adapter ? client_run_case(&o, s, r->rules)
+    struct result result = !has_server(&o) ? client_run_case(&o, s, r->rules)
                            : has_own_server(&o, s)
                                ? run_private(&o, r->base, s, r->rules)
-                               : run_case(&o, s, server, r->rules);
+                               : run_on_server(&o, s, server, r->rules);
     const char *packed = report_case_pack(&result);
     write_all(fd, packed, strlen(packed));
     _exit(0);
@@ -402,7 +420,7 @@ static bool is_out_of_reach(const struct run_options *o,
 {
     bool settings = *s->settings && !o->roamd;
     bool own = s->is_private && !o->roamd && !o->control;
-    return (settings || own) && !o->any_settings && !o->adapter;
+    return (settings || own) && !o->any_settings && has_server(o);
 }
 
 static void start_case(struct run *r, size_t number)
@@ -415,7 +433,7 @@ static void start_case(struct run *r, size_t number)
                    "needs a server that the suite starts (--roamd)");
         return;
     }
-    if (!r->o->adapter && !has_own_server(r->o, s)) {
+    if (has_server(r->o) && !has_own_server(r->o, s)) {
         server = server_for(r, s->settings, &reason);
         if (!server) {
             set_reason(r, number, VERDICT_HARNESS, reason);

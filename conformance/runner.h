@@ -10,10 +10,13 @@
 #include "report.h"
 
 struct run_options {
-    const struct adapter_target *adapter; /* role client; NULL: role server */
-    const char *roamd;                    /* program; or NULL and: */
-    const char *control;                  /* words of a program that runs it */
-    const struct bend *bend;              /* before roamd; NULL: none */
+    const struct adapter_target *adapter; /* client and pair; else NULL */
+    const struct adapter_target
+        *sibling;            /* pair: every other device; or NULL */
+    bool is_pair;            /* a real server too */
+    const char *roamd;       /* program; or NULL and: */
+    const char *control;     /* words of a program that runs it */
+    const struct bend *bend; /* before roamd; NULL: none */
     const char *host;
     uint16_t port;
     const char *provision; /* NULL: any user is taken as it is */

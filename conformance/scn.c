@@ -145,6 +145,9 @@ static bool parse_device(struct parser *p, int line, const struct words *w)
     if (d->from && inet_pton(AF_INET, d->from, &from) != 1) {
         return fail(p, line, "from= is no IPv4 address");
     }
+    if (s->role == ROLE_PAIR && d->id) {
+        return fail(p, line, "id= is of the role server");
+    }
     d->name = w->at[1];
     d->manual_ack = strcmp(ack, "manual") == 0;
     add_user(s, d->user);
@@ -171,14 +174,38 @@ static bool parse_rules(struct scenario *s, const struct words *w)
     return s->rule_count > 0;
 }
 
-/* One role a file: in the other one the same lines have other defaults. */
+static const enum role all_roles[] = {ROLE_SERVER, ROLE_CLIENT, ROLE_PAIR};
+
+const char *role_name(enum role role)
+{
+    return role == ROLE_SERVER ? "server"
+           : role == ROLE_PAIR ? "pair"
+                               : "client";
+}
+
+/* server and client never share a file: what one sends the other expects,
+ * with other defaults. */
 static bool parse_roles(struct scenario *s, const struct words *w)
 {
-    const char *role = w->count == 2 ? w->at[1] : "";
-    s->roles = strcmp(role, "server") == 0   ? ROLE_SERVER
-               : strcmp(role, "client") == 0 ? ROLE_CLIENT
-                                             : 0;
-    return s->roles != 0;
+    s->roles = 0;
+    for (size_t i = 1; i < w->count; i++) {
+        unsigned before = s->roles;
+        for (size_t k = 0; k < sizeof all_roles / sizeof all_roles[0]; k++) {
+            if (strcmp(w->at[i], role_name(all_roles[k])) == 0) {
+                s->roles |= all_roles[k];
+            }
+        }
+        if (s->roles == before) {
+            return false;
+        }
+    }
+    for (size_t k = sizeof all_roles / sizeof all_roles[0]; k-- > 0;) {
+        if (s->wanted ? s->wanted == all_roles[k]
+                      : (s->roles & all_roles[k]) != 0) {
+            s->role = all_roles[k];
+        }
+    }
+    return (s->roles & ROLE_SERVER) == 0 || (s->roles & ROLE_CLIENT) == 0;
 }
 
 /* True when the line was a header line (or a bad one). */
@@ -192,10 +219,14 @@ static bool parse_header(struct parser *p, int line, const struct words *w)
         }
     } else if (strcmp(word, "roles") == 0) {
         if (!parse_roles(s, w)) {
-            fail(p, line, "roles server, or roles client");
+            fail(p, line,
+                 "roles server, client, pair, server pair or client pair");
         }
     } else if (strcmp(word, "needs") == 0) {
         s->needs = join(w, 1);
+        if (s->roles == (ROLE_SERVER | ROLE_PAIR)) {
+            fail(p, line, "needs of a server, or of an adapter?");
+        }
         for (size_t i = 1; i < w->count; i++) {
             bool server = s->roles == ROLE_SERVER;
             s->is_private = s->is_private || server;
@@ -301,7 +332,7 @@ static bool parse_rest(struct parser *p, struct step *step,
             step->rule = arena_copy(word + 1, len - 2);
             at++;
         } else if (strcmp(word, "lie") == 0 && step->kind == STEP_SEND &&
-                   p->s->roles == ROLE_CLIENT) {
+                   p->s->role == ROLE_CLIENT) {
             step->lie = true;
             at++;
         } else if (strcmp(word, "where") == 0 &&
@@ -331,6 +362,38 @@ static bool parse_rest(struct parser *p, struct step *step,
     return true;
 }
 
+/* In a file of server and pair, what the one sends the other's client is told
+ * to send, as far as a program can choose it. */
+static bool parse_told(struct parser *p, struct step *step,
+                       const struct words *w, size_t at)
+{
+    const char *const *fields = client_told_fields(step->type->number);
+    step->kind = STEP_VERB;
+    step->verb = VERB_CLIENT;
+    step->act = (int)client_told_act(step->type->number);
+    step->is_whole = true;
+    if (!fields) {
+        return fail(
+            p, step->line,
+            arena_printf("no client is told to send %s", step->type->name));
+    }
+    if (!parse_rest(p, step, w, at, step->type->desc, false)) {
+        return false;
+    }
+    for (size_t i = 0; i < step->fields.count; i++) {
+        size_t k = 0;
+        while (fields[k] && strcmp(fields[k], step->fields.at[i].left) != 0) {
+            k++;
+        }
+        if (!fields[k]) {
+            return fail(
+                p, step->line,
+                arena_printf("no program chooses %s", step->fields.at[i].left));
+        }
+    }
+    return true;
+}
+
 /* dev> TYPE, dev< TYPE, dev! TYPE; `at` is the word with the arrow. */
 static bool parse_arrow(struct parser *p, struct step *step,
                         const struct words *w, size_t at, char arrow, bool raw)
@@ -340,10 +403,13 @@ static bool parse_arrow(struct parser *p, struct step *step,
     }
     const char *name = w->at[at + 1];
     const ProtobufCMessageDescriptor *desc = NULL;
-    bool server = p->s->roles == ROLE_SERVER;
-    step->kind = arrow == '!'                    ? STEP_ABSENT
-                 : arrow == (server ? '>' : '<') ? STEP_SEND
-                                                 : STEP_EXPECT;
+    bool server = p->s->role == ROLE_SERVER, pair = p->s->role == ROLE_PAIR;
+    bool has_rows = server || pair;
+    char sends = server ? '>' : pair ? '\0' : '<';
+    step->kind = arrow == '!'     ? STEP_ABSENT
+                 : arrow == sends ? STEP_SEND
+                                  : STEP_EXPECT;
+    step->to_client = arrow == '<';
     if (!server &&
         (arrow == ':' || (arrow == '!' && client_event_find(name)))) {
         step->kind = arrow == ':' ? STEP_EVENT : step->kind;
@@ -352,14 +418,15 @@ static bool parse_arrow(struct parser *p, struct step *step,
         if (!desc) {
             return fail(p, step->line, arena_printf("no event %s", name));
         }
-    } else if (server && step->kind != STEP_SEND &&
+    } else if (has_rows && step->kind != STEP_SEND &&
                strcmp(name, "entry") == 0) {
         step->subject = ABOUT_ENTRY;
         desc = &roam__v1__push__descriptor;
-    } else if (server && step->kind != STEP_SEND && strcmp(name, "row") == 0) {
+    } else if (has_rows && step->kind != STEP_SEND &&
+               strcmp(name, "row") == 0) {
         step->subject = ABOUT_ROW;
         desc = &roam__v1__push__descriptor;
-    } else if (server && step->kind != STEP_SEND &&
+    } else if (has_rows && step->kind != STEP_SEND &&
                strcmp(name, "member") == 0) {
         step->subject = ABOUT_MEMBER;
         desc = &roam__v1__member_row__descriptor;
@@ -370,7 +437,15 @@ static bool parse_arrow(struct parser *p, struct step *step,
         if (!step->type) {
             return fail(p, step->line, arena_printf("no frame %s", name));
         }
+        if (pair && arrow != '!' &&
+            step->type->from_server != step->to_client) {
+            return fail(p, step->line,
+                        arena_printf("%s goes the other way", name));
+        }
         desc = step->type->desc;
+    }
+    if (pair && step->type && arrow == '>' && (p->s->roles & ROLE_SERVER)) {
+        return parse_told(p, step, w, at + 2);
     }
     return parse_rest(p, step, w, at + 2, desc, raw);
 }
@@ -402,11 +477,12 @@ static const struct {
 static bool parse_verb(struct parser *p, struct step *step,
                        const struct words *w)
 {
-    if (p->s->roles == ROLE_CLIENT) {
+    if (p->s->role != ROLE_SERVER) {
         const struct client_verb *v =
-            w->count > 1 ? client_verb_find(w->at[1]) : NULL;
+            w->count > 1 ? client_verb_find(w->at[1], p->s->role) : NULL;
         step->kind = STEP_VERB;
         step->verb = VERB_CLIENT;
+        step->is_whole = (p->s->roles & ROLE_SERVER) != 0;
         step->act = v ? (int)v->act : 0;
         step->word = v && v->takes_word && w->count > 2 ? w->at[2] : NULL;
         return v ? parse_rest(p, step, w, step->word ? 3 : 2, v->fields, false)
@@ -432,15 +508,15 @@ static bool parse_device_step(struct parser *p, struct step *step,
     }
     size_t len = strlen(w->at[at]);
     char arrow = w->at[at][len - 1];
-    bool client = p->s->roles == ROLE_CLIENT;
+    bool client = p->s->role == ROLE_CLIENT, pair = p->s->role == ROLE_PAIR;
     bool has_arrow = arrow == '>' || arrow == '<' || arrow == '!' ||
-                     (client && arrow == ':');
+                     ((client || pair) && arrow == ':');
     if (!device_index(p->s, w->at[at], has_arrow ? len - 1 : len,
                       &step->device)) {
         return fail(p, step->line,
                     arena_printf("no device or keyword %s", w->at[at]));
     }
-    if (raw && arrow != (client ? '<' : '>')) {
+    if (raw && (pair || arrow != (client ? '<' : '>'))) {
         return fail(p, step->line, "only what is sent can be raw");
     }
     return has_arrow ? parse_arrow(p, step, w, at, arrow, raw)
@@ -506,6 +582,9 @@ static bool parse_server(struct parser *p, struct step *step,
                     s ? arena_printf("server %s %s", s->name,
                                      s->operand ? s->operand : "alone")
                       : "no such step of a server");
+    }
+    if (p->s->role == ROLE_PAIR && !s->in_pair) {
+        return fail(p, step->line, "that step is of the role server");
     }
     step->act = (int)s->act;
     step->word = s->name;
@@ -604,7 +683,7 @@ static bool parse_step(struct parser *p, struct step *step, struct words *w,
     if (strcmp(word, "checkpoint") == 0) {
         return parse_checkpoint(p, step, w);
     }
-    if (strcmp(word, "advance") == 0 && p->s->roles == ROLE_CLIENT) {
+    if (strcmp(word, "advance") == 0 && p->s->role != ROLE_SERVER) {
         step->kind = STEP_ADVANCE;
         step->operand = w->count == 2 ? w->at[1] : "";
         return w->count == 2 || fail(p, step->line, "advance MILLISECONDS");
@@ -690,7 +769,7 @@ bool scenario_needs(const struct scenario *s, const char *need)
     return i < w.count;
 }
 
-struct scenario *scenario_load(const char *path, const char *id,
+struct scenario *scenario_load(const char *path, const char *id, enum role role,
                                const char **error)
 {
     char *text = file_read(path, NULL);
@@ -698,15 +777,18 @@ struct scenario *scenario_load(const char *path, const char *id,
         *error = arena_printf("%s: %s", path, strerror(errno));
         return NULL;
     }
-    return scenario_parse(text, path, id, error);
+    return scenario_parse(text, path, id, role, error);
 }
 
 struct scenario *scenario_parse(const char *text, const char *path,
-                                const char *id, const char **error)
+                                const char *id, enum role role,
+                                const char **error)
 {
     struct scenario *s = arena_alloc(sizeof *s);
     *s = (struct scenario){.path = path,
                            .id = id,
+                           .role = ROLE_SERVER,
+                           .wanted = role,
                            .roles = ROLE_SERVER,
                            .needs = "",
                            .settings = ""};

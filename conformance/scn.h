@@ -32,12 +32,16 @@ struct terms {
     size_t count, cap;
 };
 
-/* Who is judged. An arrow is the frame's way on the wire in either role, so
- * what one role sends is what the other expects. */
+/* Who is judged. An arrow is the frame's way on the wire in every role, so
+ * what the role server sends the role client expects, and the other way round;
+ * the role pair expects both. */
 enum role {
     ROLE_SERVER = 1,
-    ROLE_CLIENT = 2
+    ROLE_CLIENT = 2,
+    ROLE_PAIR = 4
 };
+/* "server", "client" or "pair". */
+const char *role_name(enum role role);
 
 enum step_kind {
     STEP_SEND,       /* dev> TYPE field=... [edit ...]; client role: dev< */
@@ -52,8 +56,8 @@ enum step_kind {
                         provision revoke DEVICE */
     STEP_REPEAT,     /* repeat n ... end */
     STEP_ANY_OF,     /* any-of ... or ... end */
-    STEP_EVENT,      /* dev: EVENT field=...; client role */
-    STEP_ADVANCE     /* advance MS; client role */
+    STEP_EVENT,      /* dev: EVENT field=...; client and pair */
+    STEP_ADVANCE     /* advance MS; client and pair */
 };
 
 /* What an expectation is about. */
@@ -83,7 +87,7 @@ enum verb {
     VERB_GATHER,
     VERB_FLUSH,
     VERB_PULL,
-    VERB_CLIENT /* of the client role: `act` says which, see client_scn.h */
+    VERB_CLIENT /* of client and pair: `act` says which, see client_scn.h */
 };
 
 struct step;
@@ -103,6 +107,8 @@ struct step {
     enum verb verb;
     int act;             /* of VERB_CLIENT, or enum server_act */
     bool lie;            /* what is sent breaks a rule on purpose */
+    bool to_client;      /* pair: ABOUT_CLOSED, the server ends it */
+    bool is_whole;       /* pair: a verb with its answer, as in server */
     const char *word;    /* user of a checkpoint or of what is provisioned,
                             act of a server, variable */
     const char *operand; /* count of a repeat, expression of a let, what is
@@ -134,7 +140,9 @@ struct scenario {
     const char *path;  /* as opened */
     const char *id;    /* area/behaviour, without .scn */
     const char *title; /* the first comment line */
-    unsigned roles;    /* of enum role */
+    enum role role;    /* that the steps are read for */
+    enum role wanted;  /* by whoever reads; 0: the first one named */
+    unsigned roles;    /* of enum role: all that the file names */
     const char *needs; /* capabilities of an adapter or a server, with spaces
                           between */
     const char **rules;
@@ -155,19 +163,22 @@ struct scenario {
 /* Does its line `needs` have that word? */
 bool scenario_needs(const struct scenario *s, const char *need);
 
-/* Reads one file. NULL with "path:line: reason" in *error. */
-struct scenario *scenario_load(const char *path, const char *id,
+/* Reads one file for one of its roles; 0: for the first that it names.
+ * NULL with "path:line: reason" in *error. */
+struct scenario *scenario_load(const char *path, const char *id, enum role role,
                                const char **error);
 
 /* The same from memory. */
 struct scenario *scenario_parse(const char *text, const char *path,
-                                const char *id, const char **error);
+                                const char *id, enum role role,
+                                const char **error);
 
 struct scenarios {
     struct scenario **at;
     size_t count, cap;
 };
-/* All *.scn below a directory in the order of their names. */
+/* All *.scn below a directory in the order of their names, once for each role
+ * that a file names. */
 bool scenarios_load(const char *dir, struct scenarios *out, const char **error);
 
 /* The files below a directory that end so, as paths relative to it, in the

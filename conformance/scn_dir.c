@@ -62,6 +62,27 @@ bool names_load(const char *dir, const char *end, struct names *out)
     return true;
 }
 
+static bool add(struct scenarios *out, struct scenario *s)
+{
+    if (!s) {
+        return false;
+    }
+    arena_grow((void **)&out->at, out->count, &out->cap, sizeof *out->at);
+    out->at[out->count++] = s;
+    return true;
+}
+
+static bool load_roles(const char *path, const char *id, struct scenarios *out,
+                       const char **error)
+{
+    struct scenario *s = scenario_load(path, id, (enum role)0, error);
+    if (!add(out, s)) {
+        return false;
+    }
+    return s->role == ROLE_PAIR || !(s->roles & ROLE_PAIR) ||
+           add(out, scenario_load(path, id, ROLE_PAIR, error));
+}
+
 bool scenarios_load(const char *dir, struct scenarios *out, const char **error)
 {
     struct names names = {0};
@@ -70,14 +91,11 @@ bool scenarios_load(const char *dir, struct scenarios *out, const char **error)
         return false;
     }
     for (size_t i = 0; i < names.count; i++) {
-        const char *id = arena_copy(names.at[i], strlen(names.at[i]) - 4);
-        struct scenario *s =
-            scenario_load(arena_printf("%s/%s", dir, names.at[i]), id, error);
-        if (!s) {
+        if (!load_roles(arena_printf("%s/%s", dir, names.at[i]),
+                        arena_copy(names.at[i], strlen(names.at[i]) - 4), out,
+                        error)) {
             return false;
         }
-        arena_grow((void **)&out->at, out->count, &out->cap, sizeof *out->at);
-        out->at[out->count++] = s;
     }
     return true;
 }

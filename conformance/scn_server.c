@@ -7,17 +7,17 @@
 #include <string.h>
 
 static const struct server_step steps[] = {
-    {"kill", SERVER_KILL, NULL, NULL},
-    {"terminate", SERVER_TERMINATE, NULL, NULL},
-    {"start", SERVER_START, NULL, NULL},
-    {"restart", SERVER_RESTART, NULL, NULL},
-    {"drain", SERVER_DRAIN, NULL, NULL},
-    {"ended", SERVER_ENDED, NULL, NULL},
-    {"advance", SERVER_ADVANCE, "clock", "TIME"},
-    {"trim", SERVER_TRIM, "trim", NULL},
-    {"fail-write", SERVER_FAIL_WRITE, "fail-write", "lost|stored"},
-    {"backup", SERVER_BACKUP, "backup", NULL},
-    {"restore", SERVER_RESTORE, "backup", NULL},
+    {"kill", SERVER_KILL, NULL, NULL, true},
+    {"terminate", SERVER_TERMINATE, NULL, NULL, true},
+    {"start", SERVER_START, NULL, NULL, true},
+    {"restart", SERVER_RESTART, NULL, NULL, true},
+    {"drain", SERVER_DRAIN, NULL, NULL, false},
+    {"ended", SERVER_ENDED, NULL, NULL, false},
+    {"advance", SERVER_ADVANCE, "clock", "TIME", false},
+    {"trim", SERVER_TRIM, "trim", NULL, false},
+    {"fail-write", SERVER_FAIL_WRITE, "fail-write", "lost|stored", false},
+    {"backup", SERVER_BACKUP, "backup", NULL, false},
+    {"restore", SERVER_RESTORE, "backup", NULL, false},
 };
 
 const struct server_step *server_step_find(const char *name)

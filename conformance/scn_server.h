@@ -25,6 +25,7 @@ struct server_step {
     enum server_act act;
     const char *need;    /* what the header has to name; NULL: nothing */
     const char *operand; /* what it is; NULL: it takes none */
+    bool in_pair;        /* the role pair has it too */
 };
 /* NULL: there is none of this name. */
 const struct server_step *server_step_find(const char *name);

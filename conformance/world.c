@@ -47,7 +47,8 @@ bool world_fail(struct world *w, const char *rules, const char *what,
                                   .legal = legal,
                                   .got = got ? text_str(&t) : NULL,
                                   .step = w->step,
-                                  .got_frame = got};
+                                  .got_frame = got,
+                                  .blame = w->accused};
     return false;
 }
 
@@ -56,6 +57,7 @@ bool world_mistake(struct world *w, const char *what)
     if (!w->failure.happened) {
         world_fail(w, NULL, what, NULL, NULL);
         w->failure.is_harness = true;
+        w->failure.blame = w->ops ? "the harness" : NULL;
     }
     return false;
 }

@@ -244,6 +244,27 @@ struct failure {
     const char *got;         /* the frame that came, decoded; may be NULL */
     const struct step *step; /* NULL: at the end */
     const struct frame *got_frame; /* what `got` was printed from */
+    const char *blame;             /* whose doing it is; NULL: role server or
+                                      client, there is but one peer */
+};
+
+struct expect_outcome;
+/* Role pair: the links are those that the harness makes for clients, so
+ * reading, writing and some steps are done elsewhere. */
+struct world_ops {
+    /* As link_pump() and link_write(). */
+    bool (*pump)(struct world *w, uint64_t deadline_ms);
+    bool (*write)(struct world *w, struct link *l, const uint8_t *bytes,
+                  size_t len);
+    /* Steps that are not the executor's own, and doing one. */
+    bool (*takes)(const struct step *step);
+    bool (*carry_out)(struct world *w, const struct step *step);
+    /* Decides an expectation on what has come. */
+    void (*decide)(struct world *w, const struct step *step,
+                   struct expect_outcome *out);
+    /* What a step waits for has not come: sets `accused`, or notes a
+     * failure of its own. */
+    void (*nothing_came)(struct world *w, const struct step *step);
 };
 
 struct world {
@@ -253,7 +274,9 @@ struct world {
     const char *suffix; /* makes the case's names fresh */
     uint64_t timeout_ms;
     bool trace;
-    const struct step *step; /* being carried out */
+    const struct step *step;     /* being carried out */
+    const struct world_ops *ops; /* NULL: the links are the harness's own */
+    const char *accused;         /* whose doing is looked at; NULL: nobody's */
 
     struct user *users;
     struct device *devices;

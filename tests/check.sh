@@ -239,6 +239,21 @@ conform_client()
     return $status
 }
 
+# Both together, with two clients mixed.
+conform_pair()
+{
+    export ASAN_OPTIONS="$ASAN_OPTIONS:log_path=$PWD/$log/pair-asan"
+    export UBSAN_OPTIONS="$UBSAN_OPTIONS:log_path=$PWD/$log/pair-ubsan"
+    timeout 600 $gcc_dir/roam-conform pair --roamd $asan_dir/roamd \
+        --sibling 'conformance/adapters/adapter_python.py build' \
+        -- $asan_dir/adapter-libroam
+    status=$?
+    for report in "$log"/pair-*san.*; do
+        [ ! -f "$report" ] || { cat "$report" && status=1; }
+    done
+    return $status
+}
+
 # In tenths, as systemd counts what a service could do that it need not.
 unit_exposure()
 {
@@ -359,6 +374,7 @@ main()
             $asan_dir/adapter-libroam
         counted 'conformance: the client in Python' conform_client \
             conformance/adapters/adapter_python.py build
+        counted 'conformance: both together, two clients mixed' conform_pair
         counted 'conformance: broken clients are caught' timeout 600 \
             env ROAM_ADAPTER=$gcc_dir/adapter-libroam \
             $gcc_dir/roam-conform broken --client \

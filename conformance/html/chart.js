@@ -34,7 +34,8 @@ function lanes(chart, item, role, height) {
   for (const name of chart.order) {
     const device = item.devices.find(d => d.name === name);
     const x = chart.x.get(name);
-    const tested = (role === "server") === (name === null);
+    const tested = role === "pair" ||
+      (role === "server") === (name === null);
     const sub = device ? [device.user, device.type].filter(Boolean).join(" · ")
                        : "";
     group.append(
