@@ -468,8 +468,15 @@ static void test_the_age_of_a_message_of_an_earlier_run_counts(void **unused)
         rig_prepare(&r);
         r.now_ms = 100000;
         rig_init(&r);
-        rig_send(&r, 1, "stored");
-        r.outbox[0].first_sent_ms = r.now_ms - 1000 - (unsigned)old;
+        const struct roam_outbox_item stored = {
+            .client_msg_id = 1,
+            .first_sent_ms = r.now_ms - 1000 - (unsigned)old,
+            .conversation = {(const uint8_t *)"bob", 3},
+            .body = {(const uint8_t *)"stored", 6}};
+        assert_int_equal(roam_client_resend(&r.client, &stored, r.now_ms),
+                         ROAM_STATUS_OK);
+        assert_int_equal(roam_client_resend(&r.client, &stored, r.now_ms),
+                         ROAM_STATUS_BAD_ARGUMENT); /* it is there */
         rig_login(&r);
         login_ok_with(&r, 4096, 1000);
         rig_say_sync_ok(&r, roam_v1_SyncResult_UP_TO_DATE, 0);

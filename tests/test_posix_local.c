@@ -205,6 +205,33 @@ static void test_a_user_of_64_bytes_fits_and_65_do_not(void **state)
     roam_local_close(l);
 }
 
+static void test_a_store_in_memory_is_nobody_elses_and_gone_with_it(
+    void **state)
+{
+    char detail[ROAM_POSIX_DETAIL_MAX];
+    struct roam_local *l, *other;
+    uint64_t attempt;
+    (void)state;
+    assert_int_equal(
+        roam_local_open(NULL, "alice", ROAM_PHONE, ROAM_LOCAL_READ, &l, detail),
+        ROAM_POSIX_STATUS_BAD_ARGUMENT);
+    for (int again = 0; again < 2; again++) {
+        assert_int_equal(roam_local_open(NULL, "alice", ROAM_PHONE,
+                                         ROAM_LOCAL_OWN, &l, detail),
+                         OK);
+        assert_int_equal(roam_local_open(NULL, "bob", ROAM_WEB, ROAM_LOCAL_OWN,
+                                         &other, detail),
+                         OK);
+        add(l, message(1, 0, 10, "x"));
+        assert_int_equal(roam_local_next_attempt(l, &attempt), OK);
+        assert_int_equal(attempt, 1);
+        assert_int_equal(count(l).messages, 1);
+        assert_int_equal(count(other).messages, 0);
+        roam_local_close(other);
+        roam_local_close(l);
+    }
+}
+
 static void test_a_second_owner_is_kept_out_and_a_reader_is_not(void **state)
 {
     char detail[ROAM_POSIX_DETAIL_MAX];
@@ -603,6 +630,7 @@ int main(void)
         T(test_the_identity_survives),
         T(test_another_users_store_is_refused),
         T(test_a_user_of_64_bytes_fits_and_65_do_not),
+        T(test_a_store_in_memory_is_nobody_elses_and_gone_with_it),
         T(test_a_second_owner_is_kept_out_and_a_reader_is_not),
         T(test_an_attempt_is_durable_at_once),
         T(test_a_new_device_keeps_all_but_its_id),

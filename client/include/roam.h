@@ -150,8 +150,7 @@ enum roam_outbox_state {
 struct roam_outbox_item {
     uint64_t client_msg_id;
     /* When it was first sent, on the caller's clock; 0: never. Set by the
-     * engine. A program that sends a message of an earlier run again sets it
-     * after roam_client_send(), before the next login. */
+     * engine. A program keeps it with the message: roam_client_resend(). */
     uint64_t first_sent_ms;
     enum roam_kind kind;
     struct roam_bytes conversation, content_type, body;
@@ -454,6 +453,13 @@ enum roam_status roam_client_send(struct roam_client *c, uint64_t client_msg_id,
                                   struct roam_bytes conversation,
                                   struct roam_bytes content_type,
                                   struct roam_bytes body, uint64_t now_ms);
+
+/* The same for a message of an earlier run of the program. Of the item
+ * (borrowed; its slices are kept) client_msg_id, kind, conversation,
+ * content_type, body and first_sent_ms count. */
+enum roam_status roam_client_resend(struct roam_client *c,
+                                    const struct roam_outbox_item *item,
+                                    uint64_t now_ms);
 
 /* Asks for a page of a conversation's history. One page request at a time,
  * of either kind; the answer is any number of PAGE_ROWs and a PAGE_END, or

@@ -323,7 +323,9 @@ static enum roam_posix_status open_database(struct roam_local *l,
                                             enum roam_local_mode mode)
 {
     enum roam_posix_status status = ROAM_POSIX_STATUS_OK;
-    if (mode == ROAM_LOCAL_OWN) {
+    if (!path) {
+        path = ":memory:";
+    } else if (mode == ROAM_LOCAL_OWN) {
         status = take_lock(l, path);
         if (status == ROAM_POSIX_STATUS_OK) {
             status = make_private(l, path);
@@ -353,8 +355,9 @@ enum roam_posix_status roam_local_open(const char *path, const char *user,
 {
     *store = NULL;
     size_t user_len = user ? strlen(user) : 0;
-    if (!path || user_len < 1 || user_len > USER_MAX ||
-        device_type < ROAM_PHONE || device_type > ROAM_EMBEDDED) {
+    if ((!path && mode != ROAM_LOCAL_OWN) || user_len < 1 ||
+        user_len > USER_MAX || device_type < ROAM_PHONE ||
+        device_type > ROAM_EMBEDDED) {
         snprintf(detail, ROAM_POSIX_DETAIL_MAX, "path, user or device type");
         return ROAM_POSIX_STATUS_BAD_ARGUMENT;
     }

@@ -23,8 +23,8 @@ static struct roam__slot *slot_of(struct roam_posix *p, uint64_t client_msg_id)
     return NULL;
 }
 
-static struct roam_outbox_item *item_of(struct roam_posix *p,
-                                        uint64_t client_msg_id)
+static const struct roam_outbox_item *item_of(const struct roam_posix *p,
+                                              uint64_t client_msg_id)
 {
     for (size_t i = 0; i < SLOT_COUNT; i++) {
         if (p->items[i].state != ROAM_OUTBOX_EMPTY &&
@@ -69,16 +69,18 @@ static bool hand_over(struct roam_posix *p, struct roam__slot *s,
         roam__posix_fail(p, ROAM_POSIX_STATUS_MEMORY, "outbox");
         return false;
     }
-    enum roam_status status =
-        roam_client_send(&p->client, s->client_msg_id, s->kind, s->conversation,
-                         s->content_type, s->body, roam__posix_now_ms(p));
-    struct roam_outbox_item *item = item_of(p, s->client_msg_id);
-    if (status != ROAM_STATUS_OK || !item) {
+    const struct roam_outbox_item item = {.client_msg_id = s->client_msg_id,
+                                          .first_sent_ms = m->first_sent_ms,
+                                          .kind = s->kind,
+                                          .conversation = s->conversation,
+                                          .content_type = s->content_type,
+                                          .body = s->body};
+    if (roam_client_resend(&p->client, &item, roam__posix_now_ms(p)) !=
+        ROAM_STATUS_OK) {
         roam__posix_fail(p, ROAM_POSIX_STATUS_STORE,
                          "a message in the outbox is not one");
         return false;
     }
-    item->first_sent_ms = m->first_sent_ms;
     p->outbox_order = m->order;
     return true;
 }

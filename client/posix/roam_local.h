@@ -48,6 +48,8 @@ enum roam_local_mode {
 /* Opens the store at `path` (borrowed), or creates it with a fresh random
  * device_id. A new file is readable by its owner alone.
  *
+ * path         NULL, with mode OWN: a new one in memory, gone when it is
+ *              closed.
  * user         borrowed, 1..64 bytes.
  *
  * *store       the store; to be closed by the caller. NULL on failure.

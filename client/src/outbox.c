@@ -114,15 +114,6 @@ enum roam_status roam_client_send(struct roam_client *c, uint64_t client_msg_id,
                                   struct roam_bytes content_type,
                                   struct roam_bytes body, uint64_t now_ms)
 {
-    struct roam__engine *e = roam__engine(c);
-    roam__now(e, now_ms);
-    if (client_msg_id == 0 || !kind_ok(kind) ||
-        !text_ok(conversation, 1, ROAM_CONVERSATION_MAX) ||
-        !text_ok(content_type, 0, ROAM_CONTENT_TYPE_MAX) ||
-        roam__outbox_find(e, client_msg_id) != NULL ||
-        (e->page.state != PAGE_NONE && e->page.ref == client_msg_id)) {
-        return ROAM_STATUS_BAD_ARGUMENT;
-    }
     struct roam_outbox_item item;
     memset(&item, 0, sizeof item);
     item.client_msg_id = client_msg_id;
@@ -130,7 +121,23 @@ enum roam_status roam_client_send(struct roam_client *c, uint64_t client_msg_id,
     item.conversation = conversation;
     item.content_type = content_type;
     item.body = body;
-    size_t bytes = frame_bytes(&item);
+    return roam_client_resend(c, &item, now_ms);
+}
+
+enum roam_status roam_client_resend(struct roam_client *c,
+                                    const struct roam_outbox_item *item,
+                                    uint64_t now_ms)
+{
+    struct roam__engine *e = roam__engine(c);
+    roam__now(e, now_ms);
+    if (item->client_msg_id == 0 || !kind_ok(item->kind) ||
+        !text_ok(item->conversation, 1, ROAM_CONVERSATION_MAX) ||
+        !text_ok(item->content_type, 0, ROAM_CONTENT_TYPE_MAX) ||
+        roam__outbox_find(e, item->client_msg_id) != NULL ||
+        (e->page.state != PAGE_NONE && e->page.ref == item->client_msg_id)) {
+        return ROAM_STATUS_BAD_ARGUMENT;
+    }
+    size_t bytes = frame_bytes(item);
     if (bytes == 0 || bytes > e->config.tx_bytes) {
         return ROAM_STATUS_TX_FULL;
     }
@@ -138,10 +145,10 @@ enum roam_status roam_client_send(struct roam_client *c, uint64_t client_msg_id,
     if (place == NULL) {
         return ROAM_STATUS_OUTBOX_FULL;
     }
-    item.payload_bytes = (uint32_t)(bytes - ROAM_FRAME_HEADER_BYTES);
-    item.order = e->next_order++;
-    item.state = ROAM_OUTBOX_QUEUED;
-    *place = item;
+    *place = *item;
+    place->payload_bytes = (uint32_t)(bytes - ROAM_FRAME_HEADER_BYTES);
+    place->order = e->next_order++;
+    place->state = ROAM_OUTBOX_QUEUED;
     return ROAM_STATUS_OK;
 }
 
