@@ -132,7 +132,8 @@ $(eval $(call part,client/cli,$(C11) $(WARN) $(INC) $(CLIENT_INC) \
 $(eval $(call part,client/examples,$(C99) $(WARN) $(INC) $(CLIENT_INC)))
 $(eval $(call part,conformance,$(C11) $(WARN) \
     $(call quote,$(GEN) conformance)))
-$(eval $(call part,conformance/adapters,$(C11) $(WARN) $(INC) $(CLIENT_INC)))
+$(eval $(call part,conformance/adapters,$(C11) $(WARN) $(INC) $(CLIENT_INC) \
+    $(call quote,client/posix)))
 $(eval $(call part,tests,$(C11) $(WARN) $(INC) $(ALL_INC)))
 $(eval $(call part,fuzz,$(C11) $(WARN) $(INC) $(ALL_INC)))
 $(eval $(call part,build/gen,$(C11) -Wall $(INC)))
@@ -263,9 +264,9 @@ $(B)/roam-conform: $(call obj,$(CONFORM_MAIN)) $(B)/libconform.a
 	$(call say,LD,$@)
 	$(Q)$(LINK) -o $@ $^ $(CONFORM_LIB)
 
-$(ADAPTER): $(call obj,$(ADAPTER_SRC)) $(B)/libroam.a
+$(ADAPTER): $(call obj,$(ADAPTER_SRC)) $(CLIENT_A)
 	$(call say,LD,$@)
-	$(Q)$(LINK) -o $@ $^ $(NANOPB_LIB) -l:libjansson.a
+	$(Q)$(LINK) -o $@ $^ $(CLIENT_LIB) -l:libjansson.a
 
 $(B)/roam-sim: $(call obj,$(SIM_SRC)) $(B)/libcore.a $(B)/libproto.a \
     $(B)/libroam.a
@@ -362,8 +363,10 @@ coverage: all faulty build/gen-python/roam_pb2.py
 	ROAM_ADAPTER=$(ADAPTER) $(B)/roam-conform broken --client \
 	    --coverage $(B)/coverage.client -- conformance/broken/broken_sdk.py \
 	    build || status=1; \
+	$(B)/roam-conform client --coverage $(B)/coverage.libroam -- \
+	    $(ADAPTER) || status=1; \
 	sh conformance/coverage.sh $(B)/coverage.server $(B)/coverage.client \
-	    > conformance/coverage.tsv && exit $$status
+	    $(B)/coverage.libroam > conformance/coverage.tsv && exit $$status
 
 check: build/config.mk build/deps/check
 	$(Q)V='$(V)' SEEDS='$(SEEDS)' MAKE='$(MAKE)' sh tests/check.sh

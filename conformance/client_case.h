@@ -106,8 +106,9 @@ struct sut {
 
     /* the timeline as this device is served it */
     uint64_t head, next_msg_id;
-    Roam__V1__Push **rows; /* of the next BATCH or page */
-    size_t row_count, row_cap;
+    Roam__V1__Push **rows;    /* of the next BATCH or page */
+    struct row_state *states; /* of these rows */
+    size_t row_count, row_cap, state_cap;
     Roam__V1__Push **packed; /* of the last one */
     size_t packed_count;
     const char *bend; /* how it lies; NULL: it does not */

@@ -147,6 +147,23 @@ static void close_columns(struct columns *k, size_t n)
     c->sender_names = k->senders.names;
 }
 
+/* Columns 20 to 22. */
+static void add_states(struct columns *k, const struct row_state *states)
+{
+    Roam__V1__Columns *c = &k->c;
+    uint64_t *marks = arena_alloc(k->n * sizeof *marks);
+    uint32_t *unread = arena_alloc(k->n * sizeof *unread);
+    Roam__V1__Role *roles = arena_alloc(k->n * sizeof *roles);
+    for (size_t i = 0; i < k->n; i++) {
+        marks[i] = states[i].read_mark;
+        unread[i] = states[i].unread;
+        roles[i] = states[i].role;
+    }
+    COLUMN(c, read_mark, marks, k->n);
+    COLUMN(c, unread, unread, k->n);
+    COLUMN(c, role, roles, k->n);
+}
+
 /* -------------------------------------------------------------------- bends */
 
 /* Bends of the columns, before they are encoded. */
@@ -353,9 +370,9 @@ static void bend_deflate(struct packed *p, int how)
     }
 }
 
-void pack_rows(Roam__V1__Push *const *rows, size_t count, uint64_t prev_version,
-               bool is_page, Roam__V1__Codec codec, const char *bend,
-               struct packed *out)
+void pack_rows(Roam__V1__Push *const *rows, const struct row_state *states,
+               size_t count, uint64_t prev_version, bool is_page,
+               Roam__V1__Codec codec, const char *bend, struct packed *out)
 {
     struct columns k;
     size_t b = find_bend(bend);
@@ -366,6 +383,9 @@ void pack_rows(Roam__V1__Push *const *rows, size_t count, uint64_t prev_version,
         add_row(&k, i, rows[i], is_page);
     }
     close_columns(&k, count);
+    if (states) {
+        add_states(&k, states);
+    }
     if (b < BEND_COUNT && bends[b].columns) {
         bends[b].columns(&k);
     }

@@ -4,7 +4,7 @@
 #ifndef CONFORM_CLIENT_PACK_H
 #define CONFORM_CLIENT_PACK_H
 
-#include "codec.h"
+#include "batch_check.h"
 
 struct packed {
     uint8_t *payload;
@@ -13,12 +13,13 @@ struct packed {
     Roam__V1__Codec codec;
 };
 
-/* prev_version: of the first row; is_page: rows have no versions.
+/* states: of as many rows; NULL: it is no page of conversations.
+ * prev_version: of the first row; is_page: rows have no versions.
  * codec: what the payload is encoded by. bend: NULL, or a name that
  * pack_bend_known() knows. */
-void pack_rows(Roam__V1__Push *const *rows, size_t count, uint64_t prev_version,
-               bool is_page, Roam__V1__Codec codec, const char *bend,
-               struct packed *out);
+void pack_rows(Roam__V1__Push *const *rows, const struct row_state *states,
+               size_t count, uint64_t prev_version, bool is_page,
+               Roam__V1__Codec codec, const char *bend, struct packed *out);
 bool pack_bend_known(const char *name);
 
 #endif

@@ -15,6 +15,7 @@ static const struct client_verb verbs[] = {
     {"history", ACT_HISTORY, &roam__v1__history__descriptor, false, BOTH},
     {"conversations", ACT_CONVERSATIONS, &roam__v1__conversations__descriptor,
      false, BOTH},
+    {"view", ACT_VIEW, &roam__v1__history__descriptor, false, BOTH},
     {"state", ACT_STATE, NULL, false, BOTH},
     {"drop", ACT_DROP, NULL, false, BOTH},
     {"close", ACT_CLOSE, NULL, false, BOTH},
@@ -104,6 +105,7 @@ static const struct {
     {"failed", &roam__v1__error__descriptor},
     {"page-row", &roam__v1__push__descriptor},
     {"page", &roam__v1__conversation_page__descriptor},
+    {"shown", &roam__v1__push__descriptor},
     {"kicked", &roam__v1__kick__descriptor},
     {"closed", &roam__v1__kick__descriptor}, /* retry, detail: why */
 };
@@ -122,7 +124,7 @@ bool client_capability_known(const char *name)
 {
     static const char *const known[] = {"ack",        "sync",   "history",
                                         "drop",       "limits", "restart",
-                                        "operations", "clock"};
+                                        "operations", "view",   "clock"};
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
         if (strcmp(known[i], name) == 0) {
             return true;

@@ -16,6 +16,7 @@ enum client_act {
     ACT_SYNC,
     ACT_HISTORY,
     ACT_CONVERSATIONS,
+    ACT_VIEW,  /* sets $DEV.count, $DEV.unread, $DEV.read_mark, $DEV.role */
     ACT_STATE, /* sets $DEV.cursor, $DEV.attempt, $DEV.connections... */
     ACT_DROP,
     ACT_CLOSE,

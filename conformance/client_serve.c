@@ -214,8 +214,9 @@ static void pack_into(struct sut *s, ProtobufCMessage *m,
 {
     struct packed p;
     uint64_t prev = s->row_count ? s->rows[0]->prev_version : 0;
-    pack_rows(s->rows, s->row_count, prev, is_page, wanted_codec(fields, m),
-              s->bend, &p);
+    bool is_list = m->descriptor == &roam__v1__conversation_page__descriptor;
+    pack_rows(s->rows, is_list ? s->states : NULL, s->row_count, prev, is_page,
+              wanted_codec(fields, m), s->bend, &p);
     put(m, "count", s->row_count);
     if (s->row_count > 0 || !is_page) {
         struct value payload = {
@@ -232,7 +233,8 @@ static void pack_into(struct sut *s, ProtobufCMessage *m,
     s->packed = s->rows;
     s->packed_count = s->row_count;
     s->rows = NULL;
-    s->row_count = s->row_cap = 0;
+    s->states = NULL;
+    s->row_count = s->row_cap = s->state_cap = 0;
     s->bend = NULL;
 }
 
@@ -247,6 +249,9 @@ static bool set_field(struct stage *g, ProtobufCMessage *m,
     const ProtobufCFieldDescriptor *fd = field_find(m->descriptor, t->left);
     struct value v;
     const char *reason = "";
+    if (!fd) {
+        return true; /* beside the entry, in a row of a page: do_row() */
+    }
     enum expr_result r = expr_eval(w, t->right, fd, &v, &reason);
     if (r == EXPR_UNBOUND && field_get(m, t->left, &v)) {
         var_set(w, t->right, &v);

@@ -255,7 +255,7 @@ static bool is_fenced_first(enum client_act act)
     return act == ACT_SYNC || act == ACT_DROP || act == ACT_CLOSE ||
            act == ACT_RESTART || act == ACT_CUT || act == ACT_END ||
            act == ACT_LOGOUT || act == ACT_STATE || act == ACT_FENCE ||
-           act == ACT_DRAIN || act == ACT_ACK;
+           act == ACT_DRAIN || act == ACT_ACK || act == ACT_VIEW;
 }
 
 /* ------------------------------------------------------------------------ time
@@ -445,6 +445,23 @@ static bool do_history(struct stage *g, struct sut *s, const struct step *step,
     return adapter_tell(g, s, "history", r) != NULL;
 }
 
+/* What a person sees of a conversation, and how it stands. */
+static bool do_view(struct stage *g, struct sut *s, const struct step *step)
+{
+    struct value v;
+    json_t *r = json_object();
+    if (!named(g, step, &roam__v1__history__descriptor, "conversation", &v)) {
+        v = value_text(arena_printf("bob-%s", g->world.suffix));
+    }
+    json_object_set_new(r, "conversation", json_string(text_of(&v)));
+    json_t *answer = adapter_tell(g, s, "view", r);
+    static const char *const names[] = {"count", "unread", "read_mark", "role"};
+    for (size_t i = 0; answer && i < sizeof names / sizeof names[0]; i++) {
+        set_var(g, s, names[i], number_of(answer, names[i], 0));
+    }
+    return answer != NULL;
+}
+
 static bool do_login(struct stage *g, struct sut *s, const struct step *step)
 {
     struct value v;
@@ -501,6 +518,16 @@ static bool grant(struct stage *g, struct sut *s)
            serve_frame(g, s, F_LOGIN_OK) && serve_frame(g, s, F_SYNC_OK);
 }
 
+/* What a row of CONVERSATION_PAGE has beside an entry. */
+static uint64_t of_row(struct stage *g, const struct step *step,
+                       const char *name)
+{
+    struct value v;
+    bool is_named =
+        named(g, step, &roam__v1__columns__descriptor, name, &v) != NULL;
+    return is_named ? v.number : 0;
+}
+
 static bool do_row(struct stage *g, struct sut *s, const struct step *step)
 {
     ProtobufCMessage *m =
@@ -509,8 +536,14 @@ static bool do_row(struct stage *g, struct sut *s, const struct step *step)
         return false;
     }
     arena_grow((void **)&s->rows, s->row_count, &s->row_cap, sizeof *s->rows);
+    arena_grow((void **)&s->states, s->row_count, &s->state_cap,
+               sizeof *s->states);
+    s->states[s->row_count] =
+        (struct row_state){.read_mark = of_row(g, step, "read_mark"),
+                           .unread = (uint32_t)of_row(g, step, "unread"),
+                           .role = (Roam__V1__Role)of_row(g, step, "role")};
     s->rows[s->row_count++] = (Roam__V1__Push *)m;
-    return true;
+    return !g->world.failure.happened;
 }
 
 static bool on_conn(struct stage *g, struct sut *s, enum client_act act)
@@ -568,6 +601,8 @@ bool verb_do(struct stage *g, struct sut *s, const struct step *step)
     case ACT_HISTORY:
     case ACT_CONVERSATIONS:
         return do_history(g, s, step, act == ACT_CONVERSATIONS);
+    case ACT_VIEW:
+        return do_view(g, s, step);
     case ACT_DROP:
         if (s->conn) {
             s->conn->close_expected = true;

@@ -6,16 +6,34 @@
 # A few rules are about which of two things comes first, and their cases take
 # either: what they show differs from run to run, and is written as "varies".
 #
-# usage: coverage.sh SERVER CLIENT
+# Of the clients one has what another has not, so what any of them showed counts.
+#
+# usage: coverage.sh SERVER CLIENT...
 set -eu
 varies='server:SYNC-7 server:SEND-11 client:SYNC-8'
 
 echo '# SPDX-License-Identifier: Apache-2.0'
 head -n 1 "$1"
-[ "$(wc -l <"$1")" -gt 1 ]
-[ "$(wc -l <"$2")" -gt 1 ]
-for file in "$1" "$2"; do
+for file in "$@"; do
+    [ "$(wc -l <"$file")" -gt 1 ]
     tail -n +2 "$file"
 done | awk -v varies=" $varies " 'BEGIN { FS = OFS = "\t" }
-    index(varies, " " $1 ":" $2 " ") { $5 = $6 = "varies" }
-    { print }'
+    !(($1, $2) in row) { row[$1, $2] = ++rows }
+    {
+        n = row[$1, $2]
+        if (line[n]) {
+            split(line[n], before)
+            for (i = 4; i <= 6; i++) {
+                $i = before[i] == "yes" ? "yes" : $i
+            }
+        }
+        if (index(varies, " " $1 ":" $2 " ")) {
+            $5 = $6 = "varies"
+        }
+        line[n] = $0
+    }
+    END {
+        for (n = 1; n <= rows; n++) {
+            print line[n]
+        }
+    }'

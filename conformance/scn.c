@@ -307,7 +307,8 @@ static bool parse_field(struct parser *p, struct step *step, const char *word,
         return fail(p, step->line,
                     arena_printf("%s is neither field nor keyword", word));
     }
-    bool of_row = step->subject == ABOUT_ROW && row_state_find(t.left) != NULL;
+    bool of_row = (step->subject == ABOUT_ROW || step->act == ACT_ROW) &&
+                  row_state_find(t.left) != NULL;
     if (!desc || (!of_row && !field_find(desc, t.left))) {
         return fail(p, step->line, arena_printf("no field %s", t.left));
     }

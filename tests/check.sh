@@ -232,7 +232,7 @@ conform()
 # the count comes once more by itself.
 conform_client()
 {
-    timeout 600 $gcc_dir/roam-conform client -- "$@" >"$log/client.out" 2>&1
+    timeout 600 $gcc_dir/roam-conform client "$@" >"$log/client.out" 2>&1
     status=$?
     cat "$log/client.out"
     grep -oE '[0-9]+ passed, [0-9]+ failed$' "$log/client.out" | tail -n 1
@@ -266,7 +266,7 @@ unit_exposure()
 coverage()
 {
     sh conformance/coverage.sh "$log/coverage.server" \
-        "$log/coverage.client" >"$log/coverage.tsv" &&
+        "$log/coverage.client" "$log/coverage.libroam" >"$log/coverage.tsv" &&
         diff -u conformance/coverage.tsv "$log/coverage.tsv"
 }
 
@@ -371,8 +371,8 @@ main()
             /usr/bin/python3 conformance/golden-client/check.py \
             $gcc_dir/roam-conform build
         counted 'conformance: libroam, ASan+UBSan' conform_client \
-            $asan_dir/adapter-libroam
-        counted 'conformance: the client in Python' conform_client \
+            --coverage "$log/coverage.libroam" -- $asan_dir/adapter-libroam
+        counted 'conformance: the client in Python' conform_client -- \
             conformance/adapters/adapter_python.py build
         counted 'conformance: both together, two clients mixed' conform_pair
         counted 'conformance: broken clients are caught' timeout 600 \

@@ -34,7 +34,7 @@ static bool expands(Roam__V1__Codec codec, const char *bend,
 {
     Roam__V1__Push *rows[ROWS] = {row(1, "one"), row(2, "two"), row(3, "")};
     struct packed p;
-    pack_rows(rows, ROWS, 0, false, codec, bend, &p);
+    pack_rows(rows, NULL, ROWS, 0, false, codec, bend, &p);
     Roam__V1__Batch b = ROAM__V1__BATCH__INIT;
     b.last_version = ROWS;
     b.count = ROWS;

@@ -1,327 +1,149 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* libroam behind conformance/ADAPTER.md, under virtual time. A *store* is
- * what one installation keeps; a *handle* is one run of a program on it. */
+/* libroam behind conformance/ADAPTER.md, under virtual time: the engine is
+ * told no other time than `now`. Here are sockets, verbs and the fence. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
-#include "adapter_kit.h"
-#include "roam.h"
+#include "adapter_libroam.h"
 
-#define STORES 16
-#define ITEMS 64
-#define BUFFER ((size_t)1 << 18)
+static struct handle *handles[SEATS]; /* NULL: free */
 
-struct store {
-    char *name; /* NULL: free */
-    uint8_t device_id[16];
-    uint64_t attempt, cursor;
-    struct roam_outbox_item items[ITEMS]; /* id 0: free */
-};
-struct handle {
-    struct kit_handle kit;
-    struct store *store;
-    struct roam_client c;
-    struct roam_outbox_item outbox[ITEMS];
-    bool manual;
-    uint64_t ref, take_over;
-    uint8_t rx[BUFFER], tx[BUFFER], inflated[BUFFER];
-};
-static struct store stores[STORES];
-
-/* ---------------------------------------------------------------- events */
-
-static void set_bytes(json_t *j, const char *key, struct roam_bytes b)
+static void draw(void *random, size_t bytes)
 {
-    kit_set_text(j, key, b.data, b.len);
-}
-
-static void tell_entry(struct handle *h, const char *name,
-                       const struct roam_entry_event *e)
-{
-    json_t *j = kit_event(&h->kit, name);
-    kit_set(j, "version", e->version);
-    kit_set(j, "kind", e->kind);
-    kit_set(j, "msg_id", e->msg_id);
-    kit_set(j, "client_msg_id", e->client_msg_id);
-    kit_set(j, "cut_size", e->cut_size);
-    set_bytes(j, "conversation", e->conversation);
-    set_bytes(j, "sender", e->sender);
-    set_bytes(j, "content_type", e->content_type);
-    set_bytes(j, "conversation_name", e->conversation_name);
-    set_bytes(j, "sender_name", e->sender_name);
-    kit_set_bool(j, "recalled", e->recalled);
-    kit_set_bytes(j, "body", e->body.data, e->body.len);
-    kit_say(j);
-}
-
-static enum roam_status keep_cursor(struct handle *h, uint64_t version)
-{
-    enum roam_status status = roam_client_stored(&h->c, version, kit_now);
-    h->store->cursor = status ? h->store->cursor : version;
-    return status;
-}
-
-static void forget_item(struct handle *h, uint64_t id)
-{
-    for (size_t i = 0; i < ITEMS; i++) {
-        uint64_t *item = &h->store->items[i].client_msg_id;
-        *item = *item == id ? 0 : *item;
+    if (getrandom(random, bytes, 0) != (ssize_t)bytes) {
+        abort();
     }
 }
 
-static void on_entry(struct handle *h, const struct roam_entry_event *e)
-{
-    if (e->kind != ROAM_KIND_NOOP) {
-        tell_entry(h, e->kind ? "operation" : "message", e);
-    }
-    if (!h->manual) {
-        keep_cursor(h, e->version);
-    }
-    forget_item(h, e->client_msg_id);
-}
+/* --------------------------------------------------------------- sockets */
 
-static void log_in(struct handle *h)
+void handle_hang_up(struct handle *h)
 {
-    roam_client_login(&h->c, ++h->store->attempt, h->take_over, kit_now);
-    h->take_over = 0;
-}
-
-static void on_refused(struct handle *h, const struct roam_event *e, json_t *j)
-{
-    kit_set(j, "reason", e->u.refused.reason);
-    kit_set(j, "retry", e->u.refused.retry);
-    kit_set(j, "generation", e->u.refused.generation);
-    if (e->u.refused.reason == ROAM_REFUSED_STALE && /* LOGIN-17 */
-        getrandom(h->store->device_id, 16, 0) == 16) {
-        h->store->attempt = 0;
-        roam_client_set_device_id(&h->c, h->store->device_id);
-        log_in(h);
+    if (h->fd >= 0) {
+        close(h->fd);
+        h->fd = -1;
+        roam_client_closed(&h->c, now);
     }
 }
 
-static void on_close(struct handle *h, const struct roam_event *e, json_t *j)
+static bool call(struct handle *h)
 {
-    const char *why = e->u.close.status == ROAM_STATUS_OK
-                          ? ""
-                          : roam_status_text(e->u.close.status);
-    kit_set(j, "retry", e->u.close.reconnect ? 2 : 4);
-    kit_set_text(j, "detail", why, strlen(why));
-    h->kit.connect_at =
-        e->u.close.reconnect ? e->u.close.reconnect_at_ms : KIT_NEVER;
-}
-
-static void fill_event(struct handle *h, const struct roam_event *e, json_t *j)
-{
-    switch (e->type) {
-    case ROAM_EVENT_LOGGED_IN:
-        kit_set(j, "generation", e->u.logged_in.generation);
-        kit_set(j, "head", e->u.logged_in.head);
-        break;
-    case ROAM_EVENT_REFUSED:
-        on_refused(h, e, j);
-        break;
-    case ROAM_EVENT_RESET:
-        kit_set(j, "reason", e->u.reset.reason);
-        kit_set(j, "head", e->u.reset.head);
-        keep_cursor(h, e->u.reset.head);
-        break;
-    case ROAM_EVENT_SYNCED:
-        kit_set(j, "version", e->u.synced.version);
-        break;
-    case ROAM_EVENT_SENT:
-        kit_set(j, "client_msg_id", e->u.sent.client_msg_id);
-        kit_set(j, "msg_id", e->u.sent.msg_id);
-        kit_set_bool(j, "duplicate", e->u.sent.duplicate);
-        forget_item(h, e->u.sent.client_msg_id);
-        break;
-    case ROAM_EVENT_SEND_FAILED:
-        kit_set(j, "ref", e->u.send_failed.client_msg_id);
-        kit_set(j, "code", e->u.send_failed.code);
-        forget_item(h, e->u.send_failed.client_msg_id);
-        break;
-    case ROAM_EVENT_PAGE_END:
-        kit_set(j, "ref", e->u.page_end.ref);
-        kit_set(j, "count", e->u.page_end.rows);
-        kit_set_bool(j, "more", e->u.page_end.more);
-        break;
-    case ROAM_EVENT_PAGE_FAILED:
-        kit_set(j, "ref", e->u.page_failed.ref);
-        kit_set(j, "code", e->u.page_failed.code);
-        break;
-    case ROAM_EVENT_KICKED:
-        kit_set(j, "reason", e->u.kicked.reason);
-        kit_set(j, "retry", e->u.kicked.retry);
-        break;
-    default:
-        on_close(h, e, j);
-        break;
+    h->connect_at = NEVER;
+    h->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (connect(h->fd, (struct sockaddr *)&h->address, sizeof h->address)) {
+        handle_hang_up(h);
+        return false;
     }
+    fcntl(h->fd, F_SETFL, O_NONBLOCK);
+    h->connections++;
+    h->received = h->sent = 0;
+    roam_client_open(&h->c, now);
+    return true;
 }
 
-static void take_event(struct handle *h, const struct roam_event *e)
+static void feed(struct handle *h, const uint8_t *in, size_t len)
 {
-    static const char *const names[] = {
-        [ROAM_EVENT_LOGGED_IN] = "granted", [ROAM_EVENT_REFUSED] = "refused",
-        [ROAM_EVENT_RESET] = "reset",       [ROAM_EVENT_SYNCED] = "synced",
-        [ROAM_EVENT_SENT] = "sent",         [ROAM_EVENT_SEND_FAILED] = "failed",
-        [ROAM_EVENT_PAGE_END] = "page",     [ROAM_EVENT_PAGE_FAILED] = "failed",
-        [ROAM_EVENT_KICKED] = "kicked",     [ROAM_EVENT_CLOSE] = "closed"};
-    if (e->type == ROAM_EVENT_ENTRY) {
-        on_entry(h, &e->u.entry);
-    } else if (e->type == ROAM_EVENT_PAGE_ROW) {
-        tell_entry(h, "page-row", &e->u.page_row.row);
-    } else if (names[e->type]) { /* no verb asks for the others */
-        json_t *j = kit_event(&h->kit, names[e->type]);
-        fill_event(h, e, j);
-        kit_say(j);
-    }
-    if (e->type == ROAM_EVENT_CLOSE) {
-        kit_disconnect(&h->kit);
-    }
-}
-
-static void drain(struct handle *h)
-{
-    struct roam_event e;
-    for (roam_client_next_event(&h->c, &e, kit_now); e.type != ROAM_EVENT_NONE;
-         roam_client_next_event(&h->c, &e, kit_now)) {
-        take_event(h, &e);
-    }
-}
-
-/* ------------------------------------------------- what the kit asks for */
-
-static struct handle *of(struct kit_handle *h)
-{
-    return (struct handle *)(void *)h;
-}
-
-static void connected(struct kit_handle *k, bool by_itself)
-{
-    roam_client_open(&of(k)->c, kit_now);
-    if (by_itself) {
-        log_in(of(k));
-    }
-}
-
-static void lost(struct kit_handle *k)
-{
-    roam_client_closed(&of(k)->c, kit_now);
-}
-
-static void read_bytes(struct kit_handle *k, const uint8_t *in, size_t len)
-{
-    for (size_t at = 0; at < len && k->fd >= 0;) {
-        ptrdiff_t n = roam_client_feed(&of(k)->c, in + at, len - at, kit_now);
-        drain(of(k));
+    h->received += len;
+    for (size_t at = 0; at < len && h->fd >= 0;) {
+        ptrdiff_t n = roam_client_feed(&h->c, in + at, len - at, now);
+        handle_drain(h);
         at = n < 0 ? len : at + (size_t)n;
     }
 }
 
-static size_t pending(struct kit_handle *k, const uint8_t **bytes)
+static void flush(struct handle *h)
 {
-    struct roam_bytes out = roam_client_pending(&of(k)->c);
-    *bytes = out.data;
-    return out.len;
-}
-
-static void written(struct kit_handle *k, size_t len)
-{
-    roam_client_sent(&of(k)->c, len, kit_now);
-}
-
-static void tick(struct kit_handle *k)
-{
-    roam_client_tick(&of(k)->c, kit_now);
-    drain(of(k));
-}
-
-static uint64_t due(const struct kit_handle *k)
-{
-    return roam_client_deadline_ms(
-        &((const struct handle *)(const void *)k)->c);
-}
-
-static void tell_state(const struct kit_handle *k, json_t *answer)
-{
-    const struct store *s = ((const struct handle *)(const void *)k)->store;
-    uint64_t unsent = 0;
-    for (size_t i = 0; i < ITEMS; i++) {
-        unsent += s->items[i].client_msg_id != 0;
+    struct roam_bytes out;
+    while (h->fd >= 0 && (out = roam_client_pending(&h->c)).len > 0) {
+        ssize_t n = send(h->fd, out.data, out.len, MSG_NOSIGNAL);
+        if (n <= 0) {
+            break; /* reading tells how it ended */
+        }
+        h->sent += (uint64_t)n;
+        roam_client_sent(&h->c, (size_t)n, now);
     }
-    kit_set(answer, "cursor", s->cursor);
-    kit_set(answer, "attempt", s->attempt);
-    kit_set(answer, "unsent", unsent);
 }
 
-/* ----------------------------------------------------------------- verbs */
-
-/* libroam keeps what it is given until it says so; here all of it stays. */
-static void *keep(void *memory)
+/* All that can be done without waiting. */
+static void work(struct handle *h)
 {
-    struct kept {
-        struct kept *before;
-        void *memory;
-    };
-    static struct kept *last;
-    struct kept *k = malloc(sizeof *k);
-    *k = (struct kept){last, memory};
-    last = k;
-    return memory;
+    static uint8_t in[65536];
+    ssize_t n;
+    do {
+        if (h->connect_at <= now && call(h)) {
+            handle_log_in(h);
+        }
+        n = h->fd >= 0 ? recv(h->fd, in, sizeof in, 0) : -1;
+        if (n > 0) {
+            feed(h, in, (size_t)n);
+        } else if (n == 0 || errno != EAGAIN) {
+            handle_hang_up(h);
+        }
+        roam_client_tick(&h->c, now);
+        handle_drain(h);
+        flush(h);
+    } while (n > 0 || h->connect_at <= now);
 }
 
-static struct store *find_store(const char *name)
+static void work_all(void)
 {
-    struct store *s = stores;
-    while (s < stores + STORES - 1 && s->name && strcmp(s->name, name) != 0) {
-        s++;
-    }
-    if (!s->name && getrandom(s->device_id, 16, 0) == 16) {
-        s->name = strdup(name);
-    }
-    return s;
-}
-
-static void queue(struct handle *h, const struct roam_outbox_item *i)
-{
-    roam_client_send(&h->c, i->client_msg_id, i->kind, i->conversation,
-                     i->content_type, i->body, kit_now);
-    for (size_t k = 0; k < ITEMS; k++) {
-        if (h->outbox[k].client_msg_id == i->client_msg_id) {
-            h->outbox[k].first_sent_ms = i->first_sent_ms;
+    for (size_t i = 0; i < SEATS; i++) {
+        if (handles[i]) {
+            work(handles[i]);
         }
     }
 }
 
+/* ----------------------------------------------------------------- verbs
+ *
+ * Each returns the code of an error, or NULL. */
+
+static char *keep_text(const json_t *r, const char *key)
+{
+    const char *text = line_text(r, key);
+    return keep_copy(text, strlen(text));
+}
+
 static size_t limit(const json_t *r, const char *key, size_t otherwise)
 {
-    uint64_t n = kit_number(r, key, otherwise);
+    uint64_t n = line_value(r, key, otherwise);
     return n < BUFFER ? (size_t)n : BUFFER;
 }
 
 static enum roam_device_type type_of(const char *name)
 {
-    static const char *const names[] = {"PHONE", "TABLET", "DESKTOP",
-                                        "WEB",   "WATCH",  "EMBEDDED"};
-    int i = 0;
+    static const char names[][9] = {"PHONE", "TABLET", "DESKTOP",
+                                    "WEB",   "WATCH",  "EMBEDDED"};
+    size_t i = 0;
     while (i < 5 && strcmp(names[i], name) != 0) {
         i++;
     }
     return (enum roam_device_type)(i + 1);
 }
 
-static struct kit_handle *do_open(const json_t *r)
+static struct handle *open_handle(const json_t *r)
 {
+    struct roam_local_device device;
     struct handle *h = calloc(1, sizeof *h);
+    h->store = store_open(line_text(r, "store"), line_text(r, "user"),
+                          type_of(line_text(r, "device_type")));
+    roam_local_device(h->store->local, &device);
     struct roam_client_config config = {
-        .user = keep(strdup(kit_text(r, "user"))),
-        .token = keep(strdup(kit_text(r, "token"))),
-        .device_type = type_of(kit_text(r, "device_type")),
+        .user = keep_text(r, "user"),
+        .token = keep_text(r, "token"),
+        .device_type = device.device_type,
         .device_name = "libroam",
-        .max_entries = (uint32_t)kit_number(r, "max_entries", 10000),
-        .max_unacked = (uint32_t)kit_number(r, "max_unacked", 100),
-        .deflate = kit_number(r, "codecs", 2) & 2,
+        .cursor = h->store->cursor,
+        .max_entries = (uint32_t)line_value(r, "max_entries", 10000),
+        .max_unacked = (uint32_t)line_value(r, "max_unacked", 100),
+        .deflate = line_value(r, "codecs", 2) & 2,
         .rx = h->rx,
         .rx_bytes = limit(r, "max_frame", 65536) + 4,
         .tx = h->tx,
@@ -330,120 +152,253 @@ static struct kit_handle *do_open(const json_t *r)
         .inflated_bytes = limit(r, "max_inflated", 65536),
         .outbox = h->outbox,
         .outbox_count = ITEMS};
-    h->store = find_store(kit_text(r, "store"));
-    h->manual = strcmp(kit_text(r, "ack"), "manual") == 0;
-    config.cursor = h->store->cursor;
-    memcpy(config.device_id, h->store->device_id, 16);
-    (void)!getrandom(&config.random_seed, sizeof config.random_seed, 0);
+    memcpy(config.device_id, device.device_id, sizeof device.device_id);
+    draw(&config.random_seed, sizeof config.random_seed);
+    h->name = keep_text(r, "handle");
+    h->manual = strcmp(line_text(r, "ack"), "manual") == 0;
+    h->fd = -1;
+    h->connect_at = NEVER;
+    h->address.sin_family = AF_INET;
+    h->address.sin_port =
+        htons((uint16_t)json_integer_value(json_object_get(r, "port")));
+    inet_pton(AF_INET, line_text(r, "host"), &h->address.sin_addr);
     if (roam_client_init(&h->c, &config) != ROAM_STATUS_OK) {
         free(h);
         return NULL;
     }
-    for (size_t i = 0; i < ITEMS; i++) {
-        if (h->store->items[i].client_msg_id != 0) {
-            queue(h, &h->store->items[i]);
-        }
-    }
-    return &h->kit;
+    return h;
 }
 
-static const char *do_login(struct kit_handle *k, const json_t *r, json_t *a)
+static const char *do_open(struct handle *h, const json_t *r, json_t *answer)
 {
-    (void)a;
-    of(k)->take_over = kit_number(r, "take_over", 0);
-    if (k->fd >= 0 || kit_connect(k, false)) {
-        log_in(of(k));
+    (void)answer;
+    struct roam_local_outgoing m = {.order = 0};
+    size_t i = 0;
+    bool found = true;
+    while (i < SEATS && handles[i]) {
+        i++;
+    }
+    handles[i % SEATS] = h = h || i == SEATS ? NULL : open_handle(r);
+    while (h && found) {
+        must(roam_local_outbox_next(h->store->local, m.order, &m, &found));
+        if (found) {
+            handle_queue(h, &m);
+        }
+    }
+    return h ? NULL : "CANNOT_OPEN";
+}
+
+static const char *do_login(struct handle *h, const json_t *r, json_t *answer)
+{
+    (void)answer;
+    h->take_over = line_value(r, "take_over", 0);
+    if (h->fd >= 0 || call(h)) {
+        handle_log_in(h);
     }
     return NULL;
 }
 
-static struct roam_bytes copy(const json_t *r, const char *key)
+static struct roam_bytes text_of(const json_t *r, const char *key)
 {
-    const char *s = keep(strdup(kit_text(r, key)));
+    const char *s = line_text(r, key);
     return (struct roam_bytes){(const uint8_t *)s, strlen(s)};
 }
 
-static const char *do_send(struct kit_handle *k, const json_t *r, json_t *a)
+static const char *do_send(struct handle *h, const json_t *r, json_t *answer)
 {
-    struct roam_outbox_item *i = of(k)->store->items;
-    while (i < of(k)->store->items + ITEMS - 1 && i->client_msg_id != 0) {
-        i++;
-    }
-    i->conversation = copy(r, "conversation");
-    i->content_type = copy(r, "content_type");
-    i->body.data = keep(kit_bytes(r, "body", &i->body.len));
-    i->first_sent_ms = 0;
-    i->kind = (enum roam_kind)kit_number(r, "kind", ROAM_KIND_MESSAGE);
-    (void)!getrandom(&i->client_msg_id, 8, 0);
-    kit_set(a, "client_msg_id", i->client_msg_id);
-    queue(of(k), i);
+    struct roam_local_outgoing m = {
+        .kind = (enum roam_kind)line_value(r, "kind", ROAM_KIND_MESSAGE),
+        .conversation = text_of(r, "conversation"),
+        .content_type = text_of(r, "content_type")};
+    uint8_t *body = line_bytes(r, "body", &m.body.len);
+    m.body.data = body;
+    draw(&m.client_msg_id, sizeof m.client_msg_id);
+    must(roam_local_outbox_add(h->store->local, &m));
+    handle_queue(h, &m);
+    free(body);
+    json_object_set_new(answer, "client_msg_id", line_number(m.client_msg_id));
     return NULL;
 }
 
-static const char *do_ack(struct kit_handle *k, const json_t *r, json_t *a)
+static const char *do_ack(struct handle *h, const json_t *r, json_t *answer)
 {
-    (void)a;
-    return keep_cursor(of(k), kit_number(r, "version", 0)) ? "BAD_ARGUMENT"
-                                                           : NULL;
+    (void)answer;
+    return handle_keep(h, line_value(r, "version", 0)) ? "BAD_ARGUMENT" : NULL;
 }
 
-static const char *do_history(struct kit_handle *k, const json_t *r, json_t *a)
+static const char *do_history(struct handle *h, const json_t *r, json_t *answer)
 {
-    struct handle *h = of(k);
-    const char *name = kit_text(r, "conversation");
-    struct roam_bytes to = {(const uint8_t *)name, strlen(name)};
-    uint64_t before = kit_number(r, "before", 0);
-    uint64_t after = kit_number(r, "after", 0);
-    uint32_t rows = (uint32_t)kit_number(r, "max_rows", 100);
-    kit_set(a, "ref", ++h->ref);
+    struct roam_bytes of = text_of(r, "conversation");
+    uint64_t before = line_value(r, "before", 0);
+    uint32_t rows = (uint32_t)line_value(r, "max_rows", 100);
+    bool due;
+    h->list = line_true(r, "list");
+    h->last = (struct roam_local_survey){.before = 0};
+    if (h->list) {
+        must(roam_local_survey(h->store->local, &h->last, &due));
+    }
+    json_object_set_new(answer, "ref", line_number(++h->ref));
     enum roam_status status =
-        kit_true(r, "list") ? roam_client_conversations(&h->c, h->ref, before,
-                                                        to, rows, kit_now)
-                            : roam_client_history(&h->c, h->ref, to, before,
-                                                  after, false, rows, kit_now);
+        h->list
+            ? roam_client_conversations(&h->c, h->ref, before, of, rows, now)
+            : roam_client_history(&h->c, h->ref, of, before,
+                                  line_value(r, "after", 0), false, rows, now);
     return status ? "BAD_STATE" : NULL;
 }
 
-static const char *do_drop(struct kit_handle *k, const json_t *r, json_t *a)
+static const char *do_view(struct handle *h, const json_t *r, json_t *answer)
 {
-    (void)r, (void)a;
-    kit_disconnect(k);
+    struct roam_local_row info;
+    uint64_t count;
+    handle_view(h, line_text(r, "conversation"), &info, &count);
+    json_object_set_new(answer, "count", line_number(count));
+    json_object_set_new(answer, "unread", line_number(info.unread));
+    json_object_set_new(answer, "read_mark", line_number(info.read_mark));
+    json_object_set_new(answer, "role", line_number(info.role));
     return NULL;
 }
 
-/* When an item was first sent outlives the program: SEND-14. */
-static void keep_times(struct handle *h)
+static const char *do_drop(struct handle *h, const json_t *r, json_t *answer)
 {
-    for (size_t i = 0; i < ITEMS * ITEMS; i++) {
-        struct roam_outbox_item *kept = &h->store->items[i / ITEMS];
-        if (kept->client_msg_id == h->outbox[i % ITEMS].client_msg_id) {
-            kept->first_sent_ms = h->outbox[i % ITEMS].first_sent_ms;
+    (void)r, (void)answer;
+    handle_hang_up(h);
+    return NULL;
+}
+
+static const char *do_close(struct handle *h, const json_t *r, json_t *answer)
+{
+    (void)answer;
+    if (line_true(r, "logout")) {
+        return roam_client_logout(&h->c, now) ? "BAD_STATE" : NULL;
+    }
+    for (size_t i = 0; i < ITEMS; i++) { /* outlives the program: SEND-14 */
+        if (h->outbox[i].state != ROAM_OUTBOX_EMPTY) {
+            must(roam_local_outbox_mark(h->store->local,
+                                        h->outbox[i].client_msg_id,
+                                        h->outbox[i].first_sent_ms));
         }
     }
+    must(roam_local_commit(h->store->local));
+    for (size_t i = 0; i < SEATS; i++) {
+        handles[i] = handles[i] == h ? NULL : handles[i];
+    }
+    if (h->fd >= 0) {
+        close(h->fd);
+    }
+    free(h);
+    return NULL;
 }
 
-static const char *do_close(struct kit_handle *k, const json_t *r, json_t *a)
+/* The fence: all that the harness has written is read first. */
+static const char *do_state(struct handle *h, const json_t *r, json_t *answer)
 {
-    (void)a;
-    if (kit_true(r, "logout")) {
-        return roam_client_logout(&of(k)->c, kit_now) ? "BAD_STATE" : NULL;
+    uint64_t connections = line_value(r, "connections", 0);
+    uint64_t bytes = line_value(r, "received", 0);
+    struct roam_local_device device;
+    struct roam_local_counts counts;
+    while (h->fd >= 0 && h->connections == connections &&
+           (h->received < bytes || line_true(r, "ended"))) {
+        struct pollfd p = {.fd = h->fd, .events = POLLIN};
+        poll(&p, 1, -1);
+        work(h);
     }
-    keep_times(of(k));
-    kit_forget(k);
-    free(of(k));
+    roam_local_device(h->store->local, &device);
+    must(roam_local_count(h->store->local, &counts));
+    json_t *state = json_pack(
+        "{s:o,s:o,s:o,s:o,s:o,s:b}", "cursor", line_number(h->store->cursor),
+        "attempt", line_number(device.attempt), "connections",
+        line_number(h->connections), "sent", line_number(h->sent), "unsent",
+        line_number(counts.outbox), "connected", h->fd >= 0);
+    if (h->connect_at != NEVER) {
+        json_object_set_new(
+            state, "next_ms",
+            line_number(h->connect_at > now ? h->connect_at - now : 0));
+    }
+    json_object_update(answer, state);
+    json_decref(state);
     return NULL;
+}
+
+/* From one timer to the next. */
+static const char *do_advance(struct handle *h, const json_t *r, json_t *answer)
+{
+    (void)h;
+    uint64_t end = now + line_value(r, "ms", 0);
+    for (work_all(); now < end; work_all()) {
+        uint64_t next = end;
+        for (size_t i = 0; i < SEATS; i++) {
+            const struct handle *one = handles[i];
+            uint64_t due = !one          ? NEVER
+                           : one->fd < 0 ? one->connect_at
+                                         : roam_client_deadline_ms(&one->c);
+            next = due > now && due < next ? due : next;
+        }
+        now = next;
+    }
+    json_object_set_new(answer, "now", line_number(now));
+    return NULL;
+}
+
+static void serve(const json_t *r)
+{
+    static const struct {
+        const char *name;
+        const char *(*act)(struct handle *, const json_t *, json_t *);
+    } verbs[] = {{"open", do_open},       {"advance", do_advance},
+                 {"login", do_login},     {"send", do_send},
+                 {"ack", do_ack},         {"drop", do_drop},
+                 {"history", do_history}, {"view", do_view},
+                 {"close", do_close},     {"state", do_state}};
+    const size_t count = sizeof verbs / sizeof verbs[0];
+    struct handle *h = NULL;
+    size_t v = 0;
+    while (v < count && strcmp(verbs[v].name, line_text(r, "verb")) != 0) {
+        v++;
+    }
+    for (size_t i = 0; i < SEATS; i++) {
+        bool it =
+            handles[i] && !strcmp(handles[i]->name, line_text(r, "handle"));
+        h = it ? handles[i] : h;
+    }
+    json_t *answer = json_pack("{s:O,s:s}", "id", json_object_get(r, "id"),
+                               "answer", v < count ? "ok" : "unsupported");
+    const char *code = v == count    ? NULL
+                       : v > 1 && !h ? "NO_SUCH_HANDLE"
+                                     : verbs[v].act(h, r, answer);
+    if (code) {
+        json_object_set_new(answer, "answer", json_string("error"));
+        json_object_set_new(answer, "code", json_string(code));
+        json_object_set_new(answer, "definite", json_true());
+    }
+    work_all();
+    line_say(answer);
 }
 
 int main(void)
 {
-    static const char *const capabilities[] = {
-        "ack", "history", "drop", "limits", "restart", "operations", NULL};
-    static const struct kit_verb verbs[] = {
-        {"login", do_login}, {"send", do_send},       {"ack", do_ack},
-        {"drop", do_drop},   {"history", do_history}, {"close", do_close},
-        {NULL, NULL}};
-    static const struct kit_client client = {
-        "libroam",  capabilities, verbs,   do_open, connected, lost,
-        read_bytes, pending,      written, tick,    due,       tell_state};
-    return kit_run(&client);
+    bool going = true;
+    line_begin();
+    line_say(json_pack("{s:s,s:i,s:[i],s:[s,s,s,s,s,s,s],s:s}", "hello",
+                       "libroam", "adapter", 1, "protocols", 1, "capabilities",
+                       "ack", "history", "drop", "limits", "restart",
+                       "operations", "view", "clock", "virtual"));
+    while (going) { /* the sockets work while no request comes */
+        struct pollfd p[SEATS + 1] = {{.fd = STDIN_FILENO, .events = POLLIN}};
+        for (size_t i = 0; i < SEATS; i++) {
+            p[i + 1].fd = handles[i] ? handles[i]->fd : -1;
+            p[i + 1].events = POLLIN;
+        }
+        poll(p, SEATS + 1, -1);
+        work_all();
+        json_t *r = p[0].revents ? line_next() : NULL;
+        going = r ? strcmp(line_text(r, "verb"), "quit") != 0 : !p[0].revents;
+        if (r && going) {
+            serve(r);
+        } else if (r) {
+            line_say(json_pack("{s:O,s:s}", "id", json_object_get(r, "id"),
+                               "answer", "ok"));
+        }
+        json_decref(r);
+    }
+    return 0;
 }

@@ -70,6 +70,115 @@ def page_end_not_told(line):
         line.get("count") == "0") else [line]
 
 
+# ------------------------------------------------------- what a person sees
+
+class View:
+    """What the adapter told: `seen` of messages in general, in the order in
+    which it came, `held` of the view that is being told just now."""
+    seen, held, kept = [], [], {}
+
+
+def viewing(change):
+    """Lets a fault change what a view shows, and its answer."""
+    def bend(line):
+        event = line.get("event")
+        if event in ("message", "operation", "page-row"):
+            View.seen.append(line)
+        if event == "shown":
+            View.held.append(line)
+            return []
+        if "unread" in line:
+            lines = change(View.held, line)
+            line["count"] = str(int(line["count"]) + len(lines)
+                                - len(View.held))
+            View.held = []
+            return [*lines, line]
+        return [line]
+    bend.__name__ = change.__name__
+    return fault(bend)
+
+
+def again(held, lines):
+    """These, shown as messages, if they are not shown already."""
+    ids = [line["msg_id"] for line in held]
+    return [line | {"event": "shown"} for line in lines
+            if line["msg_id"] not in ids]
+
+
+@viewing
+def own_messages_last(held, answer):
+    """Shows what it sent itself behind what it was sent."""
+    return sorted(held, key=lambda line: line["sender"].startswith("alice"))
+
+
+@viewing
+def own_messages_twice(held, answer):
+    """Shows an own message when it is sent, and when its entry comes."""
+    return [line for line in held for _ in range(
+        1 + line["sender"].startswith("alice"))]
+
+
+@viewing
+def page_rows_shown_beside(held, answer):
+    """Shows a message of a page although an entry brought it already."""
+    return held + [line | {"event": "shown"} for line in View.seen
+                   if line["event"] == "page-row"][1:]
+
+
+@viewing
+def ids_without_conversation(held, answer):
+    """Takes messages with the same msg_id as one, wherever they are."""
+    return [line for line in held
+            if View.kept.setdefault(line["msg_id"], line["conversation"])
+            == line["conversation"]]
+
+
+@viewing
+def deleted_is_shown(held, answer):
+    return held + again(held, [line for line in View.seen
+                               if line["event"] == "message"])
+
+
+@viewing
+def deleted_is_unread(held, answer):
+    """Counts what was told, whatever happened to it."""
+    View.kept["unread"] = max(View.kept.get("unread", 0),
+                              int(answer["unread"]))
+    answer["unread"] = str(View.kept["unread"])
+    return held
+
+
+@viewing
+def operation_waits_for_nothing(held, answer):
+    """Forgets an operation on a message that it has not got yet."""
+    events = [line["event"] for line in View.seen]
+    early = events.index("operation") if "operation" in events else 99
+    return held + again(held, [line for line in View.seen[early:]
+                               if line["event"] == "page-row"])
+
+
+@viewing
+def page_state_for_ever(held, answer):
+    """Takes mark, count and role of a page for the last word."""
+    for name in ("unread", "read_mark", "role"):
+        answer[name] = View.kept.setdefault(name, answer[name])
+    return held
+
+
+@viewing
+def last_read_wins(held, answer):
+    """Takes the mark of a READ that the page's is above already."""
+    for line in View.seen:
+        if line.get("kind") == "4":
+            answer["read_mark"] = str(target(bytes.fromhex(line["body"])))
+    return held
+
+
+def target(body):
+    """The msg_id in a Target: one varint behind its tag."""
+    return sum((byte & 127) << 7 * i for i, byte in enumerate(body[1:]))
+
+
 def main():
     name = os.environ.get("ROAM_FAULT")
     bend = FAULTS[name] if name else lambda line: [line]
