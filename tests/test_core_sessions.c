@@ -76,6 +76,32 @@ static void test_list_tells_who_is_online_and_who_asks(void **state)
     rig_stop(&rig);
 }
 
+/* Another gateway of the store gave the slot away: the one who asks has not
+ * heard of it, and is not the session that the row tells of. [DEV-4] */
+static void test_a_slot_lost_elsewhere_is_not_self(void **state)
+{
+    (void)state;
+    struct rig rig, other;
+    struct peer mine, taker;
+    struct roam_session_row rows[ROAM_SESSION_ROWS_MAX + 1];
+    bool more;
+    start(&rig);
+    peer_login(&rig, &mine, "alice", 1, PHONE, 1, 0);
+    rig_init(&other);
+    other.store = rig.store;
+    rig_start(&other);
+    peer_login(&other, &taker, "alice", 2, PHONE, 1, 1);
+    peer_say(&mine, say_sessions(7, 0));
+    assert_int_equal(take_list(&mine, rows, &more), 1);
+    assert_int_equal(rows[0].generation, 2);
+    assert_false(rows[0].online);
+    assert_false(rows[0].self);
+    peer_free(&taker);
+    roam_core_free(other.core);
+    peer_free(&mine);
+    rig_stop(&rig);
+}
+
 /* With names as long as they may be, one by one into the smallest frame. */
 static void test_list_keeps_to_the_smallest_frame(void **state)
 {
@@ -335,6 +361,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_list_tells_who_is_online_and_who_asks),
+        cmocka_unit_test(test_a_slot_lost_elsewhere_is_not_self),
         cmocka_unit_test(test_list_keeps_to_the_smallest_frame),
         cmocka_unit_test(test_sibling_is_ended_and_told),
         cmocka_unit_test(test_own_session_is_answered_then_ended),

@@ -42,7 +42,7 @@ static struct roam_session_row show(const struct roam_session *s,
                                      .last_seen_ms =
                                          online ? now : row->seen_ms,
                                      .online = online,
-                                     .self = live == s,
+                                     .self = online && live == s,
                                      .generation = row->generation};
 }
 
