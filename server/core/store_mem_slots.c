@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "alloc.h"
+#include "fault.h"
 #include "roam.pb.h"
 #include "store_mem_tables.h"
 
@@ -118,7 +119,7 @@ static void bind_token(const struct roam__mem *mem,
                        struct roam__mem_token *token,
                        struct roam_store_login *l)
 {
-    token->bound = !mem->tokens_shared;
+    token->bound = !mem->tokens_shared && !ROAM_FAULT("token-unbound");
     memcpy(token->device_id, l->device_id, sizeof token->device_id);
     l->token_expires_ms = token->expires_ms;
     l->token_number = token->id;

@@ -71,6 +71,7 @@ void sim_calm_begin(struct sim_world *w)
     for (uint32_t i = 0; i < w->link_count; i++) {
         sim_link_unstall(w, w->links[i]);
     }
+    sim_oracle_revoke_expiring(w); /* or else there is no rest */
     choose(w);
     insist(w);
 }
@@ -106,6 +107,9 @@ static const char *unrest(const struct sim_world *w, const struct sim_device *d)
     }
     if (!d->logged_in || !roam_client_logged_in(&d->client)) {
         return "is not logged in";
+    }
+    if (d->disk.token->revoked) {
+        return "is about to lose its session";
     }
     if (!holds_slot(w, d)) {
         return "does not hold its slot";

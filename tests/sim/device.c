@@ -72,6 +72,7 @@ static void draw_device(struct sim_world *w, struct sim_device *d, uint32_t i)
     d->tick_at_ms = UINT64_MAX;
     sim_rng_fill(&w->rng, d->disk.id.bytes, sizeof d->disk.id.bytes);
     draw_limits(w, &d->config);
+    d->disk.token = sim_oracle_grant(w, d->user, sim_people_expiry(w));
     d->config.backoff_max_ms = sim_rng_chance(&w->rng, 500) ? 5000 : 0;
     d->store_ms_max = STORE_MS;
     d->pulls = sim_rng_chance(&w->rng, PULLS_PERMILLE);
@@ -185,7 +186,7 @@ static void wire_up(struct sim_world *w, struct sim_device *d)
     c->inflated = c->tx + c->tx_bytes;
     c->outbox = d->outbox;
     c->user = sim_oracle_user_name(d->user);
-    c->token = sim_oracle_token(d->user);
+    c->token = d->disk.token->text;
     c->device_type = d->type;
     c->device_name = d->name;
     c->software = "roam-sim";

@@ -25,6 +25,8 @@ struct sim_disk {
     uint64_t base;   /* the cursor of the last RESET; 0: there was none */
     bool foreign;    /* the cursor is of another server: no RESET since */
     bool may_return; /* by itself; a person logged in and nobody out */
+    const struct sim_token *token;
+    bool needs_token;           /* it was told that this one is good no more */
     struct sim_stored *entries; /* since base */
     size_t entry_count, entry_cap;
     struct sim_history history; /* what is not among them */
@@ -101,6 +103,11 @@ void sim_device_log_out(struct sim_world *w, struct sim_device *d);
 void sim_device_answer(struct sim_world *w, struct sim_device *d, bool yes);
 void sim_device_write(struct sim_world *w, struct sim_device *d,
                       struct sim_message *m);
+
+/* It is another installation from now on. */
+void sim_device_draw_id(struct sim_world *w, struct sim_device *d);
+/* The operator gives it another token. */
+void sim_device_new_token(struct sim_world *w, struct sim_device *d);
 
 /* Events. */
 void sim_device_boot_event(struct sim_world *w, struct sim_device *d,

@@ -40,27 +40,48 @@ static void ask_person(struct sim_world *w, struct sim_device *d,
                    d->question);
 }
 
-static void new_id(struct sim_world *w, struct sim_device *d)
+void sim_device_draw_id(struct sim_world *w, struct sim_device *d)
 {
     sim_step(w, SIM_STEP_NEW_ID, d->index, 0, 0);
-    w->stale++;
-    if (!d->copied) {
-        sim_fail(w, "LOGIN-2", "%s is no copy, and refused as one", d->name);
-    }
-    d->copied = false;
     d->take_over = 0;
     sim_rng_fill(&w->rng, d->disk.id.bytes, sizeof d->disk.id.bytes);
     d->disk.attempt = 0;
     if (roam_client_set_device_id(&d->client, d->disk.id.bytes) !=
         ROAM_STATUS_OK) {
         sim_fail(w, "client", "%s: set_device_id", d->name);
-        return;
     }
+}
+
+/* It does not know yet that its token is bound to the old one. */
+static void new_id(struct sim_world *w, struct sim_device *d)
+{
+    w->stale++;
+    if (!d->copied) {
+        sim_fail(w, "LOGIN-2", "%s is no copy, and refused as one", d->name);
+    }
+    d->copied = false;
+    sim_device_draw_id(w, d);
     uint64_t attempt = ++d->disk.attempt;
     sim_step(w, SIM_STEP_LOGS_IN, d->index, attempt, 0);
     if (roam_client_login(&d->client, attempt, 0, w->now_ms) !=
         ROAM_STATUS_OK) {
         sim_fail(w, "client", "%s: login with a new id", d->name);
+    }
+}
+
+static bool token_may_be_bad(const struct sim_device *d,
+                             enum roam_refused reason)
+{
+    const struct sim_token *t = d->disk.token;
+    switch (reason) {
+    case ROAM_REFUSED_CREDENTIAL:
+        return d->typo || t->revoked;
+    case ROAM_REFUSED_TOKEN_EXPIRED:
+        return !d->typo && t->expires_ms != 0;
+    case ROAM_REFUSED_TOKEN_BOUND:
+        return !d->typo && t->bound && !sim_same_id(&t->device, &d->disk.id);
+    default:
+        return false;
     }
 }
 
@@ -81,11 +102,12 @@ static void on_refused(struct sim_world *w, struct sim_device *d,
     case ROAM_REFUSED_THROTTLED:
         return; /* the engine comes back when it may */
     default:
-        if (d->typo && ev->u.refused.reason == ROAM_REFUSED_CREDENTIAL) {
-            ask_person(w, d, 0); /* to type it again */
-            return;
+        if (!token_may_be_bad(d, ev->u.refused.reason)) {
+            sim_fail(w, "LOGIN-8", "%s: refused %d", d->name,
+                     ev->u.refused.reason);
         }
-        sim_fail(w, "LOGIN-8", "%s: refused %d", d->name, ev->u.refused.reason);
+        d->disk.needs_token = d->disk.needs_token || !d->typo;
+        ask_person(w, d, 0); /* to type it again, or for another one */
     }
 }
 
@@ -162,15 +184,26 @@ static void on_send_failed(struct sim_world *w, struct sim_device *d,
 
 /* ---------------------------------------------------------------- endings */
 
+/* [KICK-7], [KICK-11] */
+static bool must_stay_away(const struct sim_device *d)
+{
+    return d->kicked == ROAM_KICK_TAKEN_OVER ||
+           d->kicked == ROAM_KICK_SUPERSEDED ||
+           d->kicked == ROAM_KICK_LOGGED_OUT ||
+           d->kicked == ROAM_KICK_REVOKED || d->kicked == ROAM_KICK_EXPIRED;
+}
+
 static void on_kicked(struct sim_world *w, struct sim_device *d,
                       const struct roam_event *ev)
 {
     d->kicked = ev->u.kicked.reason;
     sim_step(w, SIM_STEP_KICKED, d->index, ev->u.kicked.reason, 0);
-    if (d->kicked == ROAM_KICK_TAKEN_OVER ||
-        d->kicked == ROAM_KICK_SUPERSEDED ||
-        d->kicked == ROAM_KICK_LOGGED_OUT) {
+    if (must_stay_away(d)) {
         d->disk.may_return = false;
+    }
+    if (d->kicked == ROAM_KICK_REVOKED || d->kicked == ROAM_KICK_EXPIRED) {
+        d->disk.needs_token = true;
+        ask_person(w, d, 0);
     }
 }
 
@@ -189,13 +222,10 @@ static void check_status(struct sim_world *w, struct sim_device *d,
 static void check_return(struct sim_world *w, struct sim_device *d,
                          const struct roam_event *ev)
 {
-    bool kicked_out = d->kicked == ROAM_KICK_TAKEN_OVER ||
-                      d->kicked == ROAM_KICK_SUPERSEDED ||
-                      d->kicked == ROAM_KICK_LOGGED_OUT;
     if (!ev->u.close.reconnect) {
         return;
     }
-    if (kicked_out) {
+    if (must_stay_away(d)) {
         sim_fail(w, "KICK-7", "%s comes back by itself", d->name);
     }
     if (d->forbidden) {
@@ -231,7 +261,9 @@ static void on_event(struct sim_world *w, struct sim_device *d,
 {
     switch (ev->type) {
     case ROAM_EVENT_NONE:
-    case ROAM_EVENT_SESSION: /* not asked for */
+        return;
+    case ROAM_EVENT_SESSION:
+        sim_sessions_on_row(w, d, ev);
         return;
     case ROAM_EVENT_MEMBER:
         sim_groups_on_member(w, d, ev);

@@ -10,6 +10,9 @@
 #define IDLE_TICKS_MAX 8u
 /* Of the logins with the fault TYPO. */
 #define TYPO_PERMILLE 200u
+/* Of the devices that get a new token, those that are set up anew: what they
+ * had stored is carried over. */
+#define INSTALLED_PERMILLE 300u
 /* After a failed connection that a person asked for. */
 #define CONNECT_AGAIN_MS 2000u
 
@@ -35,10 +38,23 @@ static void choose_token(struct sim_world *w, struct sim_device *d)
     if (d->typo) {
         sim_fault_happened(w, SIM_FAULT_TYPO);
     }
-    const char *token = d->typo ? "wrong-token" : sim_oracle_token(d->user);
+    const char *token = d->typo ? "wrong-token" : d->disk.token->text;
     if (roam_client_set_token(&d->client, token) != ROAM_STATUS_OK) {
         sim_fail(w, "client", "%s: set_token", d->name);
     }
+}
+
+void sim_device_new_token(struct sim_world *w, struct sim_device *d)
+{
+    struct sim_disk *disk = &d->disk;
+    disk->needs_token = false;
+    if (sim_rng_chance(&w->rng, INSTALLED_PERMILLE)) {
+        d->copied = false;
+        sim_device_draw_id(w, d);
+    }
+    disk->token = sim_oracle_grant(w, d->user, sim_people_expiry(w));
+    sim_step(w, SIM_STEP_GRANTED, d->index, disk->token->number,
+             disk->token->expires_ms);
 }
 
 static void log_in(struct sim_world *w, struct sim_device *d,
@@ -48,6 +64,9 @@ static void log_in(struct sim_world *w, struct sim_device *d,
         sim_fail(w, "LOGIN-18", "%s logs in by itself", d->name);
     }
     d->question = 0;
+    if (d->disk.needs_token && !ROAM_FAULT("app-keeps-its-token")) {
+        sim_device_new_token(w, d);
+    }
     choose_token(w, d);
     uint64_t attempt = ++d->disk.attempt;
     sim_step(w, SIM_STEP_LOGS_IN, d->index, attempt, take_over);

@@ -70,6 +70,17 @@ static void strike_device(struct sim_world *w, enum sim_fault fault)
     sim_device_crash(w, d);
 }
 
+/* The operator takes a token back. Its device may be anywhere. */
+static void revoke(struct sim_world *w)
+{
+    const struct sim_device *d =
+        &w->devices[sim_rng_below(&w->rng, SIM_DEVICES)];
+    if (d->exists && !d->disk.token->revoked) {
+        sim_fault_happened(w, SIM_FAULT_REVOKE);
+        sim_oracle_revoke(w, d->disk.token);
+    }
+}
+
 static void strike_server(struct sim_world *w, enum sim_fault fault)
 {
     struct sim_server *s = w->server;
@@ -137,6 +148,9 @@ static void strike(struct sim_world *w, enum sim_fault fault)
         return;
     case SIM_FAULT_CLOCK:
         set_clock(w);
+        return;
+    case SIM_FAULT_REVOKE:
+        revoke(w);
         return;
     default:
         return; /* the others happen where they belong */

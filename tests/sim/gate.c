@@ -25,7 +25,7 @@ static struct sim_gate *gate_of(struct roam_store *self)
 static bool is_write(enum roam_store_kind kind)
 {
     return kind == ROAM_STORE_LOGIN || kind == ROAM_STORE_LOGOUT ||
-           kind == ROAM_STORE_SEND;
+           kind == ROAM_STORE_SEND || kind == ROAM_STORE_END_SESSION;
 }
 
 static uint64_t delay(struct sim_world *w)
@@ -85,6 +85,8 @@ static void tell_oracle(struct sim_world *w,
         sim_oracle_logout(w, &req->u.logout, told);
     } else if (req->kind == ROAM_STORE_SEND) {
         sim_oracle_send(w, &req->u.send, told);
+    } else if (req->kind == ROAM_STORE_END_SESSION) {
+        sim_oracle_end_session(w, &req->u.end_session, told);
     }
 }
 

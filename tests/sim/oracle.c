@@ -11,17 +11,9 @@
 
 static const char *const user_names[SIM_USERS] = {"alice", "bob", "carol",
                                                   "dave"};
-static const char *const user_tokens[SIM_USERS] = {"alice-token", "bob-token",
-                                                   "carol-token", "dave-token"};
-
 const char *sim_oracle_user_name(uint32_t user)
 {
     return user_names[user];
-}
-
-const char *sim_oracle_token(uint32_t user)
-{
-    return user_tokens[user];
 }
 
 bool sim_same_bytes(const void *a, size_t a_len, const void *b, size_t b_len)
@@ -83,6 +75,7 @@ void sim_oracle_close(struct sim_world *w)
         return;
     }
     free(w->oracle->messages);
+    free(w->oracle->tokens);
     for (size_t u = 0; u < SIM_USERS; u++) {
         free(w->oracle->timelines[u].lines);
         free(w->oracle->timelines[u].due);

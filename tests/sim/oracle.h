@@ -67,7 +67,6 @@ struct sim_line {
 void sim_oracle_open(struct sim_world *w);
 void sim_oracle_close(struct sim_world *w);
 const char *sim_oracle_user_name(uint32_t user);
-const char *sim_oracle_token(uint32_t user);
 /* SIM_USERS: no such user. */
 uint32_t sim_oracle_user(struct roam_bytes name);
 /* SIM_PARTIES: no such user or group. */
@@ -110,6 +109,42 @@ void sim_oracle_send(struct sim_world *w, const struct roam_store_send *in,
 void sim_oracle_scan(struct sim_world *w, bool deep);
 /* The store trimmed up to a version. */
 void sim_oracle_trim(struct sim_world *w, uint32_t user, uint64_t version);
+
+/* A token that an operator gave to a user. It is bound to the device that is
+ * first granted a login with it. */
+struct sim_token {
+    char text[24];
+    size_t number;
+    uint32_t user;
+    uint64_t expires_ms; /* since 2020-01-01 UTC; 0: never */
+    bool bound;
+    struct sim_id device;
+    bool revoked;
+    uint64_t revoked_ms; /* the simulator's time */
+};
+
+/* The operator gives one out, or takes it back. */
+const struct sim_token *sim_oracle_grant(struct sim_world *w, uint32_t user,
+                                         uint64_t expires_ms);
+void sim_oracle_revoke(struct sim_world *w, const struct sim_token *token);
+/* All that would expire some day. */
+void sim_oracle_revoke_expiring(struct sim_world *w);
+/* NULL: nobody was given it. */
+const struct sim_token *sim_oracle_token(const struct sim_world *w,
+                                         const char *text);
+
+/* The store carried out an END_SESSION. */
+void sim_oracle_end_session(struct sim_world *w,
+                            const struct roam_store_end_session *in, bool told);
+
+#define SIM_TYPES 7u /* device types count from 1 */
+struct sim_slot_view {
+    bool held;
+    uint64_t generation;
+    uint64_t changed_ms; /* the simulator's time of its last change */
+};
+struct sim_slot_view sim_oracle_slot(const struct sim_world *w, uint32_t user,
+                                     uint32_t type);
 
 /* Who may have a slot now. */
 bool sim_oracle_holds(const struct sim_world *w, uint32_t user, uint32_t type,

@@ -114,6 +114,7 @@ static void grant(struct sim_world *w, struct sim_slot *s,
         sim_fail(w, "LOGIN-15", "generation from %" PRIu64 " to %" PRIu64, old,
                  s->generation);
     }
+    s->changed_ms = w->now_ms;
     s->held = true;
     s->holder = *device;
     s->attempt = in->attempt;
@@ -155,13 +156,13 @@ static const struct sim_row *row_of(const struct sim_world *w,
     return NULL;
 }
 
-static void refuse_token(struct sim_world *w, const struct roam_store_login *in,
-                         bool told)
+static void check_refused(struct sim_world *w,
+                          const struct roam_store_login *in, uint32_t refused)
 {
-    if (told && (in->refused != roam_v1_RefusedReason_CREDENTIAL ||
-                 in->generation != 0 || in->has_holder)) {
-        sim_fail(w, "LOGIN-8", "a wrong token of %s: refused %" PRIu32,
-                 in->user, in->refused);
+    if (in->refused != refused || in->generation != 0 || in->has_holder) {
+        sim_fail(w, "LOGIN-8",
+                 "token %s of %s: refused %" PRIu32 ", must be %" PRIu32,
+                 in->token, in->user, in->refused, refused);
     }
 }
 
@@ -175,19 +176,16 @@ void sim_oracle_login(struct sim_world *w, const struct roam_store_login *in,
         sim_fail(w, "LOGIN-8", "login of an unknown user");
         return;
     }
-    if (strcmp(in->token, sim_oracle_token(user)) != 0) {
-        refuse_token(w, in, told);
-        return;
-    }
-    if (in->only_check) { /* [FLOW-5]: good, and nothing comes of it */
-        if (told && (in->refused != 0 || in->generation != 0)) {
-            sim_fail(w, "FLOW-5", "a throttled login: refused %" PRIu32,
-                     in->refused);
+    uint32_t refused =
+        sim_oracle_judge_token(w, in->token, user, &device, in->now_ms);
+    if (refused != 0 || in->only_check) { /* [FLOW-5]: nothing comes of it */
+        if (told) {
+            check_refused(w, in, refused);
         }
         return;
     }
     struct sim_slot *s = slot_at(w, user, in->device_type);
-    uint32_t refused = decide(s, &device, in->attempt, in->take_over);
+    refused = decide(s, &device, in->attempt, in->take_over);
     if (told && refused != in->refused) {
         sim_fail(w, "LOGIN-10..13",
                  "attempt %" PRIu64 " take_over %" PRIu64 " of %s/%" PRIu32
@@ -199,6 +197,7 @@ void sim_oracle_login(struct sim_world *w, const struct roam_store_login *in,
     }
     if (refused == 0) {
         grant(w, s, &device, in, told);
+        sim_oracle_bind_token(w, in->token, &device);
         if (told) {
             learn_row(w, &in->identity, user, &device);
         }
@@ -255,5 +254,39 @@ void sim_oracle_logout(struct sim_world *w, const struct roam_store_logout *in,
     }
     s->generation = told ? in->generation : s->generation + 1;
     s->held = false;
+    s->changed_ms = w->now_ms;
     forget_past(s, &s->holder);
+}
+
+/* [DEV-5], [DEV-6]: what was ended did not log out. */
+void sim_oracle_end_session(struct sim_world *w,
+                            const struct roam_store_end_session *in, bool told)
+{
+    const struct sim_row *row;
+    bool holds = sim_oracle_identity_holds(w, &in->identity, &row);
+    struct sim_slot *s = NULL;
+    enum roam_end_result result = ROAM_END_FENCED;
+    if (holds) {
+        s = slot_at(w, row->user, in->device_type);
+        bool there = s->held && s->generation == in->generation;
+        result = there ? ROAM_END_DONE : ROAM_END_NO_DEVICE;
+    }
+    if (told && in->result != result) {
+        sim_fail(w, "DEV-5",
+                 "end of type %" PRIu32 " at %" PRIu64 ": %d, must be %d",
+                 in->device_type, in->generation, in->result, result);
+    }
+    if (result == ROAM_END_DONE) {
+        s->generation++;
+        s->held = false;
+        s->changed_ms = w->now_ms;
+        sim_oracle_revoke_bound(w, row->user, &s->holder);
+    }
+}
+
+struct sim_slot_view sim_oracle_slot(const struct sim_world *w, uint32_t user,
+                                     uint32_t type)
+{
+    const struct sim_slot *s = slot_at(w, user, type);
+    return (struct sim_slot_view){s->held, s->generation, s->changed_ms};
 }

@@ -11,12 +11,12 @@
 #define SIM_ROWS_MAX 64u
 /* Takeovers of which a late LOGIN may still be under way. */
 #define SIM_ACTS_MAX 256u
-#define SIM_TYPES 7u
 
 struct sim_slot {
     bool held;
     struct sim_id holder;
     uint64_t generation, attempt;
+    uint64_t changed_ms;
     struct sim_id past[SIM_PAST_MAX]; /* held it and did not log out */
     size_t past_count;
 };
@@ -58,6 +58,8 @@ struct sim_oracle {
     struct sim_timeline timelines[SIM_USERS];
     struct sim_row rows[SIM_ROWS_MAX];
     size_t row_count;
+    struct sim_token **tokens;
+    size_t token_count, token_cap;
     struct sim_act acts[SIM_ACTS_MAX];
     size_t act_count;
     uint64_t stored_count; /* also of what a lost commit took back */
@@ -74,6 +76,18 @@ struct sim_oracle {
 /* The place of the last msg_id of its conversation. */
 uint64_t *sim_oracle_last_msg_id(struct sim_world *w,
                                  const struct sim_message *m);
+
+/* ------------------------------------------------------ oracle_tokens.c */
+
+/* What a login with this token at this time must be refused with; 0: it is
+ * good. */
+uint32_t sim_oracle_judge_token(const struct sim_world *w, const char *text,
+                                uint32_t user, const struct sim_id *device,
+                                uint64_t at_ms);
+void sim_oracle_bind_token(const struct sim_world *w, const char *text,
+                           const struct sim_id *device);
+void sim_oracle_revoke_bound(struct sim_world *w, uint32_t user,
+                             const struct sim_id *device);
 
 /* ------------------------------------------------------- oracle_slots.c */
 

@@ -23,6 +23,9 @@
 /* Of the APPs in a group, and with a user, those that name users. */
 #define NAMING_PERMILLE 400u
 #define NAMING_USER_PERMILLE 50u
+/* Of the tokens with the fault EXPIRE. */
+#define EXPIRE_PERMILLE 400u
+#define EXPIRE_MS_MAX 300000u
 /* Their bodies are short here. */
 #define OPERATION_MAX 64u
 
@@ -180,6 +183,17 @@ void sim_people_write(struct sim_world *w, struct sim_device *d)
 }
 
 /* ------------------------------------------------------------------ acts */
+
+uint64_t sim_people_expiry(struct sim_world *w)
+{
+    if (!sim_fault_on(w, SIM_FAULT_EXPIRE) ||
+        !sim_rng_chance(&w->rng, EXPIRE_PERMILLE)) {
+        return 0;
+    }
+    sim_fault_happened(w, SIM_FAULT_EXPIRE);
+    return sim_wall_ms(w) - ROAM_EPOCH_UNIX_MS +
+           sim_rng_between(&w->rng, 1000, EXPIRE_MS_MAX);
+}
 
 static struct sim_device *any_device(struct sim_world *w)
 {

@@ -19,6 +19,8 @@
 #define ROWS_MAX 12u
 /* Of the requests, those for members when history is missing, too. */
 #define MEMBERS_PERMILLE 500u
+/* Of the looks around, those at the user's sessions. */
+#define SESSIONS_PERMILLE 250u
 
 /* ----------------------------------------------------------------- asking */
 
@@ -110,12 +112,18 @@ static void ask(struct sim_world *w, struct sim_device *d)
                                ((!list && h->hole_count == 0) ||
                                 sim_rng_chance(&w->rng, MEMBERS_PERMILLE));
     enum roam_status status = ROAM_STATUS_BAD_STATE;
+    bool sessions = probe && !members &&
+                    (d->page.sessions.type != 0 ||
+                     sim_rng_chance(&w->rng, SESSIONS_PERMILLE));
     d->page.is_probe = probe;
+    d->page.is_sessions = sessions;
     d->page.is_members = members;
     d->page.is_list = false;
     d->page.ref = sim_rng_next(&w->rng) | 1;
     if (members) {
         status = sim_groups_ask(w, d, 1 + rows % SIM_USERS);
+    } else if (sessions) {
+        status = sim_sessions_ask(w, d);
     } else if (probe) {
         status = ask_range(w, d, draw_probe(w, d), rows);
     } else if (list) {
@@ -263,12 +271,17 @@ void sim_pull_on_end(struct sim_world *w, struct sim_device *d,
     bool more = ev->u.page_end.more;
     sim_step(w, SIM_STEP_PAGE, d->index, ev->u.page_end.rows, more);
     if (!p->asked || ev->u.page_end.ref != p->ref ||
-        (!p->is_members &&
+        (!p->is_members && !p->is_sessions &&
          (ev->u.page_end.rows != p->count || (more && p->count == 0)))) {
         sim_fail(w, "client", "%s gets the end of no page", d->name);
         return;
     }
     p->asked = false;
+    if (p->is_sessions) {
+        sim_sessions_on_end(w, d);
+        sim_pull_soon(w, d);
+        return;
+    }
     if (p->is_members) {
         sim_groups_on_end(w, d, ev);
         sim_pull_soon(w, d);
@@ -290,24 +303,31 @@ void sim_pull_on_end(struct sim_world *w, struct sim_device *d,
     sim_pull_soon(w, d);
 }
 
+/* What an ERROR may say. [HIST-5], [GRP-19], [DEV-5] */
+static bool may_fail(const struct sim_page_asked *p, uint32_t code)
+{
+    if (p->is_sessions) {
+        return p->sessions.ends && code == roam_v1_ErrorCode_NO_SUCH_DEVICE;
+    }
+    return !p->is_list && code == roam_v1_ErrorCode_NO_SUCH_CONVERSATION &&
+           (p->is_members || p->range.conversation >= SIM_USERS);
+}
+
 void sim_pull_on_failed(struct sim_world *w, struct sim_device *d,
                         const struct roam_event *ev)
 {
     struct sim_page_asked *p = &d->page;
     uint32_t code = ev->u.page_failed.code;
-    bool nobody =
-        !p->is_list && (p->is_members || p->range.conversation >= SIM_USERS);
     sim_step(w, SIM_STEP_PAGE_FAILED, d->index, code, 0);
     if (!p->asked || ev->u.page_failed.ref != p->ref ||
-        (code != 0 &&
-         !(nobody && code == roam_v1_ErrorCode_NO_SUCH_CONVERSATION))) {
+        (code != 0 && !may_fail(p, code))) {
         sim_fail(w, "HIST-5", "%s: a page fails: code %" PRIu32, d->name, code);
     }
     p->asked = false;
     p->count = 0;
     if (p->is_members) {
         sim_groups_on_failed(d, code);
-    } else if (!p->is_list && code != 0) {
+    } else if (!p->is_list && !p->is_sessions && code != 0) {
         /* It asked to become a member, and has no row there yet. */
         range_ended(&d->disk.history, p, false);
     }

@@ -72,6 +72,13 @@ enum sim_listing {
     SIM_LOOKED_FOR /* by a list that began since */
 };
 
+/* SESSIONS, and END_SESSION after it. */
+struct sim_sessions_asked {
+    bool ends;     /* END_SESSION is under way */
+    uint32_t type; /* to be ended next; 0: none */
+    uint64_t generation;
+};
+
 /* On the disk. */
 struct sim_history {
     struct sim_stored *rows; /* that are no entries since the last RESET */
@@ -96,6 +103,8 @@ struct sim_page_asked {
     bool is_void; /* of a list that began before a RESET */
     bool is_probe;
     bool is_members;
+    bool is_sessions;
+    struct sim_sessions_asked sessions;
     struct sim_members_asked members;
     uint64_t ref;
     struct sim_hole range; /* before 0: no bound */
@@ -173,6 +182,13 @@ void sim_groups_on_end(struct sim_world *w, struct sim_device *d,
 void sim_groups_on_failed(struct sim_device *d, uint32_t code);
 /* At the end: it knows its groups as they are. */
 void sim_groups_check(struct sim_world *w, const struct sim_device *d);
+
+/* ------------------------------------------------------ pull_sessions.c */
+
+enum roam_status sim_sessions_ask(struct sim_world *w, struct sim_device *d);
+void sim_sessions_on_row(struct sim_world *w, struct sim_device *d,
+                         const struct roam_event *ev);
+void sim_sessions_on_end(struct sim_world *w, struct sim_device *d);
 
 /* ----------------------------------------------------------------- at end */
 

@@ -122,14 +122,10 @@ void sim_server_open(struct sim_world *w)
         sim_fail(w, "store", "does not start");
         return;
     }
-    /* A device whose state is stale draws another id and goes on. */
-    roam_store_mem_share_tokens(s->inner);
     sim_gate_open(&s->gate, w, s->inner);
     for (uint32_t u = 0; u < SIM_USERS; u++) {
         const char *name = sim_oracle_user_name(u);
-        if (!roam_store_mem_add_user(s->inner, name) ||
-            !roam_store_mem_add_token(s->inner, name, sim_oracle_token(u), 0,
-                                      0)) {
+        if (!roam_store_mem_add_user(s->inner, name)) {
             sim_fail(w, "store", "takes no users");
             return;
         }

@@ -71,7 +71,10 @@
     X(FEW, "few-places")                                                       \
     X(TYPO, "typo")                                                            \
     X(FOREIGN, "foreign")                                                      \
-    X(LIMITS, "limits")
+    X(LIMITS, "limits")                                                        \
+    X(REVOKE, "revoke")                                                        \
+    X(EXPIRE, "expire")                                                        \
+    X(END_SESSION, "end-session")
 
 enum sim_fault {
 #define SIM_FAULT_ENUM(name, text) SIM_FAULT_##name,
@@ -119,6 +122,10 @@ const char *sim_fault_name(enum sim_fault fault);
     X(PUTS_AWAY, "{d}: its person puts it away")                               \
     X(LOGS_OUT, "{d}: its person logs out")                                    \
     X(NEW_ID, "{d} draws a new device_id")                                     \
+    X(GRANTED, "{d} is given token {n}, good until {n}")                       \
+    X(REVOKED, "token {n} is revoked")                                         \
+    X(ASKS_SESSIONS, "{d} asks for sessions behind type {n}")                  \
+    X(ENDS_SESSION, "{d} ends the session of type {n}, generation {n}")        \
     X(BOOTS, "{d} starts")                                                     \
     X(FAULT, "fault {u}")                                                      \
     X(CRASHES, "{d} crashes")                                                  \
@@ -151,6 +158,7 @@ struct sim_oracle;
 struct sim_server;
 struct sim_device;
 struct sim_link;
+struct sim_token;
 struct sim_memory;
 
 struct sim_world {
@@ -231,6 +239,8 @@ void sim_faults_strike(struct sim_world *w);
 void sim_people_act(struct sim_world *w);
 /* A device's person answers question `b`. */
 void sim_people_decide(struct sim_world *w, struct sim_device *d, uint64_t b);
+/* Until when the next token is good; 0: for ever. */
+uint64_t sim_people_expiry(struct sim_world *w);
 /* Writes a message to somebody on a device. */
 void sim_people_write(struct sim_world *w, struct sim_device *d);
 /* Checks that are too slow for every event. */

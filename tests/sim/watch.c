@@ -69,6 +69,10 @@ static uint64_t key_of(const struct roam_message *m)
         return m->u.history.ref;
     case ROAM_CONVERSATIONS:
         return m->u.conversations.ref;
+    case ROAM_SESSIONS:
+        return m->u.sessions.ref;
+    case ROAM_END_SESSION:
+        return m->u.end_session.ref;
     case ROAM_MEMBERS:
         return m->u.members.ref;
     case ROAM_MEMBER_PAGE:
@@ -182,6 +186,12 @@ static void client_frame(struct sim_world *w, struct sim_link *l,
         sim_fail(w, "CHAIN-6", "%s syncs from %" PRIu64 ", stored %" PRIu64,
                  d->name, m->u.sync.cursor, d->disk.cursor);
     }
+    bool told = d->disk.needs_token && m->type == ROAM_LOGIN &&
+                strcmp(m->u.login.token, d->disk.token->text) == 0;
+    if (told) {
+        sim_fail(w, "KICK-11", "%s comes back with token %zu", d->name,
+                 d->disk.token->number);
+    }
     if (m->type == ROAM_LOGIN && m->u.login.attempt != d->disk.attempt) {
         sim_fail(w, "LOGIN-2", "%s sends attempt %" PRIu64 ", stored %" PRIu64,
                  d->name, m->u.login.attempt, d->disk.attempt);
@@ -199,7 +209,8 @@ void sim_watch_client_out(struct sim_world *w, struct sim_link *l,
 
 /* -------------------------------------------------------- to the server */
 
-static void take_login(struct sim_watch *t, const roam_v1_Login *login)
+static void take_login(struct sim_world *w, struct sim_watch *t,
+                       const roam_v1_Login *login)
 {
     struct roam_bytes user = {(const uint8_t *)login->user,
                               strlen(login->user)};
@@ -210,6 +221,14 @@ static void take_login(struct sim_watch *t, const roam_v1_Login *login)
     memcpy(t->device.bytes, login->device_id.bytes, sizeof t->device.bytes);
     t->attempt = login->attempt;
     t->max_frame = login->max_frame;
+    t->token = sim_oracle_token(w, login->token);
+    t->login_ms = w->now_ms;
+    uint64_t wall = sim_wall_ms(w) - ROAM_EPOCH_UNIX_MS;
+    t->expires_ms = UINT64_MAX;
+    if (t->token != NULL && t->token->expires_ms != 0) {
+        uint64_t at = t->token->expires_ms;
+        t->expires_ms = w->now_ms + (at > wall ? at - wall : 0);
+    }
 }
 
 /* A second SYNC says that the server left something out, or took very long.
@@ -277,7 +296,7 @@ static void server_gets(struct sim_world *w, struct sim_link *l,
     struct sim_watch *t = &l->watch;
     switch (m->type) {
     case ROAM_LOGIN:
-        take_login(t, &m->u.login);
+        take_login(w, t, &m->u.login);
         return;
     case ROAM_SYNC:
         check_second_sync(w, l);
@@ -300,6 +319,10 @@ static void server_gets(struct sim_world *w, struct sim_link *l,
         return;
     case ROAM_MEMBERS:
         sim_watch_take_members(w, l, &m->u.members);
+        return;
+    case ROAM_SESSIONS:
+    case ROAM_END_SESSION:
+        sim_watch_take_sessions(w, l, m);
         return;
     case ROAM_LOGOUT:
         t->leaving = true; /* the store takes its time */
@@ -325,9 +348,41 @@ void sim_watch_server_out(struct sim_world *w, struct sim_link *l,
 
 /* ----------------------------------------------------------------- sweep */
 
-void sim_watch_sweep(struct sim_world *w, const struct sim_link *l)
+/* A session that lost its slot or its token ends within this. [DEV-2] */
+#define END_MS 5000u
+
+/* Whether its token expires is told by the clock or by the time that passes:
+ * they part when the clock is set, and then the later one counts. */
+static void check_end(struct sim_world *w, struct sim_link *l)
+{
+    struct sim_watch *t = &l->watch;
+    bool lives = t->live && !t->kicked && !t->leaving && l->session != NULL;
+    if (!lives || t->was_stuck || sim_is_slow(w) || w->server->draining) {
+        return;
+    }
+    if (!sim_watch_is_fenced(w, t)) {
+        t->fenced_ms = 0;
+    } else if (t->fenced_ms == 0) {
+        t->fenced_ms = w->now_ms;
+    }
+    uint64_t wall = sim_wall_ms(w) - ROAM_EPOCH_UNIX_MS;
+    bool expired = t->token->expires_ms != 0 &&
+                   t->expires_ms + END_MS < w->now_ms &&
+                   t->token->expires_ms + END_MS < wall;
+    bool revoked =
+        t->token->revoked && t->token->revoked_ms + END_MS < w->now_ms;
+    if (expired || revoked) {
+        sim_fail(w, "DEV-2", "#%u lives on with token %zu", l->number,
+                 t->token->number);
+    } else if (t->fenced_ms != 0 && t->fenced_ms + END_MS < w->now_ms) {
+        sim_fail(w, "DEV-6", "#%u lives on without its slot", l->number);
+    }
+}
+
+void sim_watch_sweep(struct sim_world *w, struct sim_link *l)
 {
     const struct sim_watch *t = &l->watch;
+    check_end(w, l);
     size_t under_way = l->to_server.len - l->to_server.at;
     if (l->client_open && !l->cut && under_way < l->to_server.room) {
         check_heartbeat(w, l);

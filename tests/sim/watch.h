@@ -29,7 +29,9 @@ struct sim_page_wanted {
     uint64_t ref;
     uint8_t type;          /* of the request's frame */
     uint32_t conversation; /* the party; SIM_PARTIES: there is none */
-    uint32_t user;         /* of MEMBERS: behind this one; SIM_USERS: all */
+    uint32_t user;         /* of MEMBERS: behind this one; SIM_USERS: all; of
+                              SESSIONS and END_SESSION: the device type */
+    uint64_t asked_ms;
     uint64_t before, after;
     uint32_t max_rows, max_inflated, codecs;
     bool operations_only;
@@ -49,6 +51,9 @@ struct sim_watch {
     struct sim_id device;
     uint64_t attempt;
     uint32_t max_frame;
+    const struct sim_token *token; /* NULL: nobody's */
+    uint64_t login_ms;             /* when it arrived */
+    uint64_t expires_ms; /* the token, by the time that passes from then on */
 
     /* The session, as the server told it. */
     bool live;      /* LOGIN_OK left the server */
@@ -59,6 +64,7 @@ struct sim_watch {
     uint64_t opened_ms, heard_ms; /* connection, last byte received */
     bool stuck;                   /* its output waits for room */
     bool was_stuck;               /* so it did once */
+    uint64_t fenced_ms; /* a sweep found that it lost its slot; 0: none did */
 
     /* Delivery. Numbers are the oracle's of lines. */
     bool sync_asked; /* without its SYNC_OK so far */
@@ -87,11 +93,13 @@ void sim_watch_server_in(struct sim_world *w, struct sim_link *l,
                          const uint8_t *data, size_t len);
 void sim_watch_server_out(struct sim_world *w, struct sim_link *l,
                           const uint8_t *data, size_t len);
+/* Is the slot no longer its own? */
+bool sim_watch_is_fenced(const struct sim_world *w, const struct sim_watch *t);
 /* After the server has let go of all it could: nobody is left in a slot that
  * somebody else was told to have. */
 void sim_watch_slots(struct sim_world *w);
 /* The slow checks of one link. */
-void sim_watch_sweep(struct sim_world *w, const struct sim_link *l);
+void sim_watch_sweep(struct sim_world *w, struct sim_link *l);
 
 /* ------------------------------------------- shared by the watch_*.c files */
 
@@ -114,6 +122,12 @@ void sim_watch_take_list(struct sim_world *w, struct sim_link *l,
                          const roam_v1_Conversations *c);
 void sim_watch_take_members(struct sim_world *w, struct sim_link *l,
                             const roam_v1_Members *m);
+void sim_watch_take_sessions(struct sim_world *w, struct sim_link *l,
+                             const struct roam_message *m);
+void sim_watch_session_list(struct sim_world *w, struct sim_link *l,
+                            const struct roam_message *m);
+void sim_watch_session_ended(struct sim_world *w, struct sim_link *l,
+                             uint64_t ref);
 void sim_watch_page(struct sim_world *w, struct sim_link *l,
                     const struct roam_message *m);
 /* Takes the request that this answers off; false, and failed: there is none.

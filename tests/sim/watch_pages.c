@@ -25,7 +25,8 @@ static void take(struct sim_world *w, struct sim_link *l,
                  t->page_count);
         return;
     }
-    t->pages[t->page_count++] = *p;
+    t->pages[t->page_count] = *p;
+    t->pages[t->page_count++].asked_ms = w->now_ms;
 }
 
 static uint32_t party(const struct sim_world *w, const char *conversation)
@@ -74,6 +75,20 @@ void sim_watch_take_members(struct sim_world *w, struct sim_link *l,
     take(w, l, &p);
 }
 
+void sim_watch_take_sessions(struct sim_world *w, struct sim_link *l,
+                             const struct roam_message *m)
+{
+    bool ends = m->type == ROAM_END_SESSION;
+    const struct sim_page_wanted p = {
+        .ref = ends ? m->u.end_session.ref : m->u.sessions.ref,
+        .type = m->type,
+        .conversation = SIM_PARTIES,
+        .user = (uint32_t)(ends ? m->u.end_session.device_type
+                                : m->u.sessions.after),
+        .before = ends ? m->u.end_session.generation : 0};
+    take(w, l, &p);
+}
+
 /* type 0: of any. */
 static bool answer(struct sim_link *l, uint8_t type, uint64_t ref,
                    struct sim_page_wanted *out)
@@ -104,11 +119,12 @@ static bool may_be_nothing(const struct sim_world *w, const struct sim_link *l,
                            const struct sim_page_wanted *p)
 {
     const struct sim_watch *t = &l->watch;
+    if (p->type == ROAM_SESSIONS || p->type == ROAM_CONVERSATIONS ||
+        p->conversation < SIM_USERS) {
+        return false;
+    }
     if (p->conversation == SIM_PARTIES) {
         return true;
-    }
-    if (p->conversation < SIM_USERS || p->type == ROAM_CONVERSATIONS) {
-        return false;
     }
     if (p->type == ROAM_MEMBERS) {
         return sim_watch_may_be_out(w, l, p->conversation - SIM_USERS);
@@ -125,8 +141,11 @@ bool sim_watch_page_error(struct sim_world *w, struct sim_link *l,
     if (!answer(l, 0, e->ref, &p)) {
         return false;
     }
-    if (!limited && (e->code != roam_v1_ErrorCode_NO_SUCH_CONVERSATION ||
-                     !may_be_nothing(w, l, &p))) {
+    bool ends = p.type == ROAM_END_SESSION;
+    bool right = ends ? e->code == roam_v1_ErrorCode_NO_SUCH_DEVICE
+                      : e->code == roam_v1_ErrorCode_NO_SUCH_CONVERSATION &&
+                            may_be_nothing(w, l, &p);
+    if (!limited && !right) {
         sim_fail(w, "HIST-5", "#%u: error %d for a page", l->number, e->code);
     }
     return true;

@@ -105,6 +105,8 @@ static roam_v1_Retry refusal_retry(roam_v1_RefusedReason reason)
     case roam_v1_RefusedReason_STALE:
         return roam_v1_Retry_NOW;
     case roam_v1_RefusedReason_CREDENTIAL:
+    case roam_v1_RefusedReason_TOKEN_EXPIRED:
+    case roam_v1_RefusedReason_TOKEN_BOUND:
         return roam_v1_Retry_REAUTHENTICATE;
     case roam_v1_RefusedReason_THROTTLED:
         return roam_v1_Retry_AFTER;
@@ -135,8 +137,9 @@ static void refused(struct sim_world *w, struct sim_link *l,
     }
     l->watch.sync_asked = false;
     bool throttled = r->reason == roam_v1_RefusedReason_THROTTLED;
-    bool nobody = r->reason == roam_v1_RefusedReason_FREE ||
-                  r->reason == roam_v1_RefusedReason_CREDENTIAL || throttled;
+    bool no_good = refusal_retry(r->reason) == roam_v1_Retry_REAUTHENTICATE;
+    bool nobody =
+        r->reason == roam_v1_RefusedReason_FREE || no_good || throttled;
     if (throttled) {
         sim_fault_happened(w, SIM_FAULT_LIMITS);
     }
@@ -145,7 +148,7 @@ static void refused(struct sim_world *w, struct sim_link *l,
         sim_fail(w, "FLOW-5", "#%u: throttled for %" PRIu32 " ms", l->number,
                  r->retry_after_ms);
     }
-    if (r->has_holder == nobody ||
+    if (r->has_holder == nobody || (no_good && r->generation != 0) ||
         (!nobody && !may_hold(w, &l->watch, &r->holder))) {
         sim_fail(w, "LOGIN-14", "#%u: refused %d by holder %s", l->number,
                  r->reason, r->holder.device_name);
@@ -158,7 +161,7 @@ static void refused(struct sim_world *w, struct sim_link *l,
 
 /* --------------------------------------------------------------- endings */
 
-static bool fenced(const struct sim_world *w, const struct sim_watch *t)
+bool sim_watch_is_fenced(const struct sim_world *w, const struct sim_watch *t)
 {
     return !sim_oracle_holds(w, t->user, t->type, &t->device, t->generation,
                              t->attempt);
@@ -179,6 +182,9 @@ static roam_v1_Retry kick_retry(roam_v1_KickReason reason)
     case roam_v1_KickReason_SUPERSEDED:
     case roam_v1_KickReason_LOGGED_OUT:
         return roam_v1_Retry_NEVER;
+    case roam_v1_KickReason_REVOKED:
+    case roam_v1_KickReason_EXPIRED:
+        return roam_v1_Retry_REAUTHENTICATE;
     case roam_v1_KickReason_IDLE:
     case roam_v1_KickReason_RESYNC:
         return roam_v1_Retry_NOW;
@@ -196,7 +202,13 @@ static bool kick_is_right(const struct sim_world *w, const struct sim_link *l,
     case roam_v1_KickReason_TAKEN_OVER:
     case roam_v1_KickReason_SUPERSEDED:
     case roam_v1_KickReason_LOGGED_OUT:
-        return t->live && fenced(w, t);
+        return t->live && sim_watch_is_fenced(w, t);
+    case roam_v1_KickReason_REVOKED:
+        return t->live && t->token->revoked;
+    case roam_v1_KickReason_EXPIRED: /* by either clock */
+        return t->live && t->token->expires_ms != 0 &&
+               (w->now_ms >= t->expires_ms ||
+                sim_wall_ms(w) - ROAM_EPOCH_UNIX_MS >= t->token->expires_ms);
     case roam_v1_KickReason_GOING_AWAY:
         return w->server->draining;
     case roam_v1_KickReason_TOO_SLOW:
@@ -407,6 +419,12 @@ void sim_watch_frame_out(struct sim_world *w, struct sim_link *l,
         return;
     case ROAM_ERROR:
         error(w, l, &m->u.error);
+        return;
+    case ROAM_SESSION_LIST:
+        sim_watch_session_list(w, l, m);
+        return;
+    case ROAM_SESSION_ENDED:
+        sim_watch_session_ended(w, l, m->u.session_ended.ref);
         return;
     case ROAM_MEMBER_PAGE:
         sim_watch_members(w, l, m);
