@@ -175,7 +175,8 @@ static uint64_t next_version(struct roam__mem *mem, struct roam__mem_user *user)
         return user->head;
     }
     uint64_t version = user->head + 1;
-    if (!user->started && mem->random != NULL) { /* [CHAIN-8] */
+    if (!user->started && mem->random != NULL &&
+        !ROAM_FAULT("start-without-skip")) { /* [CHAIN-8] */
         uint32_t skip;
         mem->random(mem->random_ctx, (uint8_t *)&skip, sizeof skip);
         version += 1 + (uint64_t)skip;

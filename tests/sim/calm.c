@@ -108,7 +108,7 @@ static const char *unrest(const struct sim_world *w, const struct sim_device *d)
     if (!d->logged_in || !roam_client_logged_in(&d->client)) {
         return "is not logged in";
     }
-    if (d->disk.token->revoked) {
+    if (d->disk.token->revoked || d->disk.token->lost) {
         return "is about to lose its session";
     }
     if (!holds_slot(w, d)) {
@@ -186,10 +186,11 @@ static void check_stored(struct sim_world *w, const struct sim_device *d,
     const struct sim_line *line = sim_oracle_line(w, d->user, number);
     size_t limit = sim_body_limit(d->config.rx_bytes - ROAM_FRAME_HEADER_BYTES,
                                   d->config.inflated_bytes);
-    bool right =
-        s->kind == ROAM_KIND_NOOP
-            ? has(d, line->message) || sim_oracle_is_void(line->message)
-            : sim_stored_fits(w, s, line, d->user, limit);
+    bool right = s->kind == ROAM_KIND_NOOP
+                     ? has(d, line->message) ||
+                           sim_oracle_is_void(line->message) ||
+                           line->message->was_undone
+                     : sim_stored_fits(w, s, line, d->user, limit);
     if (!right || s->version != line->version) {
         sim_fail(w, "CHAIN-4", "%s has stored something else as %" PRIu64,
                  d->name, line->version);
@@ -226,7 +227,7 @@ static void check_mine(struct sim_world *w, const struct sim_device *d)
         }
         bool unsendable = m->must_fail != 0 || m->refusals != 0 || m->stood ||
                           m->body.len + ROAM_FRAME_MIN / 2 > d->config.tx_bytes;
-        if (!m->stored && !unsent && !unsendable) {
+        if (!m->stored && !unsent && !unsendable && !m->lost) {
             sim_fail(w, "SEND-13", "%s has lost message %" PRIx64, d->name,
                      m->client_msg_id);
         }

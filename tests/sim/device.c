@@ -160,7 +160,8 @@ bool sim_stored_fits(const struct sim_world *w, const struct sim_stored *s,
     if (same_stored(s, &must)) {
         return true;
     }
-    if (m->kind != ROAM_KIND_MESSAGE || m->undone_by == NULL) {
+    if (m->kind != ROAM_KIND_MESSAGE ||
+        (m->undone_by == NULL && !m->was_undone)) {
         return false;
     }
     struct sim_message erased = *m;

@@ -20,6 +20,7 @@ static void on_logged_in(struct sim_world *w, struct sim_device *d,
     d->disk.may_return = true;
     d->link->watch.client_live = true;
     d->link->watch.client_sent_ms = w->now_ms;
+    sim_pull_head_told(d, ev->u.logged_in.head);
     sim_device_fill_outbox(w, d);
     sim_pull_soon(w, d);
 }
@@ -75,7 +76,7 @@ static bool token_may_be_bad(const struct sim_device *d,
     const struct sim_token *t = d->disk.token;
     switch (reason) {
     case ROAM_REFUSED_CREDENTIAL:
-        return d->typo || t->revoked;
+        return d->typo || t->revoked || t->lost;
     case ROAM_REFUSED_TOKEN_EXPIRED:
         return !d->typo && t->expires_ms != 0;
     case ROAM_REFUSED_TOKEN_BOUND:
@@ -134,7 +135,7 @@ static bool answered(struct sim_world *w, struct sim_device *d,
 static void check_made(struct sim_world *w, const struct sim_device *d,
                        const struct sim_message *m, struct roam_bytes made)
 {
-    bool makes = m != NULL && m->change.action == roam_v1_GroupAction_CREATE;
+    bool makes = m != NULL && sim_oracle_makes_group(m);
     struct roam_bytes must = {NULL, 0};
     if (makes) {
         must = sim_oracle_party_name(w, m->party);

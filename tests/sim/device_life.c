@@ -248,21 +248,26 @@ void sim_device_store_soon(struct sim_world *w, struct sim_device *d)
                    SIM_EV_APP_STORES, d->index, d->boots);
 }
 
-static void store_one(struct sim_device *d, const struct sim_unsaved *u)
+static void store_one(const struct sim_world *w, struct sim_device *d,
+                      const struct sim_unsaved *u)
 {
     bool changes = u->entry.kind == ROAM_KIND_GROUP && !u->is_reset;
     struct sim_disk *disk = &d->disk;
+    size_t number;
     disk->cursor = u->entry.version;
+    /* It may have waited since a past that is lost. */
+    bool lost = !sim_oracle_find(w, d->user, disk->cursor, &number);
+    disk->foreign = (disk->foreign && !u->is_reset) || lost;
     if (u->is_reset) {
         sim_pull_reset_stored(d);
         disk->base = disk->cursor;
-        disk->foreign = false;
         disk->entry_count = 0;
         return;
     }
     disk->entries = sim_grow(disk->entries, &disk->entry_cap, disk->entry_count,
                              sizeof *disk->entries);
     disk->entries[disk->entry_count++] = u->entry;
+    sim_pull_passed(d, u->entry.prev_version, u->entry.version);
     sim_pull_entry_stored(d, &u->entry);
     if (changes && !ROAM_FAULT("app-forgets-changes")) {
         sim_groups_entry_stored(d, &u->entry, u->change);
@@ -297,7 +302,7 @@ void sim_device_store_event(struct sim_world *w, struct sim_device *d,
     }
     size_t n = 1 + sim_rng_below(&w->rng, (uint32_t)left);
     for (size_t i = 0; i < n; i++) {
-        store_one(d, &d->unsaved[d->unsaved_at++]);
+        store_one(w, d, &d->unsaved[d->unsaved_at++]);
     }
     sim_step(w, SIM_STEP_STORED, d->index, d->disk.cursor, 0);
     uint64_t upto = ROAM_FAULT("app-acks-first") ? d->handed : d->disk.cursor;

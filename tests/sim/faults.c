@@ -75,7 +75,7 @@ static void revoke(struct sim_world *w)
 {
     const struct sim_device *d =
         &w->devices[sim_rng_below(&w->rng, SIM_DEVICES)];
-    if (d->exists && !d->disk.token->revoked) {
+    if (d->exists && !d->disk.token->revoked && !d->disk.token->lost) {
         sim_fault_happened(w, SIM_FAULT_REVOKE);
         sim_oracle_revoke(w, d->disk.token);
     }
@@ -113,6 +113,9 @@ static void trim(struct sim_world *w)
     sim_step(w, SIM_STEP_TRIMMED, user, version, 0);
     roam_store_mem_trim(sim_server_store(w), sim_oracle_user_name(user),
                         version);
+    const struct sim_deed deed = {
+        .kind = SIM_DEED_TRIM, .user = user, .number = version};
+    sim_backup_note(w, &deed);
     sim_oracle_trim(w, user, version);
     sim_oracle_scan(w, true);
 }
@@ -121,7 +124,12 @@ static void trim(struct sim_world *w)
 static void set_clock(struct sim_world *w)
 {
     sim_fault_happened(w, SIM_FAULT_CLOCK);
-    w->clock_ms = sim_rng_below(&w->rng, CLOCK_MS_MAX);
+    uint64_t ahead = sim_rng_below(&w->rng, CLOCK_MS_MAX);
+    /* Who puts an older store back sees to it that the clock is not behind
+     * what was lost. */
+    bool back = ahead < w->clock_ms;
+    w->clock_ms =
+        back && sim_fault_on(w, SIM_FAULT_RESTORE) ? w->clock_ms : ahead;
     sim_step(w, SIM_STEP_CLOCK, sim_wall_ms(w), 0, 0);
 }
 

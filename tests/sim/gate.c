@@ -97,6 +97,7 @@ static void run_failing(struct sim_gate *g, struct sim_held *h)
     sim_step(w, SIM_STEP_STORE_FAILS, h->number, g->fail_committed, 0);
     sim_fault_happened(w, SIM_FAULT_COMMIT);
     if (g->fail_committed) {
+        sim_backup_note_request(w, h->req);
         tell_oracle(w, h->req, false);
     }
     roam_store_mem_fail_next(g->inner, g->fail_committed);
@@ -119,6 +120,10 @@ static void run(struct sim_gate *g, struct sim_held *h)
         return;
     }
     sim_step(w, SIM_STEP_STORE_RUNS, h->number, (uint64_t)h->req->kind, 0);
+    if (h->write || h->req->kind == ROAM_STORE_SEEN ||
+        h->req->kind == ROAM_STORE_TRIM) {
+        sim_backup_note_request(w, h->req);
+    }
     g->inner->ops->submit(g->inner, h->req);
     enum roam_store_status status = g->inner->ops->poll(g->inner);
     if (status != ROAM_STORE_OK || h->req->done != NULL) {
@@ -217,6 +222,7 @@ size_t sim_gate_die(struct sim_gate *gate, bool commit_first)
             continue;
         }
         if (commit_first) {
+            sim_backup_note_request(gate->world, h->req);
             tell_oracle(gate->world, h->req, false);
         }
         h->req->done = on_ran;

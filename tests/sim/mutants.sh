@@ -36,14 +36,14 @@ server_faults='no-kick kick-wrong-type kick-not-last command-after-kick
     group-without-limit removed-is-not-told mute-ignored members-loses-row
     members-more-wrong members-keep-their-place applicants-shown-to-members
     app-to-all-members ended-goes-on expired-goes-on end-any-generation
-    sessions-from-the-first token-unbound'
+    sessions-from-the-first token-unbound start-without-skip'
 # What a store does that forgets to answer.
 store_faults='store-loses-send-answer store-loses-read-answer'
 # What an app around the client engine does wrong.
 app_faults='app-acks-first app-cursor-first app-forgets-attempt
     app-forgets-outbox app-takes-over-by-itself app-keeps-rows-twice
     app-trusts-pages app-ignores-as-of app-forgets-changes
-    app-keeps-its-token'
+    app-keeps-its-token app-trusts-lost-pages'
 
 out=$(ROAM_FAULT='' "$sim" --seeds "$seeds" --stop)
 if [ $? -eq 0 ]; then

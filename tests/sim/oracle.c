@@ -44,7 +44,7 @@ uint32_t sim_oracle_party(const struct sim_world *w, struct roam_bytes name)
     }
     for (uint32_t g = 0; g < w->oracle->group_count; g++) {
         const char *id = w->oracle->groups[g].id;
-        if (id[0] != '\0' &&
+        if (id[0] != '\0' && w->oracle->groups[g].count != 0 &&
             sim_same_bytes(name.data, name.len, id, strlen(id))) {
             return SIM_USERS + g;
         }
@@ -76,6 +76,7 @@ void sim_oracle_close(struct sim_world *w)
     }
     free(w->oracle->messages);
     free(w->oracle->tokens);
+    free(w->oracle->ghosts);
     for (size_t u = 0; u < SIM_USERS; u++) {
         free(w->oracle->timelines[u].lines);
         free(w->oracle->timelines[u].due);
@@ -250,7 +251,7 @@ static void note_answer(struct sim_world *w, struct sim_message *m,
         m->refusals |= UINT64_C(1) << in->error;
     }
     bool made = in->result != ROAM_SEND_REFUSED && m->stored &&
-                m->change.action == roam_v1_GroupAction_CREATE;
+                sim_oracle_makes_group(m);
     if (made) {
         sim_oracle_group_id(w, m, in->made);
     } else if (in->made.len != 0) {

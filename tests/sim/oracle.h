@@ -44,7 +44,9 @@ struct sim_message {
     const struct sim_message *before; /* written on the same device; or NULL */
     bool arrived;                     /* at the server, at least once */
     uint64_t arrived_ms;              /* the last time */
-    bool had_turn; /* the store decided on it, whatever it decided */
+    bool had_turn;   /* the store decided on it, whatever it decided */
+    bool lost;       /* it was stored in a past that is lost */
+    bool was_undone; /* so it was there */
     /* Since the store has it: */
     bool stored;
     uint64_t order; /* among all that are stored, from 1 */
@@ -120,6 +122,7 @@ struct sim_token {
     bool bound;
     struct sim_id device;
     bool revoked;
+    bool lost;           /* it was given out in a past that is lost */
     uint64_t revoked_ms; /* the simulator's time */
 };
 
@@ -178,8 +181,8 @@ bool sim_oracle_is_row(const struct sim_message *m, uint32_t user);
 /* Has a newer READ taken its place? */
 bool sim_oracle_is_void(const struct sim_message *m);
 /* What is unread in a conversation. It is `most`, but for messages whose
- * RECALL the user was not told of, having left the group before: some of these
- * may count or not, down to `least`. */
+ * RECALL the user was not told of, having left the group before, or whose
+ * RECALL is lost: some of these may count or not, down to `least`. */
 struct sim_unread {
     uint32_t least, most;
 };
@@ -187,6 +190,13 @@ struct sim_unread {
  * and what is unread. */
 void sim_oracle_marks(const struct sim_world *w, uint32_t user, uint32_t party,
                       size_t line, uint64_t *mark, struct sim_unread *unread);
+
+/* A backup's part of the oracle, and its return. */
+struct sim_oracle_copy *sim_oracle_copy(struct sim_world *w);
+void sim_oracle_return(struct sim_world *w, const struct sim_oracle_copy *c);
+/* Was this row of the user's stored in a past that is lost? */
+bool sim_oracle_is_ghost(const struct sim_world *w, uint32_t user,
+                         uint64_t party, uint64_t msg_id);
 
 /* The conversation of a message as this user sees it, as its number and its
  * name. */
@@ -212,6 +222,7 @@ struct sim_group_state {
 };
 
 bool sim_role_is_member(uint32_t role);
+bool sim_oracle_makes_group(const struct sim_message *m);
 /* The group's state after its newest change. group: from 0. */
 const struct sim_group_state *sim_oracle_group(const struct sim_world *w,
                                                uint32_t group);

@@ -25,6 +25,11 @@ static bool is_admin(uint32_t role)
     return role == roam_v1_Role_ADMIN || role == roam_v1_Role_OWNER;
 }
 
+bool sim_oracle_makes_group(const struct sim_message *m)
+{
+    return m->change.action == roam_v1_GroupAction_CREATE;
+}
+
 uint32_t sim_oracle_groups(const struct sim_world *w)
 {
     return w->oracle->group_count;
@@ -33,8 +38,9 @@ uint32_t sim_oracle_groups(const struct sim_world *w)
 const struct sim_group_state *sim_oracle_group(const struct sim_world *w,
                                                uint32_t group)
 {
+    static const struct sim_group_state lost;
     const struct sim_group *g = &w->oracle->groups[group];
-    return &g->states[g->count - 1];
+    return g->count == 0 ? &lost : &g->states[g->count - 1];
 }
 
 const struct sim_group_state *sim_oracle_group_was(
@@ -92,7 +98,7 @@ static const struct sim_part *target_of(const struct sim_group_state *s,
 
 static bool invites(const struct sim_message *m)
 {
-    return m->change.action == roam_v1_GroupAction_CREATE ||
+    return sim_oracle_makes_group(m) ||
            m->change.action == roam_v1_GroupAction_INVITE;
 }
 
@@ -280,7 +286,7 @@ static uint32_t refuse_change(const struct sim_world *w,
                               const struct sim_message *m)
 {
     uint32_t most = w->server->config.store_settings.max_members;
-    bool makes = m->change.action == roam_v1_GroupAction_CREATE;
+    bool makes = sim_oracle_makes_group(m);
     bool joins = m->change.action == roam_v1_GroupAction_JOIN &&
                  now->join != roam_v1_JoinMode_JOIN_CLOSED;
     if (!makes && !joins && !sim_role_is_member(now->parts[m->user].role)) {
@@ -303,7 +309,7 @@ static const struct sim_group_state no_group;
 static const struct sim_group_state *state_of(const struct sim_world *w,
                                               const struct sim_message *m)
 {
-    bool makes = m->change.action == roam_v1_GroupAction_CREATE;
+    bool makes = sim_oracle_makes_group(m);
     return makes ? &no_group : sim_oracle_group(w, m->party - SIM_USERS);
 }
 
@@ -363,8 +369,9 @@ enum roam_send_result sim_oracle_decide_group(const struct sim_world *w,
                                               const struct roam_store_send *in,
                                               uint32_t *error, uint64_t *stands)
 {
-    bool makes = m->change.action == roam_v1_GroupAction_CREATE;
-    if (m->party == SIM_PARTIES && !makes) {
+    bool makes = sim_oracle_makes_group(m);
+    if (!makes && (m->party == SIM_PARTIES ||
+                   w->oracle->groups[m->party - SIM_USERS].count == 0)) {
         *error = roam_v1_ErrorCode_NO_SUCH_CONVERSATION;
         return ROAM_SEND_REFUSED;
     }
@@ -423,7 +430,11 @@ void sim_oracle_change_group(struct sim_world *w, struct sim_message *m)
     const struct sim_group_state before = *state_of(w, m);
     struct sim_group_state after = before;
     if (m->kind == roam_v1_Kind_GROUP) {
-        if (m->change.action == roam_v1_GroupAction_CREATE) {
+        if (sim_oracle_makes_group(m)) {
+            if (w->oracle->group_count == SIM_GROUPS) {
+                sim_fail(w, "simulator", "too many groups");
+                return;
+            }
             m->party = SIM_USERS + w->oracle->group_count++;
         }
         apply(&after, m);

@@ -209,7 +209,8 @@ void sim_oracle_marks(const struct sim_world *w, uint32_t user, uint32_t party,
                       !is_within(m->undone_by, user, version) &&
                       !is_within(m->deleted_by[user], user, version);
         bool untold =
-            m->undone_by != NULL && (m->undone_by->lines >> user & 1) == 0;
+            (m->undone_by != NULL && (m->undone_by->lines >> user & 1) == 0) ||
+            (m->undone_by == NULL && m->was_undone);
         unread->most += counts;
         unread->least += counts && !untold;
     }

@@ -82,7 +82,7 @@ static void check_content(struct scan *c, const struct sim_message *m,
 {
     struct roam_bytes name = sim_oracle_party_name(c->w, m->user);
     static const struct roam_bytes nothing;
-    if (m->change.action == roam_v1_GroupAction_CREATE) {
+    if (sim_oracle_makes_group(m)) {
         sim_oracle_group_id(c->w, m, e->conversation);
     }
     if (sim_oracle_is_void(m)) {

@@ -51,6 +51,12 @@ struct sim_group {
     sim_users ever; /* who is or was a member */
 };
 
+/* A msg_id that was given in a past that is lost. */
+struct sim_ghost {
+    uint64_t msg_id;
+    uint32_t user, party; /* who sent it, and to whom */
+};
+
 struct sim_oracle {
     struct sim_message **messages;
     size_t message_count, message_cap;
@@ -60,6 +66,8 @@ struct sim_oracle {
     size_t row_count;
     struct sim_token **tokens;
     size_t token_count, token_cap;
+    struct sim_ghost *ghosts;
+    size_t ghost_count, ghost_cap;
     struct sim_act acts[SIM_ACTS_MAX];
     size_t act_count;
     uint64_t stored_count; /* also of what a lost commit took back */

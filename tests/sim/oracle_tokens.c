@@ -28,6 +28,11 @@ const struct sim_token *sim_oracle_grant(struct sim_world *w, uint32_t user,
                                   expires_ms)) {
         sim_fail(w, "store", "takes no token");
     }
+    const struct sim_deed deed = {.kind = SIM_DEED_TOKEN,
+                                  .user = user,
+                                  .text = t->text,
+                                  .number = expires_ms};
+    sim_backup_note(w, &deed);
     return t;
 }
 
@@ -63,13 +68,16 @@ void sim_oracle_revoke(struct sim_world *w, const struct sim_token *token)
         !roam_store_mem_revoke_token(sim_server_store(w), t->text)) {
         sim_fail(w, "store", "revokes no token");
     }
+    const struct sim_deed deed = {.kind = SIM_DEED_REVOKE, .text = t->text};
+    sim_backup_note(w, &deed);
     set_revoked(w, t);
 }
 
 void sim_oracle_revoke_expiring(struct sim_world *w)
 {
     for (size_t i = 0; i < w->oracle->token_count; i++) {
-        if (w->oracle->tokens[i]->expires_ms != 0) {
+        const struct sim_token *t = w->oracle->tokens[i];
+        if (t->expires_ms != 0 && !t->lost && !t->revoked) {
             sim_oracle_revoke(w, w->oracle->tokens[i]);
         }
     }
@@ -93,7 +101,7 @@ uint32_t sim_oracle_judge_token(const struct sim_world *w, const char *text,
                                 uint64_t at_ms)
 {
     const struct sim_token *t = find(w, text);
-    if (t == NULL || t->user != user || t->revoked) {
+    if (t == NULL || t->lost || t->user != user || t->revoked) {
         return roam_v1_RefusedReason_CREDENTIAL;
     }
     if (t->expires_ms != 0 && at_ms >= t->expires_ms) {

@@ -171,8 +171,7 @@ void sim_people_write(struct sim_world *w, struct sim_device *d)
         return;
     }
     struct sim_message *m = draw_message(w, d);
-    if (m->party == SIM_PARTIES &&
-        m->change.action != roam_v1_GroupAction_CREATE) {
+    if (m->party == SIM_PARTIES && !sim_oracle_makes_group(m)) {
         m->must_fail = roam_v1_ErrorCode_NO_SUCH_CONVERSATION;
     }
     if (m->body.len > w->server->config.max_body) {

@@ -149,7 +149,7 @@ static struct sim_change draw_change(struct sim_world *w, uint32_t action,
 struct sim_message *sim_people_draw_change(struct sim_world *w, uint32_t user)
 {
     bool makes =
-        w->made < SIM_GROUPS && sim_rng_chance(&w->rng, CREATE_PERMILLE);
+        w->made < SIM_GROUPS_MADE && sim_rng_chance(&w->rng, CREATE_PERMILLE);
     uint32_t party = sim_people_draw_group(w, user);
     if (!makes && party == SIM_PARTIES) {
         return NULL;

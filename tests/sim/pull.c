@@ -263,6 +263,16 @@ static void range_ended(struct sim_history *h, const struct sim_page_asked *p,
     }
 }
 
+static void note_as_of(struct sim_device *d, uint64_t as_of)
+{
+    struct sim_history *h = &d->disk.history;
+    if (as_of > d->disk.cursor) {
+        bool first = h->as_of_low == 0;
+        h->as_of_low = first || as_of < h->as_of_low ? as_of : h->as_of_low;
+        h->as_of_high = as_of > h->as_of_high ? as_of : h->as_of_high;
+    }
+}
+
 void sim_pull_on_end(struct sim_world *w, struct sim_device *d,
                      const struct roam_event *ev)
 {
@@ -294,6 +304,7 @@ void sim_pull_on_end(struct sim_world *w, struct sim_device *d,
         }
     }
     if (p->is_list) {
+        note_as_of(d, ev->u.page_end.as_of);
         list_ended(h, p, more);
     } else {
         range_ended(h, p, more);

@@ -87,6 +87,9 @@ struct sim_history {
     bool open[SIM_PARTIES];
     enum sim_listing listing[SIM_PARTIES];
     uint64_t mark[SIM_PARTIES]; /* read up to here, by others' word */
+    /* Lists told them as of these versions, and the chain is not there yet: the
+     * lowest and the highest; 0: there is none. */
+    uint64_t as_of_low, as_of_high;
     struct sim_hole holes[SIM_HOLES_MAX];
     size_t hole_count;
     bool list_due;
@@ -133,6 +136,12 @@ void sim_pull_event(struct sim_world *w, struct sim_device *d, uint64_t boots);
 /* Is something missing that it is after? */
 bool sim_pull_pending(const struct sim_device *d);
 
+/* What a page tells is as of a version. When the chain comes to that place and
+ * has no such version, or a login tells a lower head, then the page was of a
+ * past that is lost, and has to be asked for again. */
+void sim_pull_head_told(struct sim_device *d, uint64_t head);
+void sim_pull_passed(struct sim_device *d, uint64_t from, uint64_t to);
+
 /* From the engine. */
 void sim_pull_on_row(struct sim_world *w, struct sim_device *d,
                      const struct roam_event *ev);
@@ -171,6 +180,10 @@ void sim_groups_entry_stored(struct sim_device *d, const struct sim_stored *e,
 void sim_groups_own_sent(struct sim_device *d, const struct sim_message *m);
 /* A row of the list tells of a group. */
 void sim_groups_listed(struct sim_device *d, uint64_t conversation);
+/* What was told as of a version between these two was never so; above: 0. */
+void sim_groups_doubt(struct sim_device *d, uint64_t from, uint64_t to);
+/* A login: what an ERROR said, which is as of nothing, may be so no more. */
+void sim_groups_look_again(struct sim_device *d);
 bool sim_groups_pending(const struct sim_device *d);
 /* Asks for the members of a group; BAD_STATE: of none. */
 enum roam_status sim_groups_ask(struct sim_world *w, struct sim_device *d,

@@ -163,10 +163,32 @@ void sim_groups_own_sent(struct sim_device *d, const struct sim_message *m)
 void sim_groups_reset_stored(struct sim_device *d)
 {
     for (uint32_t g = 0; g < SIM_GROUPS; g++) {
-        d->disk.groups[g].known = false;
-        d->disk.groups[g].asks = false;
+        bool told = d->disk.groups[g].told;
+        d->disk.groups[g] = (struct sim_group_copy){.told = told};
     }
     d->page.members.more = false;
+}
+
+void sim_groups_doubt(struct sim_device *d, uint64_t from, uint64_t to)
+{
+    for (uint32_t i = 0; i < SIM_GROUPS; i++) {
+        struct sim_group_copy *g = &d->disk.groups[i];
+        if (g->as_of > from && g->as_of < to) {
+            g->known = false;
+            g->as_of = 0;
+            must_ask(d, g);
+        }
+    }
+}
+
+void sim_groups_look_again(struct sim_device *d)
+{
+    for (uint32_t i = 0; i < SIM_GROUPS; i++) {
+        struct sim_group_copy *g = &d->disk.groups[i];
+        if (g->told && !g->known) {
+            must_ask(d, g);
+        }
+    }
 }
 
 void sim_groups_listed(struct sim_device *d, uint64_t conversation)

@@ -161,6 +161,7 @@ void sim_pull_reset_stored(struct sim_device *d)
         h->mark[c] = 0;
         h->listing[c] = SIM_LISTED;
     }
+    h->as_of_low = h->as_of_high = 0;
     h->list_due = d->pulls;
     h->list_before = 0;
     sim_groups_reset_stored(d);
@@ -201,6 +202,55 @@ void sim_pull_own_stored(struct sim_device *d)
     }
 }
 
+/* The marks are those of the entries alone; the list tells the rest again. */
+static void doubt_marks(struct sim_device *d)
+{
+    struct sim_history *h = &d->disk.history;
+    memset(h->mark, 0, sizeof h->mark);
+    for (size_t i = 0; i < d->disk.entry_count; i++) {
+        const struct sim_stored *e = &d->disk.entries[i];
+        if (e->kind == ROAM_KIND_READ) {
+            sim_pull_raise_mark(h, e->conversation, e->target);
+        }
+    }
+    h->as_of_low = h->as_of_high = 0;
+    h->list_due = d->pulls;
+    h->list_before = 0;
+    d->page.is_void = true;
+}
+
+static bool is_between(uint64_t version, uint64_t from, uint64_t to)
+{
+    return version > from && version < to;
+}
+
+void sim_pull_passed(struct sim_device *d, uint64_t from, uint64_t to)
+{
+    struct sim_history *h = &d->disk.history;
+    if (ROAM_FAULT("app-trusts-lost-pages")) {
+        return;
+    }
+    sim_groups_doubt(d, from, to);
+    if (is_between(h->as_of_low, from, to) ||
+        is_between(h->as_of_high, from, to)) {
+        doubt_marks(d);
+    } else if (h->as_of_high <= to) {
+        h->as_of_low = h->as_of_high = 0;
+    }
+}
+
+void sim_pull_head_told(struct sim_device *d, uint64_t head)
+{
+    if (ROAM_FAULT("app-trusts-lost-pages")) {
+        return;
+    }
+    sim_groups_look_again(d);
+    sim_groups_doubt(d, head, UINT64_MAX);
+    if (d->disk.history.as_of_high > head) {
+        doubt_marks(d);
+    }
+}
+
 void sim_pull_forget(struct sim_device *d)
 {
     struct sim_history *h = &d->disk.history;
@@ -215,6 +265,7 @@ void sim_pull_forget(struct sim_device *d)
 void sim_pull_lost(struct sim_device *d)
 {
     sim_groups_lost(d);
+    d->disk.history.list_before = 0; /* all of it from one connection */
     d->page.asked = false;
     d->page.hold = false;
     d->page.count = 0;

@@ -25,8 +25,10 @@ enum sim_event_kind {
     SIM_EV_STORE, /* b: the server's epoch */
     SIM_EV_SERVER_START,
     SIM_EV_SERVER_STOP, /* b: the server's epoch; drain is over */
-    SIM_EV_SWEEP,       /* the slow checks */
-    SIM_EV_CALM         /* faults and persons stop */
+    SIM_EV_BACKUP,
+    SIM_EV_RESTORE,
+    SIM_EV_SWEEP, /* the slow checks */
+    SIM_EV_CALM   /* faults and persons stop */
 };
 
 struct sim_queued {

@@ -85,7 +85,6 @@ static void draw_config(struct sim_world *w)
     c->store_settings.announce_devices = false;
     c->store_settings.max_members =
         sim_rng_chance(&w->rng, 500) ? MEMBERS_MAX : ROAM_MEMBERS_MAX;
-    roam_store_mem_set_settings(s->inner, &c->store_settings);
     if (sim_fault_on(w, SIM_FAULT_FEW)) {
         c->max_sessions = FEW_PLACES;
     }
@@ -112,26 +111,35 @@ static void start(struct sim_world *w)
     sim_step(w, SIM_STEP_SERVER_STARTS, 0, 0, 0);
 }
 
-void sim_server_open(struct sim_world *w)
+void sim_server_new_store(struct sim_world *w, uint64_t rng_state)
 {
-    struct sim_server *s = sim_alloc(w, sizeof *s);
-    w->server = s;
-    s->rng.state = sim_rng_next(&w->rng);
+    struct sim_server *s = w->server;
+    s->rng.state = rng_state;
     s->inner = roam_store_mem_new(server_random, &s->rng);
     if (s->inner == NULL) {
         sim_fail(w, "store", "does not start");
         return;
     }
+    roam_store_mem_set_settings(s->inner, &s->config.store_settings);
     sim_gate_open(&s->gate, w, s->inner);
     for (uint32_t u = 0; u < SIM_USERS; u++) {
-        const char *name = sim_oracle_user_name(u);
-        if (!roam_store_mem_add_user(s->inner, name)) {
+        if (!roam_store_mem_add_user(s->inner, sim_oracle_user_name(u))) {
             sim_fail(w, "store", "takes no users");
             return;
         }
     }
+}
+
+void sim_server_open(struct sim_world *w)
+{
+    struct sim_server *s = sim_alloc(w, sizeof *s);
+    w->server = s;
+    s->backup.rng_state = sim_rng_next(&w->rng);
     draw_config(w);
-    start(w);
+    sim_server_new_store(w, s->backup.rng_state);
+    if (!w->failed) {
+        start(w);
+    }
 }
 
 void sim_server_close(struct sim_world *w)
@@ -146,6 +154,7 @@ void sim_server_close(struct sim_world *w)
     sim_gate_die(&s->gate, false);
     s->inner->ops->close(s->inner);
     s->inner = NULL;
+    sim_backup_free(w);
 }
 
 /* The other ends see it at once, later, or only by silence. */
@@ -181,6 +190,8 @@ void sim_server_die(struct sim_world *w, bool commit_first)
     size_t queued = sim_gate_die(&s->gate, commit_first);
     sim_step(w, SIM_STEP_SERVER_DIES, queued, commit_first, 0);
     roam_store_mem_restart(s->inner, commit_first);
+    const struct sim_deed deed = {.kind = SIM_DEED_RESTART};
+    sim_backup_note(w, &deed);
     sim_oracle_scan(w, true);
     stop(w);
 }

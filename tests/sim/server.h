@@ -7,6 +7,7 @@
 #include "core.h"
 #include "gate.h"
 #include "sim.h"
+#include "backup.h"
 #include "store_mem.h"
 
 struct sim_server {
@@ -18,11 +19,14 @@ struct sim_server {
     struct roam_store *inner;
     struct sim_gate gate;
     uint64_t tick_at_ms; /* of the next tick event; UINT64_MAX: none */
-    struct sim_rng rng;  /* the core's and the store's own */
+    struct sim_rng rng;  /* the store's own */
+    struct sim_backup backup;
 };
 
 void sim_server_open(struct sim_world *w);
 void sim_server_close(struct sim_world *w);
+/* An empty store with the users, in the place of the one before. */
+void sim_server_new_store(struct sim_world *w, uint64_t rng_state);
 /* The memory store, for checkers. */
 struct roam_store *sim_server_store(const struct sim_world *w);
 struct roam_now sim_server_now(const struct sim_world *w);

@@ -11,10 +11,10 @@
  *
  * The parts: people.c acts, device.c is an app with a disk around the client
  * engine, pull.c fetches the history that it missed, net.c carries bytes,
- * server.c is a process around the core and gate.c its slow store, faults.c
- * breaks things. oracle.c is a second server without storage that says what
- * must be; watch.c reads every frame on its way and compares; calm.c asks
- * whether all came to rest. */
+ * server.c is a process around the core and gate.c its slow store, backup.c
+ * puts an older state of it back, faults.c breaks things. oracle.c is a second
+ * server without storage that says what must be; watch.c reads every frame on
+ * its way and compares; calm.c asks whether all came to rest. */
 #ifndef SIM_H
 #define SIM_H
 
@@ -29,7 +29,9 @@
 
 #define SIM_USERS 4u
 /* Groups that are made in a seed, at most. */
-#define SIM_GROUPS 5u
+#define SIM_GROUPS 10u
+/* Of these persons make so many; one that is lost may be made again. */
+#define SIM_GROUPS_MADE 5u
 /* Whom a user can talk to, by number: the users, and behind them the groups.
  * SIM_PARTIES itself stands for nobody. */
 #define SIM_PARTIES (SIM_USERS + SIM_GROUPS)
@@ -74,7 +76,8 @@
     X(LIMITS, "limits")                                                        \
     X(REVOKE, "revoke")                                                        \
     X(EXPIRE, "expire")                                                        \
-    X(END_SESSION, "end-session")
+    X(END_SESSION, "end-session")                                              \
+    X(RESTORE, "restore")
 
 enum sim_fault {
 #define SIM_FAULT_ENUM(name, text) SIM_FAULT_##name,
@@ -137,6 +140,8 @@ const char *sim_fault_name(enum sim_fault fault);
     X(SERVER_STARTS, "server starts")                                          \
     X(SERVER_DRAINS, "server drains")                                          \
     X(TRIMMED, "timeline of user {n} is trimmed up to {n}")                    \
+    X(BACKED_UP, "backup of the store, {n} deeds")                             \
+    X(RESTORED, "backup of {n} deeds is put back, {n} were done")              \
     X(CLOCK, "wall clock is now {n}")                                          \
     X(CALM, "calm")                                                            \
     X(AT_REST, "all at rest")

@@ -179,7 +179,9 @@ static void client_frame(struct sim_world *w, struct sim_link *l,
     }
     l->watch.client_left = m->type == ROAM_LOGOUT;
     if (m->type == ROAM_ACK) {
-        check_ack(w, d, m->u.ack.version);
+        if (l->server_open) { /* or else nobody hears it */
+            check_ack(w, d, m->u.ack.version);
+        }
         l->device->unacked = 0;
     }
     if (m->type == ROAM_SYNC && m->u.sync.cursor > d->disk.cursor) {

@@ -280,8 +280,7 @@ static void check_made(struct sim_world *w, const struct sim_link *l,
                        const struct sim_message *m, const char *made)
 {
     struct roam_bytes must = {NULL, 0};
-    if (m != NULL && m->stored &&
-        m->change.action == roam_v1_GroupAction_CREATE) {
+    if (m != NULL && m->stored && sim_oracle_makes_group(m)) {
         must = sim_oracle_party_name(w, m->party);
     }
     if (!sim_same_bytes(made, strlen(made), must.data, must.len)) {

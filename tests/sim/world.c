@@ -166,6 +166,12 @@ static void happen(struct sim_world *w, const struct sim_queued *e)
     case SIM_EV_SERVER_STOP:
         sim_server_stop_event(w, e->b);
         return;
+    case SIM_EV_BACKUP:
+        sim_backup_take(w);
+        return;
+    case SIM_EV_RESTORE:
+        sim_backup_return(w);
+        return;
     case SIM_EV_SWEEP:
         sim_sweep(w);
         return;
@@ -209,6 +215,12 @@ static void open_world(struct sim_world *w)
     sim_queue_push(&w->queue, 5000, SIM_EV_FAULT, 0, 0);
     sim_queue_push(&w->queue, 1000, SIM_EV_SWEEP, 0, 0);
     sim_queue_push(&w->queue, calm_ms, SIM_EV_CALM, 0, 0);
+    if (sim_fault_on(w, SIM_FAULT_RESTORE)) {
+        uint64_t at_ms = sim_rng_between(&w->rng, calm_ms / 10, calm_ms / 2);
+        sim_queue_push(&w->queue, at_ms, SIM_EV_BACKUP, 0, 0);
+        at_ms = sim_rng_between(&w->rng, at_ms, calm_ms - calm_ms / 10);
+        sim_queue_push(&w->queue, at_ms, SIM_EV_RESTORE, 0, 0);
+    }
 }
 
 bool sim_world_run(struct sim_world *w, uint64_t seed, FILE *trace)
