@@ -5,11 +5,12 @@
 #include <string.h>
 
 #include "alloc.h"
+#include "fault.h"
 #include "store_mem_tables.h"
 
 struct roam_slice roam__mem_title(const struct roam__mem_user *user)
 {
-    if (user->title == NULL) {
+    if (user->title == NULL || ROAM_FAULT("names-forgotten")) {
         return (struct roam_slice){NULL, 0};
     }
     return (struct roam_slice){(const uint8_t *)user->title->text,

@@ -114,6 +114,13 @@ static void do_again(struct sim_world *w, struct roam_store *store,
         done =
             roam_store_mem_add_token(store, user, deed->text, 0, deed->number);
         break;
+    case SIM_DEED_NAME:
+        done = roam_store_mem_name_user(store, user, deed->text);
+        break;
+    case SIM_DEED_BLOCK:
+        done = roam_store_mem_block_user(
+            store, user, sim_oracle_user_name(deed->other), deed->number != 0);
+        break;
     case SIM_DEED_REVOKE:
         done = roam_store_mem_revoke_token(store, deed->text);
         break;

@@ -18,14 +18,16 @@ enum sim_deed_kind {
     SIM_DEED_RESTART,
     SIM_DEED_TRIM,
     SIM_DEED_TOKEN,
-    SIM_DEED_REVOKE
+    SIM_DEED_REVOKE,
+    SIM_DEED_NAME,
+    SIM_DEED_BLOCK
 };
 
 /* Something that was done to the store. */
 struct sim_deed {
     enum sim_deed_kind kind;
     struct roam_store_request *request; /* not yet carried out */
-    uint32_t user;
+    uint32_t user, other;
     const char *text;
     uint64_t number;
 };

@@ -139,6 +139,9 @@ void sim_device_pump(struct sim_world *w, struct sim_device *d);
 
 void sim_device_on_reset(struct sim_world *w, struct sim_device *d,
                          const struct roam_event *ev);
+/* [PUSH-8]: the names of an entry or a row are what these were called. */
+void sim_device_check_names(struct sim_world *w, const struct sim_device *d,
+                            const struct roam_entry_event *e);
 void sim_device_on_entry(struct sim_world *w, struct sim_device *d,
                          const struct roam_entry_event *e);
 

@@ -96,6 +96,24 @@ struct sim_stored sim_stored_from(const struct sim_world *w,
     return s;
 }
 
+void sim_device_check_names(struct sim_world *w, const struct sim_device *d,
+                            const struct roam_entry_event *e)
+{
+    struct roam_slice names[] = {
+        {e->sender_name.data, e->sender_name.len},
+        {e->conversation_name.data, e->conversation_name.len}};
+    uint32_t parties[] = {sim_oracle_user(e->sender),
+                          sim_oracle_party(w, e->conversation)};
+    for (size_t i = 0; e->kind != ROAM_KIND_NOOP && i < 2; i++) {
+        if (parties[i] < SIM_PARTIES &&
+            !sim_oracle_was_named(w, parties[i], names[i], 0)) {
+            sim_fail(w, "PUSH-8", "%s reads %.*s for %" PRIu32, d->name,
+                     (int)names[i].len, (const char *)names[i].data,
+                     parties[i]);
+        }
+    }
+}
+
 static void check_entry(struct sim_world *w, struct sim_device *d,
                         const struct sim_stored *s, uint64_t client_msg_id)
 {
@@ -136,6 +154,7 @@ void sim_device_on_entry(struct sim_world *w, struct sim_device *d,
 {
     sim_step(w, SIM_STEP_ENTRY, d->index, e->version, e->prev_version);
     struct sim_unsaved u = {false, sim_stored_from(w, e), change_from(w, e)};
+    sim_device_check_names(w, d, e);
     check_entry(w, d, &u.entry, e->client_msg_id);
     unsaved_add(w, d, &u);
 }

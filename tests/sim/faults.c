@@ -81,6 +81,26 @@ static void revoke(struct sim_world *w)
     }
 }
 
+static void block(struct sim_world *w)
+{
+    uint32_t user = sim_rng_below(&w->rng, SIM_USERS);
+    uint32_t other = sim_rng_below(&w->rng, SIM_USERS - 1);
+    bool blocked = sim_rng_chance(&w->rng, 500);
+    other += other < user ? 0 : 1;
+    sim_fault_happened(w, SIM_FAULT_BLOCK);
+    sim_step(w, SIM_STEP_BLOCKS, user, other, blocked);
+    sim_oracle_block(w, user, other, blocked);
+}
+
+static void name_somebody(struct sim_world *w)
+{
+    static const char *const names[] = {"", "Kim", "Dr. Q", "J\xc3\xbcrgen"};
+    uint32_t user = sim_rng_below(&w->rng, SIM_USERS);
+    sim_fault_happened(w, SIM_FAULT_RENAME);
+    sim_step(w, SIM_STEP_RENAMED, user, 0, 0);
+    sim_oracle_name_user(w, user, names[sim_rng_below(&w->rng, 4)]);
+}
+
 static void strike_server(struct sim_world *w, enum sim_fault fault)
 {
     struct sim_server *s = w->server;
@@ -156,6 +176,12 @@ static void strike(struct sim_world *w, enum sim_fault fault)
         return;
     case SIM_FAULT_CLOCK:
         set_clock(w);
+        return;
+    case SIM_FAULT_BLOCK:
+        block(w);
+        return;
+    case SIM_FAULT_RENAME:
+        name_somebody(w);
         return;
     case SIM_FAULT_REVOKE:
         revoke(w);

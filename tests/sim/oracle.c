@@ -77,6 +77,9 @@ void sim_oracle_close(struct sim_world *w)
     free(w->oracle->messages);
     free(w->oracle->tokens);
     free(w->oracle->ghosts);
+    for (size_t p = 0; p < SIM_PARTIES; p++) {
+        free(w->oracle->names[p].list);
+    }
     for (size_t u = 0; u < SIM_USERS; u++) {
         free(w->oracle->timelines[u].lines);
         free(w->oracle->timelines[u].due);
@@ -189,6 +192,10 @@ static enum roam_send_result decide_send(const struct sim_world *w,
         *error = roam_v1_ErrorCode_NO_SUCH_USER;
         return ROAM_SEND_REFUSED;
     }
+    if (sim_oracle_policy_forbids(w, m)) {
+        *error = roam_v1_ErrorCode_POLICY;
+        return ROAM_SEND_REFUSED;
+    }
     return sim_oracle_decide_operation(w, m, in, error, stands);
 }
 
@@ -250,8 +257,9 @@ static void note_answer(struct sim_world *w, struct sim_message *m,
     if (in->result == ROAM_SEND_REFUSED) {
         m->refusals |= UINT64_C(1) << in->error;
     }
-    bool made = in->result != ROAM_SEND_REFUSED && m->stored &&
-                sim_oracle_makes_group(m);
+    bool answered =
+        in->result == ROAM_SEND_STORED || in->result == ROAM_SEND_DUPLICATE;
+    bool made = answered && m->stored && sim_oracle_makes_group(m);
     if (made) {
         sim_oracle_group_id(w, m, in->made);
     } else if (in->made.len != 0) {

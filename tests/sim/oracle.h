@@ -112,6 +112,15 @@ void sim_oracle_scan(struct sim_world *w, bool deep);
 /* The store trimmed up to a version. */
 void sim_oracle_trim(struct sim_world *w, uint32_t user, uint64_t version);
 
+/* The operator gives a user another name (kept), or lets one block another. */
+void sim_oracle_name_user(struct sim_world *w, uint32_t user, const char *name);
+void sim_oracle_block(struct sim_world *w, uint32_t user, uint32_t other,
+                      bool blocked);
+struct roam_bytes sim_oracle_name(const struct sim_world *w, uint32_t party);
+/* Was that the name of this party at any time since then? */
+bool sim_oracle_was_named(const struct sim_world *w, uint32_t party,
+                          struct roam_slice name, uint64_t since_ms);
+
 /* A token that an operator gave to a user. It is bound to the device that is
  * first granted a login with it. */
 struct sim_token {

@@ -21,6 +21,8 @@ struct sim_oracle_copy {
     size_t states[SIM_GROUPS];
     sim_users ever[SIM_GROUPS];
     uint64_t last_msg_id[SIM_PARTIES][SIM_USERS];
+    struct roam_bytes names[SIM_PARTIES];
+    sim_users blocked_by[SIM_USERS];
 };
 
 struct sim_oracle_copy *sim_oracle_copy(struct sim_world *w)
@@ -45,6 +47,10 @@ struct sim_oracle_copy *sim_oracle_copy(struct sim_world *w)
         c->lines[u] = o->timelines[u].count;
         c->floors[u] = o->timelines[u].floor;
     }
+    for (uint32_t p = 0; p < SIM_PARTIES; p++) {
+        c->names[p] = sim_oracle_name(w, p);
+    }
+    memcpy(c->blocked_by, o->blocked_by, sizeof c->blocked_by);
     for (uint32_t g = 0; g < SIM_GROUPS; g++) {
         c->states[g] = o->groups[g].count;
         c->ever[g] = o->groups[g].ever;
@@ -155,5 +161,9 @@ void sim_oracle_return(struct sim_world *w, const struct sim_oracle_copy *c)
         o->groups[g].count = c->states[g];
         o->groups[g].ever = c->ever[g];
     }
+    for (uint32_t p = 0; p < SIM_PARTIES; p++) {
+        sim_oracle_note_name(w, p, c->names[p]);
+    }
+    memcpy(o->blocked_by, c->blocked_by, sizeof o->blocked_by);
     o->told_msg_id = 0;
 }

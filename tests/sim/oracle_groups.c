@@ -298,6 +298,9 @@ static uint32_t refuse_change(const struct sim_world *w,
     if (!makes && !table_allows(now, m)) {
         return roam_v1_ErrorCode_FORBIDDEN;
     }
+    if (invites(m) && sim_oracle_newcomer_refuses(w, now, m)) {
+        return roam_v1_ErrorCode_POLICY;
+    }
     bool grows = count_members(then) > count_members(now);
     return grows && count_members(then) > most /* [GRP-7] */
                ? roam_v1_ErrorCode_GROUP_FULL
@@ -438,6 +441,9 @@ void sim_oracle_change_group(struct sim_world *w, struct sim_message *m)
             m->party = SIM_USERS + w->oracle->group_count++;
         }
         apply(&after, m);
+        if (m->change.name.len != 0) {
+            sim_oracle_note_name(w, m->party, m->change.name);
+        }
         tell_change(m, &before, &after);
         add_state(w, m, &after);
     } else if (m->kind == roam_v1_Kind_DELETE || m->kind == roam_v1_Kind_READ) {

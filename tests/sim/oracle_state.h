@@ -51,6 +51,17 @@ struct sim_group {
     sim_users ever; /* who is or was a member */
 };
 
+/* What a user or a group was called, from when on. */
+struct sim_name {
+    struct roam_bytes text;
+    uint64_t since_ms;
+};
+
+struct sim_names {
+    struct sim_name *list;
+    size_t count, cap;
+};
+
 /* A msg_id that was given in a past that is lost. */
 struct sim_ghost {
     uint64_t msg_id;
@@ -66,6 +77,8 @@ struct sim_oracle {
     size_t row_count;
     struct sim_token **tokens;
     size_t token_count, token_cap;
+    struct sim_names names[SIM_PARTIES];
+    sim_users blocked_by[SIM_USERS];
     struct sim_ghost *ghosts;
     size_t ghost_count, ghost_cap;
     struct sim_act acts[SIM_ACTS_MAX];
@@ -84,6 +97,21 @@ struct sim_oracle {
 /* The place of the last msg_id of its conversation. */
 uint64_t *sim_oracle_last_msg_id(struct sim_world *w,
                                  const struct sim_message *m);
+
+/* ------------------------------------------------------- oracle_names.c */
+
+/* From now on a party is called so. The text is kept. */
+void sim_oracle_note_name(struct sim_world *w, uint32_t party,
+                          struct roam_bytes name);
+bool sim_oracle_has_blocked(const struct sim_world *w, uint32_t user,
+                            uint32_t other);
+/* Has somebody whom it would make a member blocked its sender? [GRP-25] */
+bool sim_oracle_newcomer_refuses(const struct sim_world *w,
+                                 const struct sim_group_state *now,
+                                 const struct sim_message *m);
+/* Must a MESSAGE or an APP to a user be refused? */
+bool sim_oracle_policy_forbids(const struct sim_world *w,
+                               const struct sim_message *m);
 
 /* ------------------------------------------------------ oracle_tokens.c */
 

@@ -203,6 +203,7 @@ void sim_pull_on_row(struct sim_world *w, struct sim_device *d,
         return;
     }
     check_row(w, d, &s, ev->u.page_row.row.client_msg_id);
+    sim_device_check_names(w, d, &ev->u.page_row.row);
     p->rows = sim_grow(p->rows, &p->cap, p->count, sizeof *p->rows);
     p->rows[p->count++] = s;
     if (p->is_list) {

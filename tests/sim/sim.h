@@ -77,7 +77,9 @@
     X(REVOKE, "revoke")                                                        \
     X(EXPIRE, "expire")                                                        \
     X(END_SESSION, "end-session")                                              \
-    X(RESTORE, "restore")
+    X(RESTORE, "restore")                                                      \
+    X(BLOCK, "block")                                                          \
+    X(RENAME, "rename")
 
 enum sim_fault {
 #define SIM_FAULT_ENUM(name, text) SIM_FAULT_##name,
@@ -140,6 +142,8 @@ const char *sim_fault_name(enum sim_fault fault);
     X(SERVER_STARTS, "server starts")                                          \
     X(SERVER_DRAINS, "server drains")                                          \
     X(TRIMMED, "timeline of user {n} is trimmed up to {n}")                    \
+    X(BLOCKS, "user {n} blocks user {n}: {n}")                                 \
+    X(RENAMED, "user {n} has another name")                                    \
     X(BACKED_UP, "backup of the store, {n} deeds")                             \
     X(RESTORED, "backup of {n} deeds is put back, {n} were done")              \
     X(CLOCK, "wall clock is now {n}")                                          \

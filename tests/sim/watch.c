@@ -392,7 +392,8 @@ void sim_watch_sweep(struct sim_world *w, struct sim_link *l)
     /* Two and a half heartbeats, [TIME-2]. */
     uint64_t longest = 5ull * w->heartbeat_ms / 2 + HEARTBEAT_SLACK_MS;
     if (t->live && !t->kicked && !t->leaving && l->session != NULL &&
-        !t->was_stuck && w->now_ms - t->heard_ms > longest) {
+        !t->was_stuck && !w->server->draining &&
+        w->now_ms - t->heard_ms > longest) {
         sim_fail(w, "TIME-2", "#%u lives, silent for %" PRIu64 " ms", l->number,
                  w->now_ms - t->heard_ms);
     }

@@ -145,6 +145,9 @@ bool sim_watch_may_be_out(const struct sim_world *w, const struct sim_link *l,
 bool sim_watch_is_limit(struct sim_world *w, const roam_v1_Error *e);
 bool sim_watch_page_error(struct sim_world *w, struct sim_link *l,
                           const roam_v1_Error *e);
+/* [PUSH-8] */
+void sim_watch_names(struct sim_world *w, const struct sim_link *l,
+                     const struct sim_message *m, const struct roam_entry *e);
 /* An answer tells of this version: no page may be older, [HIST-6]. */
 void sim_watch_told(struct sim_world *w, struct sim_link *l, uint64_t version);
 

@@ -77,6 +77,28 @@ static bool same(struct roam_slice a, struct roam_bytes b)
     return sim_same_bytes(a.data, a.len, b.data, b.len);
 }
 
+/* An answer may be under way for so long since its names were read, if nothing
+ * holds it up. */
+#define NAMES_MS 20000u
+
+void sim_watch_names(struct sim_world *w, const struct sim_link *l,
+                     const struct sim_message *m, const struct roam_entry *e)
+{
+    uint64_t since =
+        l->watch.was_stuck || w->now_ms < NAMES_MS || sim_is_slow(w)
+            ? 0
+            : w->now_ms - NAMES_MS;
+    uint32_t party = sim_oracle_party_of(m, l->watch.user);
+    if (!sim_oracle_was_named(w, m->user, e->sender_name, since) ||
+        !sim_oracle_was_named(w, party, e->conversation_name, since)) {
+        sim_fail(w, "PUSH-8", "#%u: msg_id %" PRIu64 " from %.*s in %.*s",
+                 l->number, e->msg_id, (int)e->sender_name.len,
+                 (const char *)e->sender_name.data,
+                 (int)e->conversation_name.len,
+                 (const char *)e->conversation_name.data);
+    }
+}
+
 static void check_content(struct sim_world *w, struct sim_link *l,
                           const struct sim_message *m,
                           const struct roam_entry *e)
@@ -140,6 +162,7 @@ static void check_entry(struct sim_world *w, struct sim_link *l,
                  l->number, e->version, e->kind);
     } else if (!own) {
         check_content(w, l, m, e);
+        sim_watch_names(w, l, m, e);
     }
     t->sent++;
     t->sent_most = t->sent > t->sent_most ? t->sent : t->sent_most;
@@ -182,6 +205,8 @@ void sim_watch_push(struct sim_world *w, struct sim_link *l,
         .conversation = text_slice(p->conversation),
         .sender = text_slice(p->sender),
         .recalled = p->recalled,
+        .sender_name = text_slice(p->sender_name),
+        .conversation_name = text_slice(p->conversation_name),
         .content_type = text_slice(p->content_type),
         .body = m->body,
     };

@@ -135,6 +135,15 @@ void sim_watch_members(struct sim_world *w, struct sim_link *l,
         c.count++;
     }
     check_as_of(w, l, c.page->as_of);
+    for (size_t i = 0; i < c.count; i++) {
+        const struct roam_bytes user = {c.rows[i].user.data,
+                                        c.rows[i].user.len};
+        uint32_t u = sim_oracle_user(user);
+        if (u < SIM_USERS && !sim_oracle_was_named(w, u, c.rows[i].name, 0)) {
+            sim_fail(w, "GRP-17", "#%u: member %" PRIu32 " has a wrong name",
+                     l->number, u);
+        }
+    }
     if (c.count != c.page->count || c.count > c.p.max_rows ||
         c.p.conversation < SIM_USERS || c.p.conversation == SIM_PARTIES) {
         sim_fail(w, "GRP-17", "#%u: %zu rows", l->number, c.count);

@@ -250,6 +250,7 @@ static void take_rows(struct sim_page_check *c, const struct roam_message *m)
             break;
         }
         check_content(c, message_at(c, line), &e);
+        sim_watch_names(c->w, c->l, message_at(c, line), &e);
         c->marks[c->count] =
             (struct sim_page_marks){e.read_mark, e.unread, e.role};
         c->lines[c->count++] = line;
