@@ -135,8 +135,8 @@ void judge_note_group(struct world *w, struct sent *s, const char *made);
 const char *judge_seen_in_group(const struct sent *s, const struct user *u);
 /* Must the entry be on u's timeline, as far as its group says? */
 bool judge_must_see(const struct sent *s, const struct user *u);
-/* Is a row of a group of which u was told not to be seen in u's history, or
- * not for sure? */
+/* Is a row of which u was told not to be seen in u's history, or not for sure:
+ * for it is old, or of a group and not for u? */
 bool judge_row_is_hidden(const struct world *w, const struct user *u,
                          const char *conversation, uint64_t msg_id);
 /* A row of a page, if it is one of a group. */

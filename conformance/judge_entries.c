@@ -403,7 +403,8 @@ static bool check_sent(struct world *w, const struct sent *s, struct user *u)
             return check_content(w, s, k, conversation);
         }
     }
-    bool could_be_noop = u == s->link->device->user;
+    bool could_be_noop =
+        u == s->link->device->user || world_is_old(w, s->msg_id);
     if (could_be_noop || !judge_must_see(s, u) || !is_complete(w, u)) {
         return true;
     }
@@ -441,6 +442,7 @@ static bool check_noop(struct world *w, const struct link *l,
                           "NOOP with version and prev_version", r->frame);
     }
     if (is_noop && message && !own && !open &&
+        !world_is_old(w, message->msg_id) &&
         !judge_was_replaced(w, u, message, 0)) {
         return world_fail(w, "PUSH-1 PUSH-2",
                           "NOOP, yet this session did not send the message",

@@ -261,10 +261,11 @@ bool judge_row_is_hidden(const struct world *w, const struct user *u,
                          const char *conversation, uint64_t msg_id)
 {
     if (!judge_is_group(conversation)) {
-        return false;
+        return world_is_old(w, msg_id); /* [KEEP-5] */
     }
     const struct sent *s = stored_as(w, conversation, msg_id);
-    return !s || s->is_vague || (s->shows & bit_of(u)) == 0;
+    return world_is_old(w, msg_id) || !s || s->is_vague ||
+           (s->shows & bit_of(u)) == 0;
 }
 
 bool judge_group_entries(struct world *w, const struct user *u)

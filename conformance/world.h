@@ -293,6 +293,7 @@ struct world {
     size_t page_row_count, page_row_cap;
     struct grant *grants;
     size_t grant_count, grant_cap;
+    uint64_t history_ms; /* told by LOGIN_OK; 0: any */
     struct caller *callers;
     size_t caller_count, caller_cap;
     const char **events; /* lines, oldest first */
@@ -317,6 +318,9 @@ void world_event(struct world *w, const struct device *d, const char *arrow,
                  const char *text);
 struct user *world_user_named(struct world *w, const char *name);
 
+/* Is a message more than history_ms old, by the server's clock? Then it may be
+ * erased, and is in no page. [KEEP-5], [KEEP-6] */
+bool world_is_old(const struct world *w, uint64_t msg_id);
 /* $now: the server's clock, in milliseconds since 2020, if it stands still. */
 void world_set_now(struct world *w);
 /* Makes users, tokens and devices; false: failure noted. */

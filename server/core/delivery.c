@@ -130,6 +130,20 @@ static size_t send_some(struct roam_session *s, struct roam_entry *entries,
     return packed;
 }
 
+/* The fault: of an old message the entry stays without its content. [KEEP-6] */
+static void empty_old(const struct roam_core *core, struct roam_entry *entries,
+                      size_t count)
+{
+    uint64_t now = roam__stored_now(core);
+    for (size_t i = 0; i < count; i++) {
+        uint64_t sent = entries[i].msg_id >> ROAM_MSG_ID_TIME_SHIFT;
+        if (core->config.history_ms != 0 &&
+            now > sent + core->config.history_ms) {
+            entries[i].body.len = 0;
+        }
+    }
+}
+
 static void send_backlog(struct roam_session *s, struct roam_entry *entries,
                          size_t count)
 {
@@ -208,6 +222,9 @@ void roam__read_done(struct roam_session *s, struct roam_store_request *req)
     roam__flow_backlog_read(s, read->entries, read->count);
     if (ROAM_FAULT("lost-in-batch")) {
         read->count = lose_one(read->entries, read->count);
+    }
+    if (ROAM_FAULT("old-entry-emptied")) {
+        empty_old(s->core, read->entries, read->count);
     }
     send_backlog(s, read->entries, read->count);
     roam__delivery_pump(s);

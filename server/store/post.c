@@ -89,6 +89,23 @@ static bool answer_again(struct roam_post *post, sqlite3_stmt *row)
     return roam_post_refuse(post, roam_v1_ErrorCode_ID_REUSED);
 }
 
+/* The fault: what has been removed from the sender's timeline is not known any
+ * more. [KEEP-4] */
+static bool is_forgotten(struct roam_writer *w, const struct roam_post *post)
+{
+    char *sql = sqlite3_mprintf(
+        "SELECT 1 FROM timeline WHERE user = %lld AND message = %lld",
+        (long long)post->send->identity.user, (long long)post->row);
+    sqlite3_stmt *stmt = NULL;
+    bool there = sql != NULL &&
+                 sqlite3_prepare_v2(w->db, sql, -1, &stmt, NULL) == SQLITE_OK &&
+                 sqlite3_step(stmt) == SQLITE_ROW;
+
+    sqlite3_finalize(stmt);
+    sqlite3_free(sql);
+    return !there;
+}
+
 bool roam_post_find_earlier(struct roam_writer *w, struct roam_post *post,
                             bool *found)
 {
@@ -100,6 +117,9 @@ bool roam_post_find_earlier(struct roam_writer *w, struct roam_post *post,
     *found = rc == SQLITE_ROW;
     bool ok = rc == SQLITE_DONE || (*found && answer_again(post, stmt));
     sqlite3_reset(stmt);
+    if (*found && ROAM_FAULT("removed-is-forgotten") && is_forgotten(w, post)) {
+        return roam_post_refuse(post, roam_v1_ErrorCode_ID_REUSED);
+    }
     return ok;
 }
 

@@ -160,6 +160,9 @@ static bool cut_excess(struct roam_timelines *t, int64_t user)
     if (ROAM_FAULT("trims-one-more")) {
         upto++;
     }
+    if (ROAM_FAULT("newest-removed")) { /* [KEEP-2] broken */
+        upto = ROAM_VERSION_MAX;
+    }
     return ok && roam_timelines_cut(t, user, upto);
 }
 
