@@ -106,6 +106,43 @@ static enum roam_end_result end(const struct roam_identity *who, uint32_t type,
     return result;
 }
 
+/* Whatever such a session asks for, it has lost its slot; unheld: to nobody. */
+static void expect_fenced(const struct roam_identity *who, bool unheld)
+{
+    struct roam_store_request *req = probe_make_send(who, 99, "bob", "x");
+    probe_answer(req);
+    assert_int_equal(req->u.send.result, ROAM_SEND_FENCED);
+    assert_int_equal(req->u.send.unheld, unheld);
+    roam_store_request_free(req);
+    req = probe_make(ROAM_STORE_LOGOUT, 0);
+    req->u.logout.identity = *who;
+    probe_answer(req);
+    assert_true(req->u.logout.fenced);
+    assert_int_equal(req->u.logout.unheld, unheld);
+    roam_store_request_free(req);
+    req = probe_make(ROAM_STORE_END_SESSION, 0);
+    req->u.end_session.identity = *who;
+    req->u.end_session.device_type = who->device_type;
+    req->u.end_session.generation = who->generation;
+    probe_answer(req);
+    assert_int_equal(req->u.end_session.result, ROAM_END_FENCED);
+    assert_int_equal(req->u.end_session.unheld, unheld);
+    roam_store_request_free(req);
+}
+
+static void test_fenced_session_is_told_if_somebody_has_its_slot(void **state)
+{
+    (void)state;
+    struct roam_identity desk = probe_enter("alice", 2, DESKTOP, 1, 0);
+    struct roam_identity first = probe_enter("alice", 1, PHONE, 1, 0);
+    struct roam_identity phone =
+        probe_enter("alice", 3, PHONE, 1, first.generation);
+    expect_fenced(&first, false);
+    assert_int_equal(end(&desk, PHONE, phone.generation), ROAM_END_DONE);
+    expect_fenced(&phone, true);
+    expect_fenced(&first, true);
+}
+
 static void test_session_is_ended_if_that_is_its_generation(void **state)
 {
     (void)state;
@@ -206,6 +243,7 @@ int store_suite_devices(void)
         PROBE_CLAIM(test_token_is_the_first_granted_devices),
         PROBE_CLAIM(test_sessions_are_the_slots_that_are_held),
         PROBE_CLAIM(test_session_is_ended_if_that_is_its_generation),
+        PROBE_CLAIM(test_fenced_session_is_told_if_somebody_has_its_slot),
         PROBE_CLAIM(test_revoked_tokens_are_told_in_their_order_once),
         PROBE_CLAIM(test_many_revocations_are_told_in_parts),
         PROBE_CLAIM(test_login_tells_when_its_token_ends),

@@ -60,17 +60,28 @@ static void read_port(struct bench_server *s, const char *path)
     bench_die("roamd did not say its port");
 }
 
-/* Of roamd, settings included. */
+/* Of roamd, settings included. Peers count entries: none tells of devices. */
 #define ARGS_MAX 64
 
 static void serve(struct bench_server *s)
 {
     char data[80];
     char path[96];
-    char *argv[ARGS_MAX] = {(char *)s->roamd, "-d", data,           "run",
-                            "--port",         "0",  "--plain-port", "0",
-                            "--port-file",    path, "--log-level",  "error"};
-    size_t n = 12;
+    char *argv[ARGS_MAX] = {(char *)s->roamd,
+                            "-d",
+                            data,
+                            "run",
+                            "--port",
+                            "0",
+                            "--plain-port",
+                            "0",
+                            "--port-file",
+                            path,
+                            "--log-level",
+                            "error",
+                            "--set",
+                            "announce_devices=no"};
+    size_t n = 14;
 
     snprintf(data, sizeof(data), "%s/data", s->dir);
     snprintf(path, sizeof(path), "%s/port", s->dir);
