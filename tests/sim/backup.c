@@ -176,6 +176,7 @@ void sim_backup_return(struct sim_world *w)
     }
     lose_the_rest(w);
     sim_step(w, SIM_STEP_RESTORED, b->place, b->deed_count, 0);
+    (void)sim_gate_die(&s->gate, false); /* the ends of its sessions */
     s->inner->ops->close(s->inner);
     sim_server_new_store(w, b->rng_state);
     for (size_t i = 0; i < b->place && !w->failed; i++) {

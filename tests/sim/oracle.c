@@ -77,6 +77,7 @@ void sim_oracle_close(struct sim_world *w)
     free(w->oracle->messages);
     free(w->oracle->tokens);
     free(w->oracle->ghosts);
+    free(w->oracle->known);
     for (size_t p = 0; p < SIM_PARTIES; p++) {
         free(w->oracle->names[p].list);
     }
@@ -158,11 +159,16 @@ uint64_t *sim_oracle_last_msg_id(struct sim_world *w,
 
 /* ---------------------------------------------------------------- sends */
 
-static void due_on(struct sim_world *w, uint32_t user, struct sim_message *m)
+void sim_oracle_due(struct sim_world *w, struct sim_message *m)
 {
-    struct sim_timeline *t = &w->oracle->timelines[user];
-    t->due = sim_grow(t->due, &t->due_cap, t->due_count, sizeof *t->due);
-    t->due[t->due_count++] = m;
+    for (uint32_t u = 0; u < SIM_USERS; u++) {
+        struct sim_timeline *t = &w->oracle->timelines[u];
+        if ((m->lines >> u & 1) != 0) {
+            t->due =
+                sim_grow(t->due, &t->due_cap, t->due_count, sizeof *t->due);
+            t->due[t->due_count++] = m;
+        }
+    }
 }
 
 /* In the order of [SEND-19]. *error is the code with REFUSED. */
@@ -236,11 +242,7 @@ static void store_message(struct sim_world *w, struct sim_message *m,
     } else {
         sim_oracle_change_group(w, m);
     }
-    for (uint32_t u = 0; u < SIM_USERS; u++) {
-        if ((m->lines >> u & 1) != 0) {
-            due_on(w, u, m);
-        }
-    }
+    sim_oracle_due(w, m);
     sim_oracle_carry_out(w, m);
 }
 

@@ -16,7 +16,7 @@ struct sim_oracle_copy {
     size_t token_count;
     struct sim_slot slots[SIM_USERS][SIM_TYPES];
     struct sim_row rows[SIM_ROWS_MAX];
-    size_t row_count;
+    size_t row_count, known_count;
     size_t lines[SIM_USERS], floors[SIM_USERS];
     size_t states[SIM_GROUPS];
     sim_users ever[SIM_GROUPS];
@@ -42,6 +42,7 @@ struct sim_oracle_copy *sim_oracle_copy(struct sim_world *w)
     memcpy(c->slots, o->slots, sizeof c->slots);
     memcpy(c->rows, o->rows, sizeof c->rows);
     c->row_count = o->row_count;
+    c->known_count = o->known_count;
     memcpy(c->last_msg_id, o->last_msg_id, sizeof c->last_msg_id);
     for (uint32_t u = 0; u < SIM_USERS; u++) {
         c->lines[u] = o->timelines[u].count;
@@ -150,6 +151,7 @@ void sim_oracle_return(struct sim_world *w, const struct sim_oracle_copy *c)
     memcpy(o->slots, c->slots, sizeof o->slots);
     memcpy(o->rows, c->rows, sizeof o->rows);
     o->row_count = c->row_count;
+    o->known_count = c->known_count;
     memcpy(o->last_msg_id, c->last_msg_id, sizeof o->last_msg_id);
     for (uint32_t u = 0; u < SIM_USERS; u++) {
         o->timelines[u].count = c->lines[u];

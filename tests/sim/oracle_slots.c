@@ -198,6 +198,7 @@ void sim_oracle_login(struct sim_world *w, const struct roam_store_login *in,
     if (refused == 0) {
         grant(w, s, &device, in, told);
         sim_oracle_bind_token(w, in->token, &device);
+        sim_oracle_note_device(w, user, &device, in);
         if (told) {
             learn_row(w, &in->identity, user, &device);
         }

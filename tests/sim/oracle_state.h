@@ -51,6 +51,12 @@ struct sim_group {
     sim_users ever; /* who is or was a member */
 };
 
+/* A device that was granted a slot. */
+struct sim_known {
+    uint32_t user;
+    struct sim_id device;
+};
+
 /* What a user or a group was called, from when on. */
 struct sim_name {
     struct roam_bytes text;
@@ -77,6 +83,8 @@ struct sim_oracle {
     size_t row_count;
     struct sim_token **tokens;
     size_t token_count, token_cap;
+    struct sim_known *known;
+    size_t known_count, known_cap;
     struct sim_names names[SIM_PARTIES];
     sim_users blocked_by[SIM_USERS];
     struct sim_ghost *ghosts;
@@ -124,6 +132,16 @@ void sim_oracle_bind_token(const struct sim_world *w, const char *text,
                            const struct sim_id *device);
 void sim_oracle_revoke_bound(struct sim_world *w, uint32_t user,
                              const struct sim_id *device);
+
+/* It is stored: it will be seen on the timelines of m->lines. */
+void sim_oracle_due(struct sim_world *w, struct sim_message *m);
+
+/* ----------------------------------------------------- oracle_devices.c */
+
+/* This device is granted a slot by this login. */
+void sim_oracle_note_device(struct sim_world *w, uint32_t user,
+                            const struct sim_id *device,
+                            const struct roam_store_login *in);
 
 /* ------------------------------------------------------- oracle_slots.c */
 

@@ -82,9 +82,7 @@ static uint32_t draw_action(struct sim_world *w)
 static struct roam_bytes draw_name(struct sim_world *w)
 {
     static const char *const names[] = {"hikers", "chess club",
-                                        "B\xc3\xbc"
-                                        "cherei",
-                                        "x"};
+                                        "B\303\274cherei", "x"};
     return text(names[sim_rng_below(&w->rng, 4)]);
 }
 

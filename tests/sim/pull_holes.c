@@ -11,7 +11,8 @@
 /* Is it a row of history? */
 static bool is_row(const struct sim_stored *s)
 {
-    return s->kind != ROAM_KIND_NOOP && s->kind != ROAM_KIND_READ;
+    return s->kind != ROAM_KIND_NOOP && s->kind != ROAM_KIND_READ &&
+           s->kind != ROAM_KIND_DEVICE;
 }
 
 static bool same_message(const struct sim_stored *a, const struct sim_stored *b)

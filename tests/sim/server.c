@@ -81,8 +81,7 @@ static void draw_config(struct sim_world *w)
     c->output_max_bytes = outputs[sim_rng_below(&w->rng, 3)];
     c->retry_window_ms = 5000;
     c->store_settings.recall_ms = RECALL_MS;
-    /* The oracle knows what devices send, not what the server says itself. */
-    c->store_settings.announce_devices = false;
+    c->store_settings.announce_devices = sim_rng_chance(&w->rng, 700);
     c->store_settings.strangers_ask = sim_rng_chance(&w->rng, 100);
     c->store_settings.max_members =
         sim_rng_chance(&w->rng, 500) ? MEMBERS_MAX : ROAM_MEMBERS_MAX;
