@@ -19,7 +19,9 @@
 #define ROWS_MAX 12u
 /* Of the requests, those for members when history is missing, too. */
 #define MEMBERS_PERMILLE 500u
-/* Of the looks around, those at the user's sessions. */
+/* Of the looks around, those at members, and of the others those at the user's
+ * sessions. */
+#define PROBE_MEMBERS_PERMILLE 300u
 #define SESSIONS_PERMILLE 250u
 
 /* ----------------------------------------------------------------- asking */
@@ -75,7 +77,6 @@ static enum roam_status ask_list(struct sim_world *w, struct sim_device *d,
 {
     const struct sim_history *h = &d->disk.history;
     struct roam_bytes none = {NULL, 0};
-    d->page.is_list = true;
     d->page.is_void = false;
     d->page.range = (struct sim_hole){h->list_conversation, 0, h->list_before};
     sim_step(w, SIM_STEP_ASKS_LIST, d->index, h->list_before, rows);
@@ -89,7 +90,6 @@ static enum roam_status ask_list(struct sim_world *w, struct sim_device *d,
 static enum roam_status ask_range(struct sim_world *w, struct sim_device *d,
                                   struct sim_hole range, uint32_t rows)
 {
-    d->page.is_list = false;
     d->page.range = range;
     sim_step(w, SIM_STEP_ASKS_PAGE, d->index, range.after, range.before);
     return roam_client_history(
@@ -98,40 +98,66 @@ static enum roam_status ask_range(struct sim_world *w, struct sim_device *d,
         w->now_ms);
 }
 
-static void ask(struct sim_world *w, struct sim_device *d)
+/* What it looks around for. */
+static enum sim_asks draw_probe_kind(struct sim_world *w,
+                                     const struct sim_device *d)
+{
+    if (sim_rng_chance(&w->rng, PROBE_MEMBERS_PERMILLE)) {
+        return SIM_ASKS_MEMBERS;
+    }
+    bool sessions = d->page.sessions.type != 0 ||
+                    sim_rng_chance(&w->rng, SESSIONS_PERMILLE);
+    return sessions ? SIM_ASKS_SESSIONS : SIM_ASKS_RANGE;
+}
+
+/* What it asks for of all that is missing. */
+static enum sim_asks draw_kind(struct sim_world *w, const struct sim_device *d)
 {
     const struct sim_history *h = &d->disk.history;
-    uint32_t rows = 1 + sim_rng_below(&w->rng, ROWS_MAX);
-    bool pending = sim_pull_pending(d);
-    bool probe = !w->calm && (d->page.is_probe || !pending ||
-                              sim_rng_chance(&w->rng, PROBE_PERMILLE));
     bool list = h->list_due && !d->page.hold &&
                 (h->hole_count == 0 || sim_rng_chance(&w->rng, 500));
-    bool members = probe ? sim_rng_chance(&w->rng, 300)
-                         : sim_groups_pending(d) &&
-                               ((!list && h->hole_count == 0) ||
-                                sim_rng_chance(&w->rng, MEMBERS_PERMILLE));
-    enum roam_status status = ROAM_STATUS_BAD_STATE;
-    bool sessions = probe && !members &&
-                    (d->page.sessions.type != 0 ||
-                     sim_rng_chance(&w->rng, SESSIONS_PERMILLE));
-    d->page.is_probe = probe;
-    d->page.is_sessions = sessions;
-    d->page.is_members = members;
-    d->page.is_list = false;
-    d->page.ref = sim_rng_next(&w->rng) | 1;
-    if (members) {
-        status = sim_groups_ask(w, d, 1 + rows % SIM_USERS);
-    } else if (sessions) {
-        status = sim_sessions_ask(w, d);
-    } else if (probe) {
-        status = ask_range(w, d, draw_probe(w, d), rows);
-    } else if (list) {
-        status = ask_list(w, d, rows);
-    } else if (h->hole_count != 0) {
-        uint32_t i = sim_rng_below(&w->rng, (uint32_t)h->hole_count);
-        status = ask_range(w, d, h->holes[i], rows);
+    bool rest = !list && h->hole_count == 0;
+    if (sim_groups_pending(d) &&
+        (rest || sim_rng_chance(&w->rng, MEMBERS_PERMILLE))) {
+        return SIM_ASKS_MEMBERS;
     }
+    if (rest) {
+        return SIM_ASKS_NOTHING;
+    }
+    return list ? SIM_ASKS_LIST : SIM_ASKS_RANGE;
+}
+
+static enum roam_status ask_for(struct sim_world *w, struct sim_device *d,
+                                uint32_t rows)
+{
+    const struct sim_history *h = &d->disk.history;
+    struct sim_hole range;
+    switch (d->page.what) {
+    case SIM_ASKS_RANGE:
+        range = d->page.is_probe
+                    ? draw_probe(w, d)
+                    : h->holes[sim_rng_below(&w->rng, (uint32_t)h->hole_count)];
+        return ask_range(w, d, range, rows);
+    case SIM_ASKS_LIST:
+        return ask_list(w, d, rows);
+    case SIM_ASKS_MEMBERS:
+        return sim_groups_ask(w, d, 1 + rows % SIM_USERS);
+    case SIM_ASKS_SESSIONS:
+        return sim_sessions_ask(w, d);
+    case SIM_ASKS_NOTHING:
+        break;
+    }
+    return ROAM_STATUS_BAD_STATE;
+}
+
+static void ask(struct sim_world *w, struct sim_device *d)
+{
+    uint32_t rows = 1 + sim_rng_below(&w->rng, ROWS_MAX);
+    d->page.is_probe = !w->calm && (d->page.is_probe || !sim_pull_pending(d) ||
+                                    sim_rng_chance(&w->rng, PROBE_PERMILLE));
+    d->page.what = d->page.is_probe ? draw_probe_kind(w, d) : draw_kind(w, d);
+    d->page.ref = sim_rng_next(&w->rng) | 1;
+    enum roam_status status = ask_for(w, d, rows);
     d->page.asked = status == ROAM_STATUS_OK;
     if (status != ROAM_STATUS_OK && status != ROAM_STATUS_BAD_STATE) {
         sim_fail(w, "client", "%s: asks for a page: %s", d->name,
@@ -206,7 +232,7 @@ void sim_pull_on_row(struct sim_world *w, struct sim_device *d,
     sim_device_check_names(w, d, &ev->u.page_row.row);
     p->rows = sim_grow(p->rows, &p->cap, p->count, sizeof *p->rows);
     p->rows[p->count++] = s;
-    if (p->is_list) {
+    if (p->what == SIM_ASKS_LIST) {
         sim_pull_raise_mark(&d->disk.history, s.conversation,
                             ev->u.page_row.row.read_mark);
         sim_groups_listed(d, s.conversation);
@@ -274,6 +300,11 @@ static void note_as_of(struct sim_device *d, uint64_t as_of)
     }
 }
 
+static bool has_rows(const struct sim_page_asked *p)
+{
+    return p->what == SIM_ASKS_RANGE || p->what == SIM_ASKS_LIST;
+}
+
 void sim_pull_on_end(struct sim_world *w, struct sim_device *d,
                      const struct roam_event *ev)
 {
@@ -282,29 +313,29 @@ void sim_pull_on_end(struct sim_world *w, struct sim_device *d,
     bool more = ev->u.page_end.more;
     sim_step(w, SIM_STEP_PAGE, d->index, ev->u.page_end.rows, more);
     if (!p->asked || ev->u.page_end.ref != p->ref ||
-        (!p->is_members && !p->is_sessions &&
+        (has_rows(p) &&
          (ev->u.page_end.rows != p->count || (more && p->count == 0)))) {
         sim_fail(w, "client", "%s gets the end of no page", d->name);
         return;
     }
     p->asked = false;
-    if (p->is_sessions) {
+    if (p->what == SIM_ASKS_SESSIONS) {
         sim_sessions_on_end(w, d);
         sim_pull_soon(w, d);
         return;
     }
-    if (p->is_members) {
+    if (p->what == SIM_ASKS_MEMBERS) {
         sim_groups_on_end(w, d, ev);
         sim_pull_soon(w, d);
         return;
     }
-    for (size_t i = 0; !p->is_list && i < p->count; i++) {
+    for (size_t i = 0; p->what == SIM_ASKS_RANGE && i < p->count; i++) {
         sim_pull_keep_row(d, &p->rows[i]);
         if (ROAM_FAULT("app-trusts-pages")) {
             sim_pull_raise_top(h, p->rows[i].conversation, p->rows[i].msg_id);
         }
     }
-    if (p->is_list) {
+    if (p->what == SIM_ASKS_LIST) {
         note_as_of(d, ev->u.page_end.as_of);
         list_ended(h, p, more);
     } else {
@@ -318,11 +349,12 @@ void sim_pull_on_end(struct sim_world *w, struct sim_device *d,
 /* What an ERROR may say. [HIST-5], [GRP-19], [DEV-5] */
 static bool may_fail(const struct sim_page_asked *p, uint32_t code)
 {
-    if (p->is_sessions) {
+    if (p->what == SIM_ASKS_SESSIONS) {
         return p->sessions.ends && code == roam_v1_ErrorCode_NO_SUCH_DEVICE;
     }
-    return !p->is_list && code == roam_v1_ErrorCode_NO_SUCH_CONVERSATION &&
-           (p->is_members || p->range.conversation >= SIM_USERS);
+    return p->what != SIM_ASKS_LIST &&
+           code == roam_v1_ErrorCode_NO_SUCH_CONVERSATION &&
+           (p->what == SIM_ASKS_MEMBERS || p->range.conversation >= SIM_USERS);
 }
 
 void sim_pull_on_failed(struct sim_world *w, struct sim_device *d,
@@ -337,9 +369,9 @@ void sim_pull_on_failed(struct sim_world *w, struct sim_device *d,
     }
     p->asked = false;
     p->count = 0;
-    if (p->is_members) {
+    if (p->what == SIM_ASKS_MEMBERS) {
         sim_groups_on_failed(d, code);
-    } else if (!p->is_list && !p->is_sessions && code != 0) {
+    } else if (p->what == SIM_ASKS_RANGE && code != 0) {
         /* It asked to become a member, and has no row there yet. */
         range_ended(&d->disk.history, p, false);
     }

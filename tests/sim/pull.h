@@ -97,16 +97,22 @@ struct sim_history {
     uint32_t list_conversation;
 };
 
+enum sim_asks {
+    SIM_ASKS_NOTHING,
+    SIM_ASKS_RANGE,
+    SIM_ASKS_LIST,
+    SIM_ASKS_MEMBERS,
+    SIM_ASKS_SESSIONS
+};
+
 /* In memory: the page asked for. */
 struct sim_page_asked {
     bool asked; /* without its answer so far */
     bool waits; /* an event is in the queue */
     bool hold;  /* a RESET is not stored yet */
-    bool is_list;
+    enum sim_asks what;
     bool is_void; /* of a list that began before a RESET */
     bool is_probe;
-    bool is_members;
-    bool is_sessions;
     struct sim_sessions_asked sessions;
     struct sim_members_asked members;
     uint64_t ref;

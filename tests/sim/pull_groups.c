@@ -258,8 +258,8 @@ void sim_groups_on_member(struct sim_world *w, struct sim_device *d,
 {
     struct sim_members_asked *p = &d->page.members;
     uint32_t user = sim_oracle_user(ev->u.member.user);
-    if (!d->page.asked || !d->page.is_members || user == SIM_USERS ||
-        ev->u.member.ref != d->page.ref) {
+    if (!d->page.asked || d->page.what != SIM_ASKS_MEMBERS ||
+        user == SIM_USERS || ev->u.member.ref != d->page.ref) {
         sim_fail(w, "client", "%s gets a member of no page", d->name);
         return;
     }

@@ -31,7 +31,7 @@ void sim_sessions_on_row(struct sim_world *w, struct sim_device *d,
                          const struct roam_event *ev)
 {
     struct sim_sessions_asked *p = &d->page.sessions;
-    if (!d->page.asked || !d->page.is_sessions || p->ends ||
+    if (!d->page.asked || d->page.what != SIM_ASKS_SESSIONS || p->ends ||
         ev->u.session.ref != d->page.ref) {
         sim_fail(w, "client", "%s gets a session of no list", d->name);
         return;
