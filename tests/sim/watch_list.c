@@ -70,7 +70,7 @@ static bool may_have_role(const struct sim_page_check *c, uint32_t party,
                        (s = sim_oracle_group_was(c->w, party - SIM_USERS, i,
                                                  &change)) != NULL;
          i++) {
-        if (change->version[user] <= version) {
+        if (change->version[user] != 0 && change->version[user] <= version) {
             must = s->parts[user].role;
         }
     }
