@@ -17,7 +17,7 @@
 /* Of what a person does in a conversation, the rest is written. */
 #define OPERATIONS_PERMILLE 300u
 /* Of what a person does, changes of groups. */
-#define CHANGES_PERMILLE 150u
+#define CHANGES_PERMILLE 200u
 /* Of what is no note, that in a group if there is one. */
 #define GROUP_PERMILLE 500u
 /* Of the APPs in a group, and with a user, those that name users. */

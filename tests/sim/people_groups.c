@@ -25,19 +25,34 @@ static bool is_in(const struct sim_world *w, uint32_t user, uint32_t group)
     return sim_role_is_member(sim_oracle_group(w, group)->parts[user].role);
 }
 
-uint32_t sim_people_draw_group(struct sim_world *w, uint32_t user)
+/* Any group; or one that the user is in, or is not in. */
+static uint32_t draw_group(struct sim_world *w, uint32_t user, bool any,
+                           bool in)
 {
-    uint32_t all = sim_oracle_groups(w);
-    bool own = sim_rng_chance(&w->rng, OWN_PERMILLE);
     uint32_t found = SIM_PARTIES;
     uint32_t count = 0;
-    for (uint32_t g = 0; g < all; g++) {
-        if ((!own || is_in(w, user, g)) &&
+    for (uint32_t g = 0; g < sim_oracle_groups(w); g++) {
+        if ((any || is_in(w, user, g) == in) &&
             sim_rng_below(&w->rng, ++count) == 0) {
             found = SIM_USERS + g;
         }
     }
     return found;
+}
+
+uint32_t sim_people_draw_group(struct sim_world *w, uint32_t user)
+{
+    bool own = sim_rng_chance(&w->rng, OWN_PERMILLE);
+    return draw_group(w, user, !own, true);
+}
+
+/* Who wants to come in is most often not there yet. */
+static uint32_t draw_group_for(struct sim_world *w, uint32_t user,
+                               uint32_t action)
+{
+    bool own = sim_rng_chance(&w->rng, OWN_PERMILLE);
+    bool joins = action == roam_v1_GroupAction_JOIN;
+    return draw_group(w, user, !own, !joins);
 }
 
 size_t sim_people_name(const struct sim_world *w, const struct sim_change *c,
@@ -71,7 +86,9 @@ static uint32_t draw_action(struct sim_world *w)
         roam_v1_GroupAction_UNSET_ADMIN, roam_v1_GroupAction_MUTE,
         roam_v1_GroupAction_MUTE,        roam_v1_GroupAction_UNMUTE,
         roam_v1_GroupAction_UNMUTE,      roam_v1_GroupAction_SET_JOIN,
-        roam_v1_GroupAction_SET_JOIN,    roam_v1_GroupAction_TRANSFER};
+        roam_v1_GroupAction_SET_JOIN,    roam_v1_GroupAction_TRANSFER,
+        roam_v1_GroupAction_TRANSFER,    roam_v1_GroupAction_JOIN,
+        roam_v1_GroupAction_JOIN};
     uint32_t count = sizeof actions / sizeof actions[0];
     if (sim_rng_chance(&w->rng, 15)) {
         return roam_v1_GroupAction_DISSOLVE;
@@ -84,6 +101,15 @@ static struct roam_bytes draw_name(struct sim_world *w)
     static const char *const names[] = {"hikers", "chess club",
                                         "B\303\274cherei", "x"};
     return text(names[sim_rng_below(&w->rng, 4)]);
+}
+
+/* Applicants are what most can go wrong with. */
+static uint32_t draw_join(struct sim_world *w)
+{
+    static const uint32_t modes[] = {
+        roam_v1_JoinMode_JOIN_OPEN, roam_v1_JoinMode_JOIN_APPROVAL,
+        roam_v1_JoinMode_JOIN_APPROVAL, roam_v1_JoinMode_JOIN_CLOSED};
+    return modes[sim_rng_below(&w->rng, 4)];
 }
 
 /* One user, whatever it is there. JOIN is asked for by strangers, so there may
@@ -111,7 +137,7 @@ static struct sim_change draw_change(struct sim_world *w, uint32_t action,
     switch ((int)action) {
     case roam_v1_GroupAction_CREATE:
         c.users = (sim_users)sim_rng_below(&w->rng, 1u << SIM_USERS);
-        c.join = 1 + sim_rng_below(&w->rng, 3);
+        c.join = draw_join(w);
         c.name = sim_rng_chance(&w->rng, 500) ? draw_name(w) : text("");
         break;
     case roam_v1_GroupAction_INVITE:
@@ -121,7 +147,7 @@ static struct sim_change draw_change(struct sim_world *w, uint32_t action,
         c.name = draw_name(w);
         return c;
     case roam_v1_GroupAction_SET_JOIN:
-        c.join = 1 + sim_rng_below(&w->rng, 3);
+        c.join = draw_join(w);
         return c;
     case roam_v1_GroupAction_JOIN:
     case roam_v1_GroupAction_LEAVE:
@@ -148,12 +174,12 @@ struct sim_message *sim_people_draw_change(struct sim_world *w, uint32_t user)
 {
     bool makes =
         w->made < SIM_GROUPS_MADE && sim_rng_chance(&w->rng, CREATE_PERMILLE);
-    uint32_t party = sim_people_draw_group(w, user);
+    uint32_t action =
+        makes ? (uint32_t)roam_v1_GroupAction_CREATE : draw_action(w);
+    uint32_t party = draw_group_for(w, user, action);
     if (!makes && party == SIM_PARTIES) {
         return NULL;
     }
-    uint32_t action =
-        makes ? (uint32_t)roam_v1_GroupAction_CREATE : draw_action(w);
     struct sim_change c = draw_change(w, action, party - SIM_USERS);
     struct roam_slice names[SIM_USERS + 1];
     struct roam_operation op = {.kind = roam_v1_Kind_GROUP,
