@@ -136,8 +136,9 @@ static bool is_news(const struct roam__mem *mem,
                                     sizeof device->device_id) != 0) {
         device = device->next;
     }
-    return mem->settings.announce_devices && user->devices != NULL &&
-           device == NULL;
+    bool has_other = user->devices != NULL || ROAM_FAULT("first-device-told");
+    return mem->settings.announce_devices && has_other && device == NULL &&
+           !ROAM_FAULT("device-untold");
 }
 
 static void grant(struct roam__mem *mem, struct roam__mem_user *user,

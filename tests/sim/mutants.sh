@@ -37,7 +37,11 @@ server_faults='no-kick kick-wrong-type kick-not-last command-after-kick
     members-more-wrong members-keep-their-place applicants-shown-to-members
     app-to-all-members ended-goes-on expired-goes-on end-any-generation
     sessions-from-the-first token-unbound start-without-skip
-    block-ignored strangers-write names-forgotten device-misnamed'
+    block-ignored strangers-write names-forgotten device-misnamed
+    device-untold first-device-told application-to-all
+    blocked-are-invited creator-is-member former-are-strangers
+    revoked-goes-on holder-needs-take-over idle-early login-time-for-ever
+    operation-without-id refused-sync-ends'
 # What a store does that forgets to answer.
 store_faults='store-loses-send-answer store-loses-read-answer'
 # What an app around the client engine does wrong.

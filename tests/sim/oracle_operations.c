@@ -106,8 +106,10 @@ static uint64_t newest_row(const struct sim_world *w, uint32_t user,
     uint64_t newest = 0;
     for (size_t i = 0; i < o->message_count; i++) {
         const struct sim_message *m = o->messages[i];
-        if (sees(m, user, party) && m->msg_id > newest) {
-            newest = m->msg_id;
+        if (sees(m, user, party)) {
+            /* One that was not seen so far is newer than all that were. */
+            uint64_t id = m->msg_id == 0 ? UINT64_MAX : m->msg_id;
+            newest = id > newest ? id : newest;
         }
     }
     return newest;
