@@ -22,7 +22,7 @@
 /* Lines of its standard error that a diagnosis shows. */
 #define ERROR_LINES 32u
 /* An adapter that does not read blocks nobody for longer. */
-#define WRITE_LIMIT_MS 10000
+#define WRITE_LIMIT_MS 10000u
 
 /* What jansson allocates goes the way of everything else. */
 static void to_nowhere(void *p)
@@ -337,6 +337,12 @@ bool adapter_greeted(struct adapter *a)
     return true;
 }
 
+static int write_limit_ms(const struct adapter *a)
+{
+    uint64_t patience = a->target ? a->target->patience_ms : 0;
+    return (int)(patience ? patience : WRITE_LIMIT_MS);
+}
+
 static bool write_all(struct adapter *a, const char *data, size_t len)
 {
     while (len > 0) {
@@ -351,7 +357,7 @@ static bool write_all(struct adapter *a, const char *data, size_t len)
         }
         struct pollfd p[] = {{.fd = a->in, .events = POLLOUT},
                              {.fd = a->out, .events = POLLIN}};
-        if (poll(p, 2, WRITE_LIMIT_MS) == 0) {
+        if (poll(p, 2, write_limit_ms(a)) == 0) {
             return fault(a, "the adapter does not read its input");
         }
         if (p[1].revents && !adapter_read(a)) {

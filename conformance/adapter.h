@@ -27,6 +27,7 @@ struct adapter_target {
     char **argv;      /* NULL at the end; NULL: reached over TCP */
     const char *host; /* with argv NULL */
     uint16_t port;
+    uint64_t patience_ms; /* when somebody debugs it; 0: as usual */
 };
 
 struct adapter_line {

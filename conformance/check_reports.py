@@ -184,6 +184,38 @@ def check_green(suite):
     check(any(r["id"] == "KICK-1" for r in observed), "green: KICK-1 unseen")
 
 
+def check_secrets(suite):
+    """A token of a real server is in nothing that is left. The program that
+    makes tokens for it keeps them here."""
+    kept = pathlib.Path(suite.path("tokens"))
+    maker = pathlib.Path(suite.path("make-user"))
+    maker.write_text("#!/bin/sh\n"
+                     f"{HERE}/control/control_roamd.py "
+                     f"{suite.build}/roamd-faulty \"$@\" >\"$0.$$\"\n"
+                     f"[ \"$1\" != token ] || cat \"$0.$$\" >>{kept}\n"
+                     "cat \"$0.$$\"\n")
+    maker.chmod(0o700)
+    left = pathlib.Path(suite.path("secrets"))
+    done = subprocess.run(
+        [suite.conform, "server", "--control",
+         f"{HERE}/control/control_roamd.py {suite.build}/roamd-faulty",
+         "--provision", str(maker), "--case", "08-frame/byte-by-byte", "--trace",
+         "--trace-dir", str(left), "--json", suite.path("secrets.json"),
+         "--html", suite.path("secrets.html")],
+        capture_output=True, text=True, timeout=300)
+    check(done.returncode == 0, f"secrets: {done.stdout} {done.stderr}")
+    tokens = kept.read_text().split()
+    files = [left / name for name in os.listdir(left)]
+    files += [pathlib.Path(suite.path("secrets" + e))
+              for e in (".json", ".html")]
+    text = b"".join(f.read_bytes() for f in files)
+    text += (done.stdout + done.stderr).encode()
+    check(len(tokens) > 2 and b"*" * len(tokens[0]) in text,
+          f"secrets: {len(tokens)} tokens")
+    check(not any(t.encode() in text or t.encode().hex().encode() in text
+                  for t in tokens), "secrets: a token is left")
+
+
 def check_client(suite):
     """The other role leaves the same."""
     traces = suite.path("client-traces")
@@ -297,6 +329,7 @@ def main():
     with tempfile.TemporaryDirectory() as directory:
         suite = Suite(build, directory)
         check_green(suite)
+        check_secrets(suite)
         check_client(suite)
         red = check_red(suite)
         check_expectations(suite, red)

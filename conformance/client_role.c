@@ -57,8 +57,12 @@ bool client_open_suts(struct stage *g)
 bool client_wait_for_key(const struct run_options *o, const struct stage *g)
 {
     struct text t = {0};
-    text_add(&t, "%s: adapter: process %ld; the server of", g->world.s->id,
-             (long)g->adapters[0].pid);
+    const struct adapter *a = &g->adapters[0];
+    const struct adapter_target *target = a->target;
+    const char *who = target->argv ? arena_printf("process %ld", (long)a->pid)
+                                   : arena_printf("at %s:%u", target->host,
+                                                  (unsigned)target->port);
+    text_add(&t, "%s: adapter: %s; the server of", g->world.s->id, who);
     for (size_t i = 0; i < g->world.s->device_count; i++) {
         text_add(&t, " %s is at 127.0.0.1:%u", g->suts[i].decl->name,
                  (unsigned)g->suts[i].port);
@@ -92,7 +96,8 @@ bool client_quit(struct stage *g)
     }
     for (size_t i = 0; i < g->adapter_count; i++) {
         struct adapter *a = &g->adapters[i];
-        int status = adapter_close(a, QUIT_PATIENCE_MS);
+        uint64_t patience = a->target->patience_ms;
+        int status = adapter_close(a, patience ? patience : QUIT_PATIENCE_MS);
         if (status > 0) {
             return world_fail(
                 &g->world, NULL,

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "judge.h"
+#include "secret.h"
 #include "seeds.h"
 
 #define READ_BYTES 65536u
@@ -249,6 +250,7 @@ bool link_write(struct world *w, struct link *l, const uint8_t *bytes,
         return true;
     }
     uint64_t deadline = now_ms() + w->timeout_ms;
+    const uint8_t *shown = secret_hide(w, bytes, len);
     size_t at = 0;
     if (w->ops) {
         return w->ops->write(w, l, bytes, len);
@@ -257,7 +259,7 @@ bool link_write(struct world *w, struct link *l, const uint8_t *bytes,
         size_t n = split && split < len - at ? split : len - at;
         ssize_t r = send(l->fd, bytes + at, n, MSG_NOSIGNAL);
         if (r > 0) {
-            record_bytes(w, l, true, bytes + at, (size_t)r);
+            record_bytes(w, l, true, shown + at, (size_t)r);
             if (!seeds_to_server(w, l, bytes + at, (size_t)r)) {
                 return false;
             }

@@ -342,6 +342,7 @@ bool options_parse(struct options *o, int argc, char **argv)
     if (o->run.attach) {
         o->run.jobs = 1;
         o->run.timeout_ms = ATTACH_TIMEOUT_MS;
+        o->adapter.patience_ms = ATTACH_TIMEOUT_MS;
         o->has_timeout = true;
     }
     o->root = find_root();

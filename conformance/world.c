@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "expr.h"
+#include "secret.h"
 #include "scn_server.h"
 
 /* What a device asks for unless its line says otherwise: large enough that
@@ -67,6 +68,7 @@ void world_event(struct world *w, const struct device *d, const char *arrow,
 {
     arena_grow((void **)&w->events, w->event_count, &w->event_cap,
                sizeof *w->events);
+    text = (const char *)secret_hide(w, (const uint8_t *)text, strlen(text));
     const char *line =
         arena_printf("%-8s %s %s", d ? d->decl->name : "-", arrow, text);
     w->events[w->event_count++] = line;
@@ -127,15 +129,29 @@ static const char *expiry(const struct world *w, const char *expires)
     return arena_string(text);
 }
 
+/* What a server of somebody else's has given must not be shown. */
+static bool issue_token(struct world *w, const char *user, const char *type,
+                        const char *expires, const char **token,
+                        const char **reason)
+{
+    const struct server *s = w->server;
+    if (!server_issue_token(w->server, user, type, expires, token, reason)) {
+        return false;
+    }
+    if (s->roamd || s->provision) {
+        secret_add(w, *token);
+    }
+    return true;
+}
+
 static bool open_tokens(struct world *w)
 {
     const char *reason = "";
     for (size_t i = 0; i < w->s->token_count; i++) {
         const struct token_decl *t = &w->s->tokens[i];
         const char *secret;
-        if (!server_issue_token(w->server, user_by_word(w, t->user)->name,
-                                t->type, expiry(w, t->expires), &secret,
-                                &reason)) {
+        if (!issue_token(w, user_by_word(w, t->user)->name, t->type,
+                         expiry(w, t->expires), &secret, &reason)) {
             return world_mistake(w, reason);
         }
         arena_grow((void **)&w->vars, w->var_count, &w->var_cap,
@@ -166,8 +182,8 @@ static bool open_token_of(struct world *w, struct device *d)
     const char *reason = "";
     if (!d->decl->token) { /* one for each installation [DEV-1] */
         struct installation *i = d->installation;
-        if (!i->token && !server_issue_token(w->server, d->user->name, NULL,
-                                             NULL, &i->token, &reason)) {
+        if (!i->token &&
+            !issue_token(w, d->user->name, NULL, NULL, &i->token, &reason)) {
             return world_mistake(w, reason);
         }
         d->token = i->token;
@@ -222,13 +238,17 @@ static bool open_device(struct world *w, size_t index)
 
 /* 2020-01-01 in Unix time. */
 #define EPOCH_UNIX_MS UINT64_C(1577836800000)
+/* Where the milliseconds of a msg_id begin; section 2. */
+#define MSG_ID_TIME_SHIFT 22
 
 void world_set_now(struct world *w)
 {
     if (w->server->is_held) {
-        const struct value now =
-            value_number(server_now(w->server) - EPOCH_UNIX_MS);
+        uint64_t ms = server_now(w->server) - EPOCH_UNIX_MS;
+        const struct value now = value_number(ms);
+        const struct value id = value_number(ms << MSG_ID_TIME_SHIFT);
         var_set(w, "$now", &now);
+        var_set(w, "$now_id", &id);
     }
 }
 

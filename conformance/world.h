@@ -203,7 +203,7 @@ struct link {
     uint64_t displaced;    /* event at which its slot or session went; 0: not */
     uint32_t max_frame;    /* named by the last LOGIN */
     uint32_t max_commands; /* told by LOGIN_OK */
-    uint64_t dedup_ms;     /* likewise */
+    uint64_t dedup_ms, history_ms; /* likewise */
     struct ping_sent *pings;
     size_t ping_count, ping_cap;
     struct sync_sent sync; /* of the last SYNC sent */
@@ -299,6 +299,8 @@ struct world {
     const char **events; /* lines, oldest first */
     size_t event_count, event_cap;
 
+    const char **secrets; /* see secret.h */
+    size_t secret_count, secret_cap;
     uint64_t passed_ms; /* of the server's clock, told to go on */
     size_t backup_event, backup_grants; /* at the last backup */
 
@@ -321,7 +323,8 @@ struct user *world_user_named(struct world *w, const char *name);
 /* Is a message more than history_ms old, by the server's clock? Then it may be
  * erased, and is in no page. [KEEP-5], [KEEP-6] */
 bool world_is_old(const struct world *w, uint64_t msg_id);
-/* $now: the server's clock, in milliseconds since 2020, if it stands still. */
+/* $now: the server's clock, in milliseconds since 2020, if it stands still;
+ * $now_id: the least msg_id of this time. */
 void world_set_now(struct world *w);
 /* Makes users, tokens and devices; false: failure noted. */
 bool world_open(struct world *w, const struct scenario *s,

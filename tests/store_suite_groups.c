@@ -260,10 +260,11 @@ static void assert_member(const struct roam_store_members *m, size_t at,
     assert_int_equal(m->rows[at].since, since);
 }
 
-/* The row of the group in CONVERSATIONS; *found false: there is none. */
-static struct roam_entry conversation(const struct party *p,
-                                      const struct roam_identity *who,
-                                      bool *found)
+/* The row of the group in CONVERSATIONS, where nothing below oldest counts;
+ * *found false: there is none. */
+static struct roam_entry conversation_since(const struct party *p,
+                                            const struct roam_identity *who,
+                                            uint64_t oldest, bool *found)
 {
     struct roam_store_request *req = probe_make(ROAM_STORE_CONVERSATIONS, 0);
     struct roam_store_conversations *c = &req->u.conversations;
@@ -273,6 +274,7 @@ static struct roam_entry conversation(const struct party *p,
     c->max_count = 16;
     c->max_bytes = SIZE_MAX;
     c->body_limit = UINT32_MAX;
+    c->oldest = oldest;
     probe_answer(req);
     *found = false;
     for (size_t i = 0; i < c->count; i++) {
@@ -285,6 +287,13 @@ static struct roam_entry conversation(const struct party *p,
     }
     roam_store_request_free(req);
     return row; /* its slices are not to be looked at */
+}
+
+static struct roam_entry conversation(const struct party *p,
+                                      const struct roam_identity *who,
+                                      bool *found)
+{
+    return conversation_since(p, who, 0, found);
 }
 
 /* ------------------------------------------------------------------ create */
@@ -790,6 +799,10 @@ static void test_conversations_tell_role_mark_and_what_is_unread(void **state)
     assert_int_equal(row.msg_id, s.after);
     assert_int_equal(row.role, roam_v1_Role_MEMBER);
     assert_int_equal(row.unread, 2); /* seen and after */
+    row = conversation_since(&p, &p.carol, s.seen, &found);
+    assert_int_equal(row.unread, 2);
+    row = conversation_since(&p, &p.carol, s.seen + 1, &found);
+    assert_int_equal(row.unread, 1);
     aim(&p, &p.carol, roam_v1_Kind_READ, s.seen);
     row = conversation(&p, &p.carol, &found);
     assert_int_equal(row.read_mark, s.seen);

@@ -149,13 +149,15 @@ static size_t history_of(const struct roam_identity *who, const char *peer,
     return count;
 }
 
+/* *unread: of the first one. */
 static size_t conversations_of(const struct roam_identity *who,
-                               uint64_t oldest_ms)
+                               uint64_t oldest_ms, uint32_t *unread)
 {
     struct roam_store_request *req = probe_make_list(who, 0, "");
     req->u.conversations.oldest = oldest_ms << ROAM_MSG_ID_TIME_SHIFT;
     probe_answer(req);
     size_t count = req->u.conversations.count;
+    *unread = count == 0 ? 0 : req->u.conversations.rows[0].unread;
     roam_store_request_free(req);
     return count;
 }
@@ -170,9 +172,29 @@ static void test_nothing_older_than_asked_for_is_history(void **state)
     assert_int_equal(history_of(&a, "bob", 0), 3);
     assert_int_equal(history_of(&a, "bob", NOW_MS + 1), 3);
     assert_int_equal(history_of(&a, "bob", NOW_MS + 2), 2);
-    assert_int_equal(conversations_of(&a, NOW_MS + 3), 1);
+    uint32_t unread;
+    assert_int_equal(conversations_of(&a, NOW_MS + 3, &unread), 1);
     assert_int_equal(history_of(&a, "bob", NOW_MS + 4), 0);
-    assert_int_equal(conversations_of(&a, NOW_MS + 4), 0);
+    assert_int_equal(conversations_of(&a, NOW_MS + 4, &unread), 0);
+}
+
+static void test_what_is_old_is_unread_no_more(void **state)
+{
+    (void)state;
+    struct roam_identity a = probe_enter("alice", 1, PHONE, 1, 0);
+    struct roam_identity b = probe_enter("bob", 1, PHONE, 1, 0);
+    uint32_t unread;
+    for (uint64_t id = 1; id <= 3; id++) {
+        probe_send_at(&a, id, "bob", "x", NOW_MS + id);
+    }
+    assert_int_equal(conversations_of(&b, 0, &unread), 1);
+    assert_int_equal(unread, 3);
+    assert_int_equal(conversations_of(&b, NOW_MS + 1, &unread), 1);
+    assert_int_equal(unread, 3);
+    assert_int_equal(conversations_of(&b, NOW_MS + 2, &unread), 1);
+    assert_int_equal(unread, 2);
+    assert_int_equal(conversations_of(&b, NOW_MS + 3, &unread), 1);
+    assert_int_equal(unread, 1);
 }
 
 static void test_old_messages_are_erased_and_ids_rise_all_the_same(void **st)
@@ -189,7 +211,8 @@ static void test_old_messages_are_erased_and_ids_rise_all_the_same(void **st)
     assert_int_equal(history_of(&b, "alice", 0), 2);
     trim(NOW_MS + DAY_MS + 1);
     assert_int_equal(history_of(&b, "alice", 0), 0);
-    assert_int_equal(conversations_of(&b, 0), 0);
+    uint32_t unread;
+    assert_int_equal(conversations_of(&b, 0, &unread), 0);
     probe_suite->reopen(probe_suite);
     /* The entries stay, as links without a body. [KEEP-6] */
     expect_timeline(&b, 2);
@@ -201,7 +224,7 @@ static void test_old_messages_are_erased_and_ids_rise_all_the_same(void **st)
     /* [SEND-6], also when the clock went back. */
     struct probe_sent sent = probe_send_at(&b, 3, "alice", "x", NOW_MS - 5);
     assert_true(sent.msg_id == last + 1);
-    assert_int_equal(conversations_of(&a, 0), 2);
+    assert_int_equal(conversations_of(&a, 0, &unread), 2);
     assert_int_equal(history_of(&a, "bob", 0), 1);
 }
 
@@ -270,6 +293,7 @@ int store_suite_keep(void)
         KEEP_CLAIM(test_read_of_what_was_trimmed_says_so),
         KEEP_CLAIM(test_old_entries_go_but_never_the_newest),
         KEEP_CLAIM(test_nothing_older_than_asked_for_is_history),
+        KEEP_CLAIM(test_what_is_old_is_unread_no_more),
         KEEP_CLAIM(test_old_messages_are_erased_and_ids_rise_all_the_same),
         KEEP_CLAIM(test_erased_message_is_never_mistaken_for_a_later_one),
         KEEP_CLAIM(test_ids_are_remembered_longer_than_history),

@@ -47,6 +47,7 @@ class Server:
                 env["ROAM_CONTROL_NOW"] = str(self.now)
             self.process = subprocess.Popen(
                 [self.roamd, "-d", self.home, "run", "--set", "port=off",
+                 "--set", "announce_devices=no",
                  "--plain-port", "0", "--port-file", port_file],
                 env=env, pass_fds=[theirs.fileno()])
         self.hello = json.loads(self.lines.readline())

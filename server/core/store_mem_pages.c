@@ -176,7 +176,7 @@ static bool is_unread(const struct roam__mem_message *m,
 
 static void tell_marks(struct roam_entry *row, const struct roam__mem *mem,
                        const struct roam__mem_user *user,
-                       const struct roam__mem_user *peer)
+                       const struct roam__mem_user *peer, uint64_t oldest)
 {
     const struct roam__mem_mark *mark = roam__mem_mark(user, peer);
     row->read_mark = mark == NULL ? 0 : mark->msg_id;
@@ -186,7 +186,9 @@ static void tell_marks(struct roam_entry *row, const struct roam__mem *mem,
     }
     for (const struct roam__mem_message *m = mem->messages;
          m != NULL && row->unread < ROAM_UNREAD_MAX; m = m->next) {
-        row->unread += is_unread(m, user, peer, row->read_mark) ? 1 : 0;
+        bool counts =
+            m->msg_id >= oldest && is_unread(m, user, peer, row->read_mark);
+        row->unread += counts ? 1 : 0;
     }
 }
 
@@ -205,7 +207,7 @@ static bool gather_newest(struct gathering *g, const struct roam__mem *mem,
         if (peer != NULL && m->msg_id >= oldest && !is_known(g, peer) &&
             roam__mem_sees(g->user, m)) {
             add(g, m);
-            tell_marks(&g->rows[g->count - 1], mem, g->user, peer);
+            tell_marks(&g->rows[g->count - 1], mem, g->user, peer, oldest);
         }
     }
     qsort(g->rows, g->count, sizeof *g->rows, by_newest);

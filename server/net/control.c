@@ -404,10 +404,11 @@ bool roam_control_open(struct roam_net *net)
 
 void roam_control_close(void)
 {
-    if (control.job != NO_JOB) { /* that the server ended is what fell due */
-        control.job = NO_JOB;
+    if (control.job == ADVANCE) { /* that the server ended is what fell due */
+        go_to(control.target_ms);
         answer(control.job_id, "ok");
     }
+    control.job = NO_JOB;
     while (control.watched != NULL) { /* never to be answered */
         struct watched *w = control.watched;
         control.watched = w->next;

@@ -156,7 +156,7 @@ static bool read_number(sqlite3_stmt *stmt, uint32_t *out)
 }
 
 bool roam_read_group_part(struct roam_store_reader *r, int64_t user,
-                          int64_t peer, struct roam_entry *e)
+                          int64_t peer, uint64_t after, struct roam_entry *e)
 {
     sqlite3_stmt *role = r->groups.stmt[ROAM_GROUP_READER_ROLE];
     sqlite3_stmt *unread = r->groups.stmt[ROAM_GROUP_READER_UNREAD];
@@ -165,7 +165,7 @@ bool roam_read_group_part(struct roam_store_reader *r, int64_t user,
     sqlite3_bind_int64(role, 2, user);
     sqlite3_bind_int64(unread, 1, user);
     sqlite3_bind_int64(unread, 2, -peer);
-    roam_db_bind_u64(unread, 3, e->read_mark);
+    roam_db_bind_u64(unread, 3, after);
     sqlite3_bind_int64(unread, 4, ROAM_UNREAD_MAX);
     if (!read_number(role, &e->role) || !read_number(unread, &e->unread)) {
         return false;

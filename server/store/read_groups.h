@@ -43,8 +43,8 @@ bool roam_read_group_history(struct roam_store_reader *r,
                              struct roam_gathering *g,
                              struct roam_store_history *h, int64_t peer,
                              bool newest);
-/* Sets role and unread of a row of CONVERSATIONS; its read_mark is set. */
+/* Sets role and unread of a row of CONVERSATIONS: what is above `after`. */
 bool roam_read_group_part(struct roam_store_reader *r, int64_t user,
-                          int64_t peer, struct roam_entry *e);
+                          int64_t peer, uint64_t after, struct roam_entry *e);
 
 #endif

@@ -164,7 +164,7 @@ enum conversation_column {
 
 /* What the user has not read there, at most ROAM_UNREAD_MAX. [HIST-15] */
 static bool count_unread(struct roam_store_reader *r, int64_t user,
-                         int64_t peer, struct roam_entry *e)
+                         int64_t peer, uint64_t after, struct roam_entry *e)
 {
     sqlite3_stmt *stmt = r->stmt[ROAM_READER_UNREAD];
 
@@ -173,7 +173,7 @@ static bool count_unread(struct roam_store_reader *r, int64_t user,
     }
     sqlite3_bind_int64(stmt, 1, roam_db_low(user, peer));
     sqlite3_bind_int64(stmt, 2, roam_db_high(user, peer));
-    roam_db_bind_u64(stmt, 3, e->read_mark);
+    roam_db_bind_u64(stmt, 3, after);
     sqlite3_bind_int64(stmt, 4, ROAM_FAULT("unread-counts-own") ? 0 : user);
     sqlite3_bind_int64(stmt, 5, ROAM_UNREAD_MAX);
     bool found = sqlite3_step(stmt) == SQLITE_ROW;
@@ -182,10 +182,11 @@ static bool count_unread(struct roam_store_reader *r, int64_t user,
     return found;
 }
 
-/* One conversation; *full: it does not go into the page any more. */
+/* One conversation, of which nothing below oldest counts; *full: it does not go
+ * into the page any more. */
 static bool gather_conversation(struct roam_store_reader *r,
                                 struct roam_gathering *g, sqlite3_stmt *row,
-                                bool *full)
+                                uint64_t oldest, bool *full)
 {
     if (!gather_message(r, g, sqlite3_column_int64(row, COLUMN_NEWEST), full)) {
         return false;
@@ -195,20 +196,23 @@ static bool gather_conversation(struct roam_store_reader *r,
     }
     struct roam_entry *e = &g->entries[g->count - 1];
     e->read_mark = roam_db_u64(row, COLUMN_READ_MARK);
+    uint64_t after = oldest > e->read_mark ? oldest - 1 : e->read_mark;
     int64_t peer = sqlite3_column_int64(row, COLUMN_PEER);
-    return peer < 0 ? roam_read_group_part(r, g->user, peer, e)
-                    : count_unread(r, g->user, peer, e);
+    return peer < 0 ? roam_read_group_part(r, g->user, peer, after, e)
+                    : count_unread(r, g->user, peer, after, e);
 }
 
 static bool gather_newest(struct roam_store_reader *r, struct roam_gathering *g,
-                          sqlite3_stmt *row, uint32_t max_count, bool *more)
+                          sqlite3_stmt *row,
+                          const struct roam_store_conversations *c, bool *more)
 {
     int rc;
 
     *more = false;
     while ((rc = sqlite3_step(row)) == SQLITE_ROW) {
-        *more = g->count == max_count;
-        if (*more || !gather_conversation(r, g, row, more) || *more) {
+        *more = g->count == c->max_count;
+        if (*more || !gather_conversation(r, g, row, c->oldest, more) ||
+            *more) {
             break;
         }
     }
@@ -235,7 +239,7 @@ bool roam_read_conversations(struct roam_store_reader *r,
     roam_db_bind_u64(row, 2, c->before);
     roam_db_bind_text(row, 3, c->conversation);
     roam_db_bind_u64(row, 4, c->oldest);
-    bool ok = gather_newest(r, &g, row, c->max_count, &c->more);
+    bool ok = gather_newest(r, &g, row, c, &c->more);
     c->rows = g.entries; /* freed with the request */
     c->count = ok ? g.count : 0;
     roam_gather_finish(&g);
