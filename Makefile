@@ -140,7 +140,8 @@ $(eval $(call part,build/gen,$(C11) -Wall $(INC)))
 
 MBEDTLS := -lmbedtls -lmbedx509 -lmbedcrypto
 # The judge must not depend on what is installed where it runs.
-CONFORM_LIB := -l:libprotobuf-c.a -l:libz.a -l:libjansson.a
+CONFORM_LIB := -l:libprotobuf-c.a -l:libz.a -l:libjansson.a \
+    -l:libmbedtls.a -l:libmbedx509.a -l:libmbedcrypto.a
 SERVER_LIB := $(NANOPB_LIB) -luv $(MBEDTLS) -lsqlite3 -lz -lpthread
 CLIENT_LIB := $(NANOPB_LIB) $(MBEDTLS) -lsqlite3 -lpthread
 

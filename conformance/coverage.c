@@ -21,7 +21,8 @@ static bool verb_checks(const struct step *step)
     if (step->verb != VERB_CLIENT) {
         return step->verb == VERB_LOGIN || step->verb == VERB_SYNC ||
                step->verb == VERB_START || step->verb == VERB_FENCE ||
-               step->verb == VERB_DRAIN || step->verb == VERB_PULL;
+               step->verb == VERB_DRAIN || step->verb == VERB_PULL ||
+               step->verb == VERB_GREETS || step->verb == VERB_BY_TICKET;
     }
     return step->act == ACT_START || step->act == ACT_GRANT ||
            step->act == ACT_FENCE || step->act == ACT_DRAIN ||
@@ -40,6 +41,9 @@ enum seen coverage_seen(const struct step *step)
     case STEP_ABSENT:
         return SEEN_REJECTING;
     case STEP_VERB:
+        if (step->verb == VERB_GREETS_IN_VAIN || step->verb == VERB_ELSEWHERE) {
+            return SEEN_REJECTING;
+        }
         return verb_checks(step) ? SEEN_ACCEPTING : SEEN_NOTHING;
     case STEP_CHECK:
     case STEP_CHECKPOINT:

@@ -9,6 +9,7 @@
 #include "edit.h"
 #include "exec_pull.h"
 #include "exec_server.h"
+#include "exec_tls.h"
 #include "expect.h"
 #include "expr.h"
 #include "judge.h"
@@ -369,6 +370,13 @@ static bool do_verb(struct world *w, const struct step *step)
         return exec_pull(w, d, step);
     case VERB_CONNECT:
         return link_open(w, d);
+    case VERB_GREETS:
+    case VERB_GREETS_IN_VAIN:
+        return exec_greets(w, d, step, step->verb == VERB_GREETS_IN_VAIN);
+    case VERB_BY_TICKET:
+        return exec_by_ticket(w, d);
+    case VERB_ELSEWHERE:
+        return exec_elsewhere(w);
     case VERB_CLOSE:
     case VERB_CUT:
         link_end(w, d, step->verb == VERB_CUT);

@@ -13,6 +13,9 @@
 const struct judge_rule judge_rules[] = {
     {"FRAME-1", "every frame decodes, each field once"},
     {"FRAME-5", "no frame is longer than LOGIN.max_frame"},
+    {"TLS-1", "over TLS: roam/1 is agreed on"},
+    {"TLS-2", "over TLS: the suite has forward secrecy and AEAD"},
+    {"TLS-5", "over TLS: no record is longer than LOGIN.max_frame"},
     {"FRAME-13", "`error` is there with PROTOCOL_ERROR, and only then"},
     {"FRAME-16", "every message keeps the bounds of section 4"},
     {"LOGIN-5", "no answer without its LOGIN, none of SYNC before it"},

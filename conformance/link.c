@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/in.h>
@@ -16,10 +17,12 @@
 #include <unistd.h>
 
 #include "judge.h"
-#include "secret.h"
 #include "seeds.h"
+#include "tls.h"
 
 #define READ_BYTES 65536u
+/* The longest that a server may send while no LOGIN has named another. */
+#define FRAME_BEFORE_LOGIN 512u
 
 /* A socket bound to that address; -1 with errno. from may be NULL. */
 static int open_socket(const struct addrinfo *a, const char *from)
@@ -65,7 +68,33 @@ int link_connect(const char *host, uint16_t port, const char *from,
     return fd;
 }
 
+/* Of what the handshake shows, [TLS-1] and [TLS-2] speak. */
+static bool open_tls(struct world *w, struct device *d)
+{
+    const struct server *s = w->server;
+    const char *reason = "", *rule = NULL;
+    struct link *l = d->link;
+    l->tls = tls_open(l->fd, s->ca, s->tls_name, d->ticket,
+                      now_ms() + w->timeout_ms, &reason);
+    if (!l->tls) {
+        return world_fail(w, "TLS-1", reason, "TLS 1.2 with ALPN roam/1", NULL);
+    }
+    world_event(w, d, "-",
+                tls_is_resumed(l->tls) ? "shakes hands, by a ticket"
+                                       : "shakes hands");
+    const char *wrong = tls_wrong(l->tls, &rule);
+    return !wrong || world_fail(w, rule, wrong,
+                                "ALPN roam/1; a suite with forward secrecy "
+                                "and AEAD",
+                                NULL);
+}
+
 bool link_open(struct world *w, struct device *d)
+{
+    return link_open_plain(w, d) && (!w->server->is_tls || open_tls(w, d));
+}
+
+bool link_open_plain(struct world *w, struct device *d)
 {
     link_end(w, d, false);
     const char *reason = "";
@@ -101,6 +130,10 @@ void link_end(struct world *w, struct device *d, bool reset)
     if (reset) {
         const struct linger now = {.l_onoff = 1, .l_linger = 0};
         setsockopt(l->fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    }
+    if (l->tls) {
+        tls_close(l->tls, !reset && !l->is_closed);
+        l->tls = NULL;
     }
     close(l->fd);
     l->fd = -1;
@@ -172,10 +205,31 @@ static bool ack_if_due(struct world *w, struct link *l)
     return link_write(w, l, bytes, len, 0);
 }
 
+static ssize_t receive(const struct link *l, uint8_t *out, size_t cap)
+{
+    return l->tls ? tls_read(l->tls, out, cap) : recv(l->fd, out, cap, 0);
+}
+
+static ssize_t transmit(const struct link *l, const uint8_t *data, size_t len)
+{
+    return l->tls ? tls_write(l->tls, data, len)
+                  : send(l->fd, data, len, MSG_NOSIGNAL);
+}
+
+/* What a read gives is one record's plaintext. [TLS-5] */
+static bool check_record(struct world *w, const struct link *l, size_t len)
+{
+    uint32_t most = l->max_frame ? l->max_frame : FRAME_BEFORE_LOGIN;
+    return len <= most ||
+           world_fail(w, "TLS-5",
+                      arena_printf("a TLS record of %zu bytes", len),
+                      arena_printf("at most %" PRIu32, most), NULL);
+}
+
 static bool read_link(struct world *w, struct link *l)
 {
     make_room(l);
-    ssize_t n = recv(l->fd, l->in + l->have, l->cap - l->have, 0);
+    ssize_t n = receive(l, l->in + l->have, l->cap - l->have);
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
         return true;
     }
@@ -185,6 +239,9 @@ static bool read_link(struct world *w, struct link *l)
         return seeds_end(w, l, "closed") && !w->failure.happened;
     }
     record_bytes(w, l, false, l->in + l->have, (size_t)n);
+    if (l->tls && !check_record(w, l, (size_t)n)) {
+        return false;
+    }
     if (!seeds_to_client(w, l, l->in + l->have, (size_t)n)) {
         return false;
     }
@@ -250,16 +307,15 @@ bool link_write(struct world *w, struct link *l, const uint8_t *bytes,
         return true;
     }
     uint64_t deadline = now_ms() + w->timeout_ms;
-    const uint8_t *shown = secret_hide(w, bytes, len);
     size_t at = 0;
     if (w->ops) {
         return w->ops->write(w, l, bytes, len);
     }
     while (at < len && !l->is_closed && !l->is_dropped) {
         size_t n = split && split < len - at ? split : len - at;
-        ssize_t r = send(l->fd, bytes + at, n, MSG_NOSIGNAL);
+        ssize_t r = transmit(l, bytes + at, n);
         if (r > 0) {
-            record_bytes(w, l, true, shown + at, (size_t)r);
+            record_bytes(w, l, true, bytes + at, (size_t)r);
             if (!seeds_to_server(w, l, bytes + at, (size_t)r)) {
                 return false;
             }

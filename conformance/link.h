@@ -10,8 +10,11 @@
 /* A TCP connection from that address (NULL: any); -1 with a reason. */
 int link_connect(const char *host, uint16_t port, const char *from,
                  const char **reason);
-/* A new connection for the device; the one before is ended. */
+/* A new connection for the device, with TLS if the server has it; the one
+ * before is ended. */
 bool link_open(struct world *w, struct device *d);
+/* The same without a word of TLS. */
+bool link_open_plain(struct world *w, struct device *d);
 /* Ends the device's connection: by a reset, or in order. */
 void link_end(struct world *w, struct device *d, bool reset);
 /* Forgets it without ending it: a half-open connection. */

@@ -106,15 +106,16 @@ static void print_list(const struct options *o, const struct scenarios *all)
 static const char *server_options(const struct run_options *o)
 {
     if (o->roamd) {
-        return arena_printf("--roamd %s", o->roamd);
+        return arena_printf("--roamd %s%s", o->roamd, o->tls ? " --tls" : "");
     }
     if (o->control) {
         return arena_printf("--control '%s' --provision %s", o->control,
                             o->provision);
     }
-    return arena_printf("--at %s:%u%s%s", o->host, (unsigned)o->port,
+    return arena_printf("--at %s:%u%s%s%s%s", o->host, (unsigned)o->port,
                         o->provision ? " --provision " : "",
-                        o->provision ? o->provision : "");
+                        o->provision ? o->provision : "",
+                        o->tls ? " --tls --ca " : "", o->tls ? o->ca : "");
 }
 
 static const char *repeat_command(const struct run_options *o)
@@ -149,8 +150,10 @@ static const char *server_is_missing(const struct options *o)
 {
     bool one = !o->run.roamd + !o->run.host + !o->run.control == 2;
     bool provided = o->run.roamd || o->run.provision;
+    bool trusted = !o->run.tls || o->run.roamd || (o->run.ca && o->run.host);
     return !one        ? "one of --roamd, --at and --control, please"
            : !provided ? "--at and --control need --provision"
+           : !trusted  ? "--tls needs --roamd, or --at and --ca"
                        : NULL;
 }
 
@@ -263,6 +266,9 @@ static int command_pair(struct options *o, char **argv)
     const char *reason = server_is_missing(o);
     if (reason || !argv[0]) {
         return fail_usage(reason ? reason : "pair needs -- ADAPTER");
+    }
+    if (o->run.tls) {
+        return fail_usage("--tls is for the role server");
     }
     o->adapter.argv = argv;
     o->run.adapter = &o->adapter;

@@ -37,6 +37,8 @@ const char options_usage[] =
     "  --at HOST:PORT       or use a server that runs there\n"
     "  --control CMD        or servers that this program runs, see CONTROL.md\n"
     "  --provision CMD      makes users and tokens for --at and --control\n"
+    "  --tls                server: all cases over TLS\n"
+    "  --ca FILE            PEM; whom to trust then, unless it is --roamd\n"
     "  --adapter tcp:HOST:PORT   client: an adapter that runs there\n"
     "  --sibling 'ADAPTER...'    pair: another one, behind every other device\n"
     "  --list               names and titles of the cases, nothing is run\n"
@@ -146,6 +148,8 @@ enum {
     OPT_AT,
     OPT_PROVISION,
     OPT_CONTROL,
+    OPT_TLS,
+    OPT_CA,
     OPT_LIST,
     OPT_CASE,
     OPT_SEED,
@@ -177,6 +181,8 @@ static const struct option long_options[] = {
     {"at", required_argument, NULL, OPT_AT},
     {"provision", required_argument, NULL, OPT_PROVISION},
     {"control", required_argument, NULL, OPT_CONTROL},
+    {"tls", no_argument, NULL, OPT_TLS},
+    {"ca", required_argument, NULL, OPT_CA},
     {"list", no_argument, NULL, OPT_LIST},
     {"case", required_argument, NULL, OPT_CASE},
     {"seed", required_argument, NULL, OPT_SEED},
@@ -246,6 +252,12 @@ static bool take_option(struct options *o, int option, const char *arg)
         break;
     case OPT_PROVISION:
         o->run.provision = arg;
+        break;
+    case OPT_TLS:
+        o->run.tls = true;
+        break;
+    case OPT_CA:
+        o->run.ca = arg;
         break;
     case OPT_CONTROL:
         o->run.control = arg;

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "secret.h"
 #include "world.h"
 
 static uint64_t now_us(void)
@@ -199,12 +200,54 @@ void record_step(struct world *w, const struct step *step)
     r->steps[r->step_count++] = step;
 }
 
+/* All that one side said, in one piece, so that a token which went in several
+ * is found; and back. What was copied for the record is the record's own. */
+static void hide_in_chunks(const struct world *w, size_t conn, bool to_server)
+{
+    struct record *r = w->record;
+    struct record_stream all = {0};
+    for (size_t i = 0; i < r->chunk_count; i++) {
+        const struct record_chunk *c = &r->chunks[i];
+        if (c->len > 0 && c->conn == conn && c->to_server == to_server) {
+            stream_add(&all, c->bytes, c->len);
+        }
+    }
+    const uint8_t *at = secret_hide(w, all.bytes, all.have);
+    for (size_t i = 0; at != all.bytes && i < r->chunk_count; i++) {
+        struct record_chunk *c = &r->chunks[i];
+        if (c->len > 0 && c->conn == conn && c->to_server == to_server) {
+            c->bytes = at;
+            at += c->len;
+        }
+    }
+}
+
+static void hide_secrets(struct world *w)
+{
+    struct record *r = w->record;
+    if (w->secret_count == 0) {
+        return;
+    }
+    for (size_t i = 0; i < r->conn_count; i++) {
+        hide_in_chunks(w, i, true);
+        hide_in_chunks(w, i, false);
+    }
+    for (size_t i = 0; i < r->event_count; i++) {
+        struct record_event *e = &r->events[i];
+        e->bytes = secret_hide(w, e->bytes, e->len);
+    }
+}
+
 void record_finish(struct world *w)
 {
-    for (size_t i = 0; w->record && i < w->record->conn_count; i++) {
+    if (!w->record) {
+        return;
+    }
+    for (size_t i = 0; i < w->record->conn_count; i++) {
         add_rest(w, i, true);
         add_rest(w, i, false);
     }
+    hide_secrets(w);
 }
 
 size_t record_find(const struct record *r, const struct frame *f)

@@ -87,7 +87,8 @@ void record_note(struct world *w, const struct device *d, const char *arrow,
                  const char *text);
 /* A step held. */
 void record_step(struct world *w, const struct step *step);
-/* What is left of the streams; the last call of a case. */
+/* What is left of the streams, and the tokens out of it; the last call of a
+ * case. */
 void record_finish(struct world *w);
 /* The number of the newest event that is this frame; event_count: none is. */
 size_t record_find(const struct record *r, const struct frame *f);

@@ -143,6 +143,9 @@ static void base_server(const struct run_options *o, const char *base,
                            .settings = settings,
                            .host = o->host,
                            .port = o->port,
+                           .is_tls = o->tls,
+                           .ca = o->ca,
+                           .tls_name = o->host,
                            .provision = o->provision,
                            .timeout_ms = o->timeout_ms,
                            .bend = o->bend};
@@ -163,7 +166,8 @@ static const char *needs_of(const struct run_options *o,
 static bool has_own_server(const struct run_options *o,
                            const struct scenario *s)
 {
-    return s->is_private && (o->roamd || o->control);
+    bool is_apart = s->is_private || (scenario_needs(s, "tls") && !o->tls);
+    return is_apart && (o->roamd || o->control);
 }
 
 static bool has_server(const struct run_options *o)
@@ -189,6 +193,7 @@ static struct result run_private(const struct run_options *o, const char *base,
     const char *reason = "";
     base_server(o, base, s->settings, &own);
     own.has_needs = *s->needs && !o->is_pair;
+    own.is_tls = o->tls || (o->roamd && scenario_needs(s, "tls"));
     struct result r = {
         .s = s, .verdict = VERDICT_HARNESS, .rules = "", .what = ""};
     if (!server_open(&own, &reason)) {
@@ -420,7 +425,8 @@ static bool is_out_of_reach(const struct run_options *o,
 {
     bool settings = *s->settings && !o->roamd;
     bool own = s->is_private && !o->roamd && !o->control;
-    return (settings || own) && !o->any_settings && has_server(o);
+    bool tls = scenario_needs(s, "tls") && !o->tls && !o->roamd;
+    return (settings || own || tls) && !o->any_settings && has_server(o);
 }
 
 static void start_case(struct run *r, size_t number)
@@ -430,7 +436,9 @@ static void start_case(struct run *r, size_t number)
     const char *reason = "";
     if (is_out_of_reach(r->o, s)) {
         set_reason(r, number, VERDICT_UNSUPPORTED,
-                   "needs a server that the suite starts (--roamd)");
+                   scenario_needs(s, "tls")
+                       ? "needs a server with TLS (--tls)"
+                       : "needs a server that the suite starts (--roamd)");
         return;
     }
     if (has_server(r->o) && !has_own_server(r->o, s)) {

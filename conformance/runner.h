@@ -19,6 +19,8 @@ struct run_options {
     const struct bend *bend; /* before roamd; NULL: none */
     const char *host;
     uint16_t port;
+    bool tls;              /* all cases go over it */
+    const char *ca;        /* PEM file for that; NULL: roamd's own */
     const char *provision; /* NULL: any user is taken as it is */
     bool any_settings;     /* run cases although settings cannot be made */
     const char *prefix;    /* of case ids; NULL: all */

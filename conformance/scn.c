@@ -13,6 +13,7 @@
 #include "row_state.h"
 #include "scn_lex.h"
 #include "scn_server.h"
+#include "tls.h"
 
 struct parser {
     struct scenario *s;
@@ -229,7 +230,9 @@ static bool parse_header(struct parser *p, int line, const struct words *w)
         }
         for (size_t i = 1; i < w->count; i++) {
             bool server = s->roles == ROLE_SERVER;
-            s->is_private = s->is_private || server;
+            /* TLS disturbs nobody. */
+            s->is_private =
+                s->is_private || (server && strcmp(w->at[i], "tls") != 0);
             if (!(server ? control_capability_known(w->at[i])
                          : client_capability_known(w->at[i]))) {
                 fail(p, line, arena_printf("no capability %s", w->at[i]));
@@ -306,6 +309,14 @@ static bool parse_field(struct parser *p, struct step *step, const char *word,
     if (!term_split(word, &t)) {
         return fail(p, step->line,
                     arena_printf("%s is neither field nor keyword", word));
+    }
+    bool is_hello =
+        step->kind == STEP_VERB &&
+        (step->verb == VERB_GREETS || step->verb == VERB_GREETS_IN_VAIN);
+    if (is_hello && t.op == OP_EQ &&
+        tls_hello_set(&(struct tls_hello){NULL, NULL, NULL}, t.left, t.right)) {
+        add_term(&step->fields, t);
+        return true;
     }
     bool of_row = (step->subject == ABOUT_ROW || step->act == ACT_ROW) &&
                   row_state_find(t.left) != NULL;
@@ -473,6 +484,10 @@ static const struct {
     {"gather", VERB_GATHER, NULL},
     {"flush", VERB_FLUSH, NULL},
     {"pull", VERB_PULL, &roam__v1__history__descriptor},
+    {"greets", VERB_GREETS, NULL},
+    {"greets-in-vain", VERB_GREETS_IN_VAIN, NULL},
+    {"by-ticket", VERB_BY_TICKET, NULL},
+    {"elsewhere", VERB_ELSEWHERE, NULL},
 };
 
 static bool parse_verb(struct parser *p, struct step *step,

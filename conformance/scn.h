@@ -87,6 +87,10 @@ enum verb {
     VERB_GATHER,
     VERB_FLUSH,
     VERB_PULL,
+    VERB_GREETS,
+    VERB_GREETS_IN_VAIN,
+    VERB_BY_TICKET,
+    VERB_ELSEWHERE,
     VERB_CLIENT /* of client and pair: `act` says which, see client_scn.h */
 };
 

@@ -147,16 +147,30 @@ static const char *log_tail(const struct server *s)
     return len > LOG_TAIL_BYTES ? log + len - LOG_TAIL_BYTES : log;
 }
 
-/* The port file is complete when its line is. */
+/* A line of the port file: `PORT KIND ADDRESS`; 0: there is none. */
+static uint16_t port_of(const char *text, const char *kind)
+{
+    for (const char *line = text; line && *line;) {
+        char *end;
+        unsigned long port = strtoul(line, &end, 10);
+        size_t len = strlen(kind);
+        if (strncmp(end + (*end == ' '), kind, len) == 0 &&
+            end[1 + len] == ' ') {
+            return (uint16_t)port;
+        }
+        line = strchr(line, '\n');
+        line += line ? 1 : 0;
+    }
+    return 0;
+}
+
+/* The port file appears when it is whole. */
 static bool read_port(struct server *s)
 {
-    char *text = file_read(arena_printf("%s/port", s->dir), NULL);
-    if (!text || !strchr(text, '\n')) {
-        return false;
-    }
-    unsigned long port = strtoul(text, NULL, 10);
-    s->port = (uint16_t)port;
-    return port > 0 && port <= UINT16_MAX;
+    const char *text = file_read(arena_printf("%s/port", s->dir), NULL);
+    s->plain_port = port_of(text, "plain");
+    s->port = s->is_tls ? port_of(text, "tls") : s->plain_port;
+    return s->port != 0;
 }
 
 static bool wait_for_port(struct server *s, const char **reason)
@@ -242,7 +256,7 @@ bool server_start(struct server *s, const char **reason)
     peer_stop(&s->relay); /* it has passed on what the last one said */
     struct words settings;
     words_split(s->settings ? s->settings : "", &settings);
-    const char **argv = arena_alloc((settings.count * 2 + 13) * sizeof *argv);
+    const char **argv = arena_alloc((settings.count * 2 + 15) * sizeof *argv);
     size_t n = 0;
     argv[n++] = s->roamd;
     argv[n++] = "-d";
@@ -252,8 +266,10 @@ bool server_start(struct server *s, const char **reason)
     argv[n++] = "0";
     argv[n++] = "--port-file";
     argv[n++] = arena_printf("%s/port", s->dir);
-    argv[n++] = "--set"; /* no TLS: its port is fixed by default */
-    argv[n++] = "port=off";
+    argv[n++] = "--set"; /* or its port is a fixed one */
+    argv[n++] = s->is_tls ? "port=0" : "port=off";
+    argv[n++] = "--set";
+    argv[n++] = "listen=127.0.0.1";
     argv[n++] = "--set"; /* an entry more in every case with two devices */
     argv[n++] = "announce_devices=no";
     for (size_t i = 0; i < settings.count; i++) {
@@ -309,6 +325,8 @@ bool server_open(struct server *s, const char **reason)
     }
     s->dir = dir;
     s->host = "127.0.0.1";
+    s->tls_name = "localhost";
+    s->ca = arena_printf("%s/cert.pem", s->dir); /* made by init */
     const char *argv[] = {s->roamd, "-d", s->dir, "init", NULL};
     const char *output;
     return server_run(s, argv, &output, reason) && server_start(s, reason);

@@ -18,6 +18,10 @@ struct server {
     const char *settings; /* "name=value ..." for its start */
     const char *host;
     uint16_t port;
+    bool is_tls;             /* at that port */
+    const char *ca;          /* PEM file of the certificates to be trusted */
+    const char *tls_name;    /* what its certificate is for */
+    uint16_t plain_port;     /* roamd: where it listens without TLS */
     const char *provision;   /* command, when it runs elsewhere; NULL: users
                                 and tokens are taken as they are */
     const char *base;        /* directory in which it makes its own */
@@ -89,6 +93,9 @@ bool server_restore(struct server *s, const char **reason);
 bool server_drain(struct server *s, const char **reason);
 /* Waits until it has ended by itself; not by a signal. */
 bool server_await_end(struct server *s, const char **reason);
+
+/* An address of this machine that others can reach; NULL: there is none. */
+const char *server_far_address(void);
 
 /* For server_control.c: runs a command to its end; *output is what it wrote,
  * without the last newline. */

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a server does by its control channel, or what is done to a roamd from
  * outside: see server.h and CONTROL.md. */
+#include <arpa/inet.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,11 +14,38 @@
 #include "scn_lex.h"
 #include "server.h"
 
-/* Any roamd can do this: by signals, and by the commands that it has. */
+const char *server_far_address(void)
+{
+    struct ifaddrs *list, *at;
+    char text[INET_ADDRSTRLEN] = "";
+    if (getifaddrs(&list) != 0) {
+        return NULL;
+    }
+    for (at = list; at && !*text; at = at->ifa_next) {
+        bool is_far = at->ifa_addr && at->ifa_addr->sa_family == AF_INET &&
+                      (at->ifa_flags & IFF_UP) &&
+                      !(at->ifa_flags & IFF_LOOPBACK);
+        if (is_far) {
+            const struct sockaddr_in *in =
+                (const struct sockaddr_in *)(const void *)at->ifa_addr;
+            inet_ntop(AF_INET, &in->sin_addr, text, sizeof text);
+        }
+    }
+    freeifaddrs(list);
+    return *text ? arena_string(text) : NULL;
+}
+
+/* Any roamd can do this: by signals, and by the commands and settings that it
+ * has. */
 static bool is_from_outside(const struct server *s, const char *capability)
 {
-    return s->roamd && (strcmp(capability, "restart") == 0 ||
-                        strcmp(capability, "backup") == 0);
+    if (strcmp(capability, "tls") == 0) {
+        return s->is_tls;
+    }
+    return s->roamd &&
+           (strcmp(capability, "restart") == 0 ||
+            strcmp(capability, "backup") == 0 ||
+            (strcmp(capability, "far") == 0 && server_far_address()));
 }
 
 const char *server_lacks(const struct server *s, const char *needs)

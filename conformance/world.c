@@ -20,6 +20,11 @@
 #define DEFAULT_MAX_ENTRIES 100000u
 #define DEFAULT_CODECS 2u /* DEFLATE */
 
+static const char *hide(const struct world *w, const char *text)
+{
+    return (const char *)secret_hide(w, (const uint8_t *)text, strlen(text));
+}
+
 static const char *scenario_rules(const struct scenario *s)
 {
     struct text t = {0};
@@ -46,7 +51,7 @@ bool world_fail(struct world *w, const char *rules, const char *what,
                                   .rules = rules,
                                   .what = what,
                                   .legal = legal,
-                                  .got = got ? text_str(&t) : NULL,
+                                  .got = got ? hide(w, text_str(&t)) : NULL,
                                   .step = w->step,
                                   .got_frame = got,
                                   .blame = w->accused};
@@ -68,7 +73,7 @@ void world_event(struct world *w, const struct device *d, const char *arrow,
 {
     arena_grow((void **)&w->events, w->event_count, &w->event_cap,
                sizeof *w->events);
-    text = (const char *)secret_hide(w, (const uint8_t *)text, strlen(text));
+    text = hide(w, text);
     const char *line =
         arena_printf("%-8s %s %s", d ? d->decl->name : "-", arrow, text);
     w->events[w->event_count++] = line;

@@ -110,8 +110,9 @@ struct device {
     const char *token;
     uint32_t max_frame, max_unacked, max_inflated, max_entries, codecs;
     bool auto_ack;
-    uint64_t cursor;   /* of the last entry received */
-    struct link *link; /* NULL: not connected */
+    uint64_t cursor;                 /* of the last entry received */
+    struct link *link;               /* NULL: not connected */
+    const struct tls_ticket *ticket; /* to be offered; NULL: none */
 };
 
 enum lane {
@@ -167,6 +168,7 @@ struct sync_sent {
 struct link {
     struct device *device;
     int fd;
+    struct tls *tls;   /* NULL: plain TCP */
     bool is_closed;    /* by the peer: end of stream or reset */
     bool end_expected; /* a step said `closed` */
     bool is_stalled;   /* not read for now */

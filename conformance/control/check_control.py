@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Runs the examples of CONTROL.md, in their order, against control_roamd.py,
-then some cases of the suite by it, then programs that are none. And the product
-must not have what only the test build may.
+then some cases of the suite by it, then programs that are none. Then a server
+that runs elsewhere, over TLS. And the product must not have what only the test
+build may.
 
     check_control.py BUILD
 
@@ -15,6 +16,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 BLOCK = re.compile(r"^```json\n(.*?)^```", re.M | re.S)
@@ -81,6 +83,40 @@ def product(build):
     return "the product has no control channel"
 
 
+def over_tls(build, base, words):
+    """--at, with the certificate that it has and with another one."""
+    home, port_file = base / "home", base / "port"
+    place = pathlib.Path(tempfile.gettempdir())
+    for name in (home, base / "other"):
+        subprocess.run([build + "/roamd", "-d", name, "init"], check=True,
+                       capture_output=True)
+    server = subprocess.Popen(
+        [build + "/roamd", "-d", home, "run", "--port", "0", "--listen",
+         "127.0.0.1", "--set", "announce_devices=no", "--log-level", "error",
+         "--port-file", port_file])
+    try:
+        while not port_file.exists():
+            assert server.poll() is None, "roamd does not start"
+        at = "localhost:" + port_file.read_text().split()[0]
+        link = place / ("roamd-at-" + at)
+        link.symlink_to(base)
+        try:
+            for name, status in ((home, 0), (base / "other", 1)):
+                done = subprocess.run(
+                    [build + "/roam-conform", "server", "--at", at, "--tls",
+                     "--ca", name / "cert.pem", "--provision",
+                     " ".join(words), "--case", "35-"],
+                    capture_output=True, text=True)
+                assert done.returncode == status, done.stdout + done.stderr
+                assert ("TLS-1" in done.stdout) == (status == 1), done.stdout
+        finally:
+            link.unlink()
+    finally:
+        server.terminate()
+        server.wait()
+    return "--at over TLS, with its certificate and with another's"
+
+
 def main():
     build = os.path.abspath(sys.argv[1])
     words = ["/usr/bin/python3", str(HERE / "control_roamd.py"),
@@ -93,13 +129,15 @@ def main():
                for command in NO_PROGRAMS]
     checks += [lambda: product(build)]
     passed = failed = 0
-    for check in checks:
-        try:
-            print("ok  ", check())
-            passed += 1
-        except AssertionError as error:
-            print("FAIL", error)
-            failed += 1
+    with tempfile.TemporaryDirectory() as base:
+        checks += [lambda: over_tls(build, pathlib.Path(base), words)]
+        for check in checks:
+            try:
+                print("ok  ", check())
+                passed += 1
+            except AssertionError as error:
+                print("FAIL", error)
+                failed += 1
     print("%d passed, %d failed" % (passed, failed))
     return failed > 0
 

@@ -22,6 +22,7 @@
 #endif
 
 #include "../core/alloc.h"
+#include "../core/fault.h"
 
 /* Plaintext in a record: little enough that a small client gets the first
  * bytes soon, much enough that 29 bytes of overhead do not count. A client
@@ -144,7 +145,9 @@ static void restrict_protocol(mbedtls_ssl_config *c)
     mbedtls_ssl_conf_max_version(c, MBEDTLS_SSL_MAJOR_VERSION_3,
                                  MBEDTLS_SSL_MINOR_VERSION_3);
 #endif
-    mbedtls_ssl_conf_ciphersuites(c, suites);
+    if (!ROAM_FAULT("tls-any-suite")) {
+        mbedtls_ssl_conf_ciphersuites(c, suites);
+    }
 #if defined(MBEDTLS_SSL_RENEGOTIATION)
     mbedtls_ssl_conf_renegotiation(c, MBEDTLS_SSL_RENEGOTIATION_DISABLED);
 #endif
@@ -182,7 +185,7 @@ static bool configure(struct roam_tls_server *s, char *error, size_t cap)
         mbedtls_ssl_conf_rng(c, mbedtls_ctr_drbg_random, &s->random);
         rc = mbedtls_ssl_conf_own_cert(c, &s->cert, &s->key);
     }
-    if (rc == 0) {
+    if (rc == 0 && !ROAM_FAULT("tls-any-alpn")) {
         rc = mbedtls_ssl_conf_alpn_protocols(c, alpn);
     }
     if (rc == 0) {
