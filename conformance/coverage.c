@@ -8,6 +8,7 @@
 #include "client_scn.h"
 #include "judge.h"
 #include "report_text.h"
+#include "scn_server.h"
 
 static bool is_refusal(const struct frame_type *type)
 {
@@ -49,8 +50,9 @@ enum seen coverage_seen(const struct step *step)
     case STEP_CHECKPOINT:
     case STEP_EVENT:
         return SEEN_ACCEPTING;
-    case STEP_LET:
     case STEP_SERVER:
+        return step->act == SERVER_SECRETS ? SEEN_REJECTING : SEEN_NOTHING;
+    case STEP_LET:
     case STEP_PROVISION:
     case STEP_REPEAT:
     case STEP_ANY_OF:

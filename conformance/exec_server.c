@@ -95,6 +95,8 @@ static bool carry_out(struct world *w, const struct step *step,
         return backup(w, reason);
     case SERVER_RESTORE:
         return restore(w, reason);
+    case SERVER_SECRETS:
+        return exec_secrets(w);
     }
     return false;
 }

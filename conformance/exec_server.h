@@ -7,5 +7,7 @@
 
 /* False: failure noted. */
 bool exec_server(struct world *w, const struct step *step);
+/* In exec_secrets.c. */
+bool exec_secrets(struct world *w);
 
 #endif

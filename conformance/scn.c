@@ -551,14 +551,20 @@ static bool parse_let(struct parser *p, struct step *step,
     return true;
 }
 
-static bool parse_check(struct parser *p, struct step *step, struct words *w)
+/* A closing [RULE], taken off. */
+static void take_rule(struct step *step, struct words *w)
 {
-    step->kind = STEP_CHECK;
     const char *last = w->at[w->count - 1];
     if (last[0] == '[') {
         step->rule = arena_copy(last + 1, strlen(last) - 2);
         w->count--;
     }
+}
+
+static bool parse_check(struct parser *p, struct step *step, struct words *w)
+{
+    step->kind = STEP_CHECK;
+    take_rule(step, w);
     size_t at = 1;
     return parse_where(p, step->line, w, &at, &step->where) &&
            (at == w->count || fail(p, step->line, "words left over"));
@@ -587,9 +593,9 @@ static bool parse_checkpoint(struct parser *p, struct step *step,
            fail(p, step->line, "checkpoint of an unknown user");
 }
 
-static bool parse_server(struct parser *p, struct step *step,
-                         const struct words *w)
+static bool parse_server(struct parser *p, struct step *step, struct words *w)
 {
+    take_rule(step, w);
     const struct server_step *s =
         w->count > 1 ? server_step_find(w->at[1]) : NULL;
     step->kind = STEP_SERVER;

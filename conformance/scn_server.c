@@ -18,6 +18,7 @@ static const struct server_step steps[] = {
     {"fail-write", SERVER_FAIL_WRITE, "fail-write", "lost|stored", false},
     {"backup", SERVER_BACKUP, "backup", NULL, false},
     {"restore", SERVER_RESTORE, "backup", NULL, false},
+    {"secrets", SERVER_SECRETS, "files", NULL, false},
 };
 
 const struct server_step *server_step_find(const char *name)

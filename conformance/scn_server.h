@@ -17,7 +17,8 @@ enum server_act {
     SERVER_TRIM,
     SERVER_FAIL_WRITE,
     SERVER_BACKUP,
-    SERVER_RESTORE
+    SERVER_RESTORE,
+    SERVER_SECRETS
 };
 
 struct server_step {

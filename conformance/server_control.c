@@ -45,6 +45,7 @@ static bool is_from_outside(const struct server *s, const char *capability)
     return s->roamd &&
            (strcmp(capability, "restart") == 0 ||
             strcmp(capability, "backup") == 0 ||
+            strcmp(capability, "files") == 0 ||
             (strcmp(capability, "far") == 0 && server_far_address()));
 }
 

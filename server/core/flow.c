@@ -243,6 +243,7 @@ static uint64_t hold_of(struct roam_session *s, uint64_t ref)
 {
     uint64_t now = now_of(s);
     if (was_refused(s, ref) || now >= s->send_again_ms + LIMITED_HOLD_MS ||
+        (ROAM_FAULT("hold-ends-early") && now >= s->send_again_ms) ||
         ROAM_FAULT("limit-lets-overtake")) {
         s->refused_count = 0;
     }

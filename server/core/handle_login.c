@@ -62,6 +62,9 @@ static void refuse(struct roam_session *s, const struct roam_store_login *l,
     refused->retry = refusals[l->refused].retry;
     refused->retry_after_ms =
         wait_ms < UINT32_MAX ? (uint32_t)wait_ms : UINT32_MAX;
+    if (ROAM_FAULT("told-too-short")) {
+        refused->retry_after_ms /= 2;
+    }
     if (l->refused == roam_v1_RefusedReason_PROTOCOL_VERSION &&
         !ROAM_FAULT("versions-not-told")) { /* [VER-2] */
         refused->protocol_min = ROAM_PROTOCOL_VERSION;
@@ -118,6 +121,9 @@ static void fill(struct roam_store_login *out, const roam_v1_Login *in,
     memcpy(out->device_id, in->device_id.bytes, sizeof out->device_id);
     memcpy(out->device_name, in->device_name, sizeof out->device_name);
     memcpy(out->software, in->software, sizeof out->software);
+    if (ROAM_FAULT("token-is-stored")) {
+        memcpy(out->software, in->token, sizeof out->software - 1);
+    }
     out->device_type = (uint32_t)in->device_type;
     out->attempt = in->attempt;
     out->take_over = in->take_over;
@@ -139,6 +145,9 @@ void roam__handle_login(struct roam_session *s, const struct roam_message *m)
         least > ROAM_PROTOCOL_VERSION) {
         refuse_unasked(s, roam_v1_RefusedReason_PROTOCOL_VERSION, 0);
         return;
+    }
+    if (ROAM_FAULT("token-is-logged")) {
+        roam__log(s->core, ROAM__DEBUG, "login token=%s", login->token);
     }
     uint64_t wait_ms = roam__flow_login(s);
     if (wait_ms > 0) {

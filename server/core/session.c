@@ -213,6 +213,9 @@ void roam__session_answer_limited(struct roam_session *s, uint64_t ref,
     m.u.error.ref = ref;
     m.u.error.retry_after_ms =
         wait_ms < UINT32_MAX ? (uint32_t)wait_ms : UINT32_MAX;
+    if (ROAM_FAULT("told-too-short")) {
+        m.u.error.retry_after_ms /= 2;
+    }
     if (ROAM_FAULT("limited-without-time")) {
         m.u.error.retry_after_ms = 0;
     }

@@ -77,7 +77,7 @@ static uint64_t next_version(struct roam_timelines *t, uint64_t head,
 {
     uint64_t skip = 0;
 
-    if (fresh && t->random != NULL) {
+    if (fresh && t->random != NULL && !ROAM_FAULT("versions-go-back")) {
         t->random(t->random_ctx, (uint8_t *)&skip, sizeof(skip));
         skip = skip % ROAM_VERSION_SKIP_MAX + 1;
     }

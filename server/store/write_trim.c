@@ -18,6 +18,7 @@
  * must not keep all behind it. */
 #include "writer.h"
 
+#include "../core/fault.h"
 #include "db.h"
 #include "roam_limits.h"
 
@@ -36,6 +37,9 @@ static bool is_older(uint64_t msg_id, uint64_t now_ms, uint64_t kept_ms)
 {
     uint64_t time = time_of(msg_id);
 
+    if (ROAM_FAULT("old-too-soon") && now_ms - time == kept_ms) {
+        return true;
+    }
     return kept_ms != 0 && now_ms > time && now_ms - time > kept_ms;
 }
 
@@ -89,6 +93,10 @@ static bool count_old(struct roam_writer *w, int64_t user, uint64_t now_ms,
         last = version;
     }
     sqlite3_reset(stmt);
+    if (ROAM_FAULT("newest-goes") && rc == SQLITE_DONE && last != 0) {
+        *upto = last;
+        *count += 1;
+    }
     return rc == SQLITE_ROW || rc == SQLITE_DONE;
 }
 
@@ -156,7 +164,8 @@ static uint64_t message_ms(const struct roam_store_keep *keep)
 {
     uint64_t dedup_ms = keep->dedup_ms + ROAM_STORE_DEDUP_GRACE_MS;
 
-    if (keep->history_ms == 0 || keep->dedup_ms == 0) {
+    if (keep->history_ms == 0 || keep->dedup_ms == 0 ||
+        ROAM_FAULT("ids-go-with-history")) {
         return keep->history_ms;
     }
     return keep->history_ms > dedup_ms ? keep->history_ms : dedup_ms;
