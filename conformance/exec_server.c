@@ -23,18 +23,31 @@ static void drop_all(struct world *w)
 }
 
 /* A time such as 8d, or an expression that is milliseconds. */
+static bool time_of(struct world *w, const struct step *step, uint64_t *ms)
+{
+    return duration_parse(step->operand, ms) ||
+           expr_number(w, step->operand, ms);
+}
+
 static bool advance(struct world *w, const struct step *step,
                     const char **reason)
 {
     uint64_t ms;
-    if (!duration_parse(step->operand, &ms) &&
-        !expr_number(w, step->operand, &ms)) {
-        return false;
-    }
-    if (!server_advance(w->server, ms, reason)) {
+    if (!time_of(w, step, &ms) || !server_advance(w->server, ms, reason)) {
         return false;
     }
     w->passed_ms += ms;
+    world_set_now(w);
+    return true;
+}
+
+static bool set_back(struct world *w, const struct step *step,
+                     const char **reason)
+{
+    uint64_t ms;
+    if (!time_of(w, step, &ms) || !server_set_back(w->server, ms, reason)) {
+        return false;
+    }
     world_set_now(w);
     return true;
 }
@@ -87,6 +100,8 @@ static bool carry_out(struct world *w, const struct step *step,
         return server_await_end(s, reason);
     case SERVER_ADVANCE:
         return advance(w, step, reason);
+    case SERVER_SET_BACK:
+        return set_back(w, step, reason);
     case SERVER_TRIM:
         return server_trim(s, reason);
     case SERVER_FAIL_WRITE:

@@ -14,6 +14,7 @@ static const struct server_step steps[] = {
     {"drain", SERVER_DRAIN, NULL, NULL, false},
     {"ended", SERVER_ENDED, NULL, NULL, false},
     {"advance", SERVER_ADVANCE, "clock", "TIME", false},
+    {"set-back", SERVER_SET_BACK, "clock", "TIME", false},
     {"trim", SERVER_TRIM, "trim", NULL, false},
     {"fail-write", SERVER_FAIL_WRITE, "fail-write", "lost|stored", false},
     {"backup", SERVER_BACKUP, "backup", NULL, false},

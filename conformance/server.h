@@ -81,6 +81,8 @@ bool server_hold(struct server *s, const char **reason);
 uint64_t server_now(const struct server *s);
 /* Time passes, also while it does not run. What fell due is done then. */
 bool server_advance(struct server *s, uint64_t ms, const char **reason);
+/* Its wall clock goes back, while it runs; no timer does. */
+bool server_set_back(struct server *s, uint64_t ms, const char **reason);
 /* The commit of the next SEND fails; is it stored nevertheless? */
 bool server_fail_write(struct server *s, bool stored, const char **reason);
 /* What is old is removed now. */

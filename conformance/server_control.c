@@ -123,6 +123,18 @@ bool server_advance(struct server *s, uint64_t ms, const char **reason)
     return s->now_ms == now;
 }
 
+bool server_set_back(struct server *s, uint64_t ms, const char **reason)
+{
+    uint64_t now = s->now_ms - ms;
+    json_t *request = json_object();
+    json_set_u64(request, "ms", ms);
+    if (!take_now(s, ask(s, "set-back", request, reason), reason)) {
+        return false;
+    }
+    *reason = "control: set-back: another time than asked for";
+    return s->now_ms == now;
+}
+
 /* More than a server waits for those that do not read. */
 #define LET_GO_MS 60000u
 

@@ -102,6 +102,10 @@ class Server:
         self.now += int(ms)
         return {"now": str(self.now)}
 
+    def set_back(self, ms):
+        self.now = int(self.ask("set-back", ms=ms)["now"])
+        return {"now": str(self.now)}
+
     def trim(self):
         self.ask("trim")
         return {}
@@ -121,7 +125,7 @@ class Server:
 
 
 VERBS = {verb.replace("_", "-"): getattr(Server, verb)
-         for verb in ("kill drain terminate start ended hold advance trim"
+         for verb in ("kill drain terminate start ended hold advance set_back trim"
                       " fail_write backup restore").split()}
 
 

@@ -324,8 +324,11 @@ static void carry_out(const char *line)
         answer(id, "ok");
     } else if (strcmp(verb, "advance") == 0 && control.held) {
         begin_advance(id, number(line, "ms"));
-    } else if (strcmp(verb, "advance") == 0) {
-        answer(id, "error");
+    } else if (strcmp(verb, "set-back") == 0 && control.held) {
+        control.now.wall_ms -= number(line, "ms");
+        answer(id, "ok");
+    } else if (strcmp(verb, "advance") == 0 || strcmp(verb, "set-back") == 0) {
+        answer(id, "error"); /* hold comes first */
     } else if (strcmp(verb, "trim") == 0) {
         control.rounds = TRIM_ROUNDS;
         begin_job(TRIM, id);
