@@ -42,7 +42,8 @@ enum seen coverage_seen(const struct step *step)
     case STEP_ABSENT:
         return SEEN_REJECTING;
     case STEP_VERB:
-        if (step->verb == VERB_GREETS_IN_VAIN || step->verb == VERB_ELSEWHERE) {
+        if (step->verb == VERB_GREETS_IN_VAIN ||
+            step->verb == VERB_RENEGOTIATES || step->verb == VERB_ELSEWHERE) {
             return SEEN_REJECTING;
         }
         return verb_checks(step) ? SEEN_ACCEPTING : SEEN_NOTHING;

@@ -375,6 +375,8 @@ static bool do_verb(struct world *w, const struct step *step)
         return exec_greets(w, d, step, step->verb == VERB_GREETS_IN_VAIN);
     case VERB_BY_TICKET:
         return exec_by_ticket(w, d);
+    case VERB_RENEGOTIATES:
+        return exec_renegotiates(w, d);
     case VERB_ELSEWHERE:
         return exec_elsewhere(w);
     case VERB_CLOSE:

@@ -66,6 +66,20 @@ bool exec_by_ticket(struct world *w, struct device *d)
                        "a handshake that goes on from the ticket", NULL));
 }
 
+bool exec_renegotiates(struct world *w, struct device *d)
+{
+    if (!d->link || !d->link->tls) {
+        return world_mistake(w, "there is no connection with TLS");
+    }
+    bool taken = tls_renegotiate(d->link->tls, now_ms() + w->timeout_ms);
+    world_event(w, d, "-", "asks for another handshake");
+    link_end(w, d, true);
+    return !taken ||
+           world_fail(w, NULL, "the server shook hands again",
+                      "an alert, no answer, or the end of the connection",
+                      NULL);
+}
+
 bool exec_elsewhere(struct world *w)
 {
     const char *address = server_far_address();

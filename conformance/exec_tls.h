@@ -10,6 +10,8 @@ bool exec_greets(struct world *w, struct device *d, const struct step *step,
                  bool in_vain);
 /* `dev by-ticket` */
 bool exec_by_ticket(struct world *w, struct device *d);
+/* `dev renegotiates-in-vain` */
+bool exec_renegotiates(struct world *w, struct device *d);
 /* `dev elsewhere` */
 bool exec_elsewhere(struct world *w);
 

@@ -487,6 +487,7 @@ static const struct {
     {"greets", VERB_GREETS, NULL},
     {"greets-in-vain", VERB_GREETS_IN_VAIN, NULL},
     {"by-ticket", VERB_BY_TICKET, NULL},
+    {"renegotiates-in-vain", VERB_RENEGOTIATES, NULL},
     {"elsewhere", VERB_ELSEWHERE, NULL},
 };
 

@@ -90,6 +90,7 @@ enum verb {
     VERB_GREETS,
     VERB_GREETS_IN_VAIN,
     VERB_BY_TICKET,
+    VERB_RENEGOTIATES,
     VERB_ELSEWHERE,
     VERB_CLIENT /* of client and pair: `act` says which, see client_scn.h */
 };

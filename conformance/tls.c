@@ -124,6 +124,9 @@ static int configure(struct tls *t, mbedtls_ctr_drbg_context *random)
     mbedtls_ssl_conf_rng(c, mbedtls_ctr_drbg_random, random);
     mbedtls_ssl_conf_ca_chain(c, &t->trusted, NULL);
     mbedtls_ssl_conf_verify(c, on_certificate, t);
+#if defined(MBEDTLS_SSL_RENEGOTIATION)
+    mbedtls_ssl_conf_renegotiation(c, MBEDTLS_SSL_RENEGOTIATION_ENABLED);
+#endif
     return mbedtls_ssl_conf_alpn_protocols(c, alpn);
 }
 
@@ -225,6 +228,21 @@ struct tls_ticket *tls_take_ticket(const struct tls *t)
     mbedtls_ssl_session_init(&ticket->session);
     return mbedtls_ssl_get_session(&t->ssl, &ticket->session) == 0 ? ticket
                                                                    : NULL;
+}
+
+bool tls_renegotiate(struct tls *t, uint64_t deadline_ms)
+{
+#if defined(MBEDTLS_SSL_RENEGOTIATION)
+    int rc;
+    while (would_block(rc = mbedtls_ssl_renegotiate(&t->ssl)) &&
+           wait_for(t, rc, deadline_ms)) {
+    }
+    return rc == 0;
+#else
+    (void)t;
+    (void)deadline_ms;
+    return false;
+#endif
 }
 
 /* ---------------------------------------------------------------- the data */

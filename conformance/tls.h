@@ -33,6 +33,10 @@ bool tls_is_resumed(const struct tls *t);
 /* NULL: the server gave none. */
 struct tls_ticket *tls_take_ticket(const struct tls *t);
 
+/* Asks for another handshake on this connection, which is of no use any more
+ * afterwards. True: the server took part. */
+bool tls_renegotiate(struct tls *t, uint64_t deadline_ms);
+
 /* As recv() and send() on a socket that does not block. What is read is
  * never more than one record's plaintext. */
 ssize_t tls_read(struct tls *t, void *out, size_t cap);

@@ -149,7 +149,9 @@ static void restrict_protocol(mbedtls_ssl_config *c)
         mbedtls_ssl_conf_ciphersuites(c, suites);
     }
 #if defined(MBEDTLS_SSL_RENEGOTIATION)
-    mbedtls_ssl_conf_renegotiation(c, MBEDTLS_SSL_RENEGOTIATION_DISABLED);
+    mbedtls_ssl_conf_renegotiation(c, ROAM_FAULT("tls-renegotiates")
+                                          ? MBEDTLS_SSL_RENEGOTIATION_ENABLED
+                                          : MBEDTLS_SSL_RENEGOTIATION_DISABLED);
 #endif
 }
 
