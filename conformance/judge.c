@@ -240,7 +240,6 @@ static bool on_login_ok(struct world *w, struct link *l, struct frame *f)
     l->max_commands = ((const Roam__V1__LoginOk *)f->msg)->max_commands;
     w->history_ms = ((const Roam__V1__LoginOk *)f->msg)->history_ms;
     l->dedup_ms = ((const Roam__V1__LoginOk *)f->msg)->dedup_ms;
-    l->history_ms = ((const Roam__V1__LoginOk *)f->msg)->history_ms;
     mark_displaced(w, l);
     return true;
 }

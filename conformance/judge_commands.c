@@ -148,8 +148,7 @@ bool judge_send_ok(struct world *w, struct link *l, struct frame *f)
                           "KICK, and the SEND without effect", f);
     }
     if (first && (!m->duplicate || first->msg_id != m->msg_id)) {
-        uint64_t kept = l->history_ms;
-        bool is_old = kept != 0 && w->passed_ms - first->done_ms > kept;
+        bool is_old = world_is_old(w, first->msg_id);
         return world_fail(w, is_old ? "KEEP-4 SEND-4" : "SEND-4",
                           "this id was stored before, and is stored again",
                           "the first msg_id and duplicate=1", f);

@@ -280,9 +280,6 @@ bool world_open(struct world *w, const struct scenario *s,
     return true;
 }
 
-/* Bits of a msg_id behind its milliseconds. */
-#define MSG_ID_TIME_SHIFT 22
-
 bool world_is_old(const struct world *w, uint64_t msg_id)
 {
     uint64_t sent = EPOCH_UNIX_MS + (msg_id >> MSG_ID_TIME_SHIFT);

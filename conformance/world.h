@@ -205,7 +205,7 @@ struct link {
     uint64_t displaced;    /* event at which its slot or session went; 0: not */
     uint32_t max_frame;    /* named by the last LOGIN */
     uint32_t max_commands; /* told by LOGIN_OK */
-    uint64_t dedup_ms, history_ms; /* likewise */
+    uint64_t dedup_ms;     /* likewise */
     struct ping_sent *pings;
     size_t ping_count, ping_cap;
     struct sync_sent sync; /* of the last SYNC sent */
