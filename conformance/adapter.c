@@ -18,6 +18,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "broken.h"
+
 #define READ_BYTES 65536u
 /* Lines of its standard error that a diagnosis shows. */
 #define ERROR_LINES 32u
@@ -67,6 +69,7 @@ static bool start_process(struct adapter *a, const char **reason)
     if (a->pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         signal(SIGPIPE, SIG_DFL);
+        broken_environment(BROKEN_CLIENT);
         dup2(to[0], STDIN_FILENO);
         dup2(from[1], STDOUT_FILENO);
         dup2(a->errors, STDERR_FILENO);

@@ -30,6 +30,7 @@ struct fault {
     const char *name;
     const char *rule;
     const char *prefix; /* of the cases that show it */
+    const char *side;   /* role pair: "server" or "client"; else NULL */
 };
 struct faults {
     struct fault *at;
@@ -41,6 +42,20 @@ struct score {
     struct kills kills;
 };
 
+void broken_environment(const char *side)
+{
+    const char *fault = getenv(side);
+    if (fault) {
+        setenv("ROAM_FAULT", fault, 1);
+    }
+}
+
+static bool is_side(const char *word)
+{
+    return strcmp(word, "server") == 0 || strcmp(word, "client") == 0;
+}
+
+/* FAULT RULE CASES; in the table of the role pair with the side behind. */
 static bool load_table(const char *path, const struct rules *rules,
                        struct faults *out)
 {
@@ -56,24 +71,35 @@ static bool load_table(const char *path, const struct rules *rules,
         if (w.count == 0) {
             continue;
         }
-        if (w.count != 3 || !rules_find(rules, w.at[1])) {
+        bool sided = w.count == 4 && is_side(w.at[3]);
+        if ((w.count != 3 && !sided) || !rules_find(rules, w.at[1])) {
             fprintf(stderr, "roam-conform: %s:%d: FAULT RULE CASES\n", path,
                     lines.at[i].number);
             return false;
         }
         arena_grow((void **)&out->at, out->count, &out->cap, sizeof *out->at);
-        out->at[out->count++] = (struct fault){w.at[0], w.at[1], w.at[2]};
+        out->at[out->count++] =
+            (struct fault){w.at[0], w.at[1], w.at[2], sided ? w.at[3] : NULL};
     }
     return out->count > 0;
 }
 
+/* "the server", or "the client NAME (...)". */
+static bool is_blamed(const struct result *r, const char *side)
+{
+    const char *blame = r->blame ? r->blame : "";
+    return !side || strncmp(blame, arena_printf("the %s", side),
+                            strlen("the ") + strlen(side)) == 0;
+}
+
 /* The sanity case is about nothing: it breaks whatever is broken. */
-static const char *first_killer(const struct results *results, const char *rule)
+static const char *first_killer(const struct results *results,
+                                const struct fault *f)
 {
     for (size_t i = 0; i < results->count; i++) {
         const struct result *r = &results->at[i];
         if (r->s != results->at[0].s && run_is_red(r) &&
-            rules_named(r->rules, rule)) {
+            rules_named(r->rules, f->rule) && is_blamed(r, f->side)) {
             return r->s->id;
         }
     }
@@ -92,8 +118,10 @@ static void show_failures(const struct results *results)
     for (size_t i = 0; i < results->count; i++) {
         const struct result *r = &results->at[i];
         if (r->verdict != VERDICT_PASS && r->verdict != VERDICT_UNSUPPORTED) {
-            printf("         %s names %s\n", r->s->id,
-                   *r->rules ? r->rules : "nothing");
+            printf("         %s names %s%s%s\n", r->s->id,
+                   *r->rules ? r->rules : "nothing",
+                   r->blame && *r->blame ? ", and blames " : "",
+                   r->blame ? r->blame : "");
         }
     }
 }
@@ -137,8 +165,9 @@ static struct run_options quiet_options(const struct run_options *o)
 struct trial {
     const struct fault *fault; /* NULL: a null peer of this */
     const char *mode;
-    pid_t pid; /* 0: not started */
-    int fd;    /* what the process prints comes here */
+    bool is_server; /* the null peer is a server */
+    pid_t pid;      /* 0: not started */
+    int fd;         /* what the process prints comes here */
     bool is_over;
     struct text out; /* how it ended, on a line of its own, and what is shown */
 };
@@ -167,16 +196,24 @@ static void print_row(bool ok, const char *name, const char *rule,
            text);
 }
 
+static const char *variable_of(const struct fault *f)
+{
+    return !f->side                         ? "ROAM_FAULT"
+           : strcmp(f->side, "server") == 0 ? BROKEN_SERVER
+                                            : BROKEN_CLIENT;
+}
+
 static void run_fault(const struct matrix *m, const struct fault *f)
 {
     struct results results = {0};
     struct run_options quiet = quiet_options(m->o);
     quiet.prefix = m->full ? NULL : f->prefix;
-    quiet.until_rule = m->full ? NULL : f->rule;
+    /* Red with the wrong peer to blame settles nothing. */
+    quiet.until_rule = m->full || f->side ? NULL : f->rule;
     quiet.bend = m->o->adapter ? NULL : bend_find(f->name);
-    setenv("ROAM_FAULT", f->name, 1);
+    setenv(variable_of(f), f->name, 1);
     bool ran = run_suite(&quiet, m->all, m->rules, &results);
-    const char *killer = first_killer(&results, f->rule);
+    const char *killer = first_killer(&results, f);
     size_t red = 0, cases = 0;
     for (size_t i = 0; i < results.count; i++) {
         red += run_is_red(&results.at[i]);
@@ -204,7 +241,9 @@ static void run_nobody(const struct matrix *m, const struct run_options *quiet,
     for (size_t i = 0; i < results.count; i++) {
         if (!run_is_red(&results.at[i])) {
             passed++;
-            who = results.at[i].s->id;
+            who = arena_printf("%s: %s, %s", results.at[i].s->id,
+                               verdict_name(results.at[i].verdict),
+                               results.at[i].what);
         }
     }
     bool ok = results.count > 0 && passed == 0;
@@ -219,7 +258,8 @@ static struct run_options null_options(const struct matrix *m)
     struct run_options quiet = quiet_options(m->o);
     quiet.prefix = NULL;
     quiet.timeout_ms = NULL_TIMEOUT_MS;
-    quiet.jobs = NULL_JOBS;
+    /* With a real server beside them its provisioning has work to do. */
+    quiet.jobs = m->o->is_pair ? m->o->jobs : NULL_JOBS;
     return quiet;
 }
 
@@ -264,10 +304,23 @@ static void run_null_server(const struct matrix *m, const char *mode)
 
 /* ------------------------------------------------- the trials' processes */
 
-static void add_trial(struct matrix *m, const struct fault *f, const char *mode)
+static void add_trial(struct matrix *m, const struct fault *f, const char *mode,
+                      bool is_server)
 {
     arena_grow((void **)&m->at, m->count, &m->cap, sizeof *m->at);
-    m->at[m->count++] = (struct trial){.fault = f, .mode = mode};
+    m->at[m->count++] =
+        (struct trial){.fault = f, .mode = mode, .is_server = is_server};
+}
+
+static void add_null_peers(struct matrix *m)
+{
+    bool servers = !m->o->adapter || m->o->is_pair;
+    for (size_t i = 0; servers && null_peer_modes[i]; i++) {
+        add_trial(m, NULL, null_peer_modes[i], true);
+    }
+    for (size_t i = 0; m->o->adapter && null_adapter_modes[i]; i++) {
+        add_trial(m, NULL, null_adapter_modes[i], false);
+    }
 }
 
 static void run_trial(const struct matrix *m, const struct trial *t, int out)
@@ -275,10 +328,10 @@ static void run_trial(const struct matrix *m, const struct trial *t, int out)
     dup2(out, STDOUT_FILENO);
     if (t->fault) {
         run_fault(m, t->fault);
-    } else if (m->o->adapter) {
-        run_null_adapter(m, t->mode);
-    } else {
+    } else if (t->is_server) {
         run_null_server(m, t->mode);
+    } else {
+        run_null_adapter(m, t->mode);
     }
     fflush(stdout);
     _exit(0);
@@ -456,13 +509,11 @@ int broken_run(const struct run_options *o, const char *table, const char *only,
     struct matrix m = {.o = o, .all = all, .rules = rules, .full = full};
     for (size_t i = 0; i < faults.count; i++) {
         if (!only || strcmp(only, faults.at[i].name) == 0) {
-            add_trial(&m, &faults.at[i], NULL);
+            add_trial(&m, &faults.at[i], NULL, false);
         }
     }
-    const char *const *modes =
-        o->adapter ? null_adapter_modes : null_peer_modes;
-    for (size_t i = 0; modes[i] && !only; i++) {
-        add_trial(&m, NULL, modes[i]);
+    if (!only) {
+        add_null_peers(&m);
     }
     run_trials(&m, &score);
     /* Last, because its records make each fork behind it dear. */

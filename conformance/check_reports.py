@@ -137,13 +137,17 @@ class Suite:
     def path(self, name):
         return str(self.dir / name)
 
-    def run(self, *options, server="roamd", fault=None, client=False):
+    def run(self, *options, server="roamd", fault=None, client=False,
+            pair=False):
         env = dict(os.environ)
         env.pop("ROAM_FAULT", None)
         if fault:
             env["ROAM_FAULT"] = fault
         role = ["client", *options, "--", self.build / "adapter-libroam"] \
             if client else ["server", "--roamd", self.build / server, *options]
+        if pair:
+            role = ["pair", "--roamd", self.build / server, *options, "--",
+                    self.build / "adapter-libroam"]
         return subprocess.run([self.conform, *role], capture_output=True,
                               text=True, env=env, timeout=300)
 
@@ -228,6 +232,29 @@ def check_client(suite):
     text = pathlib.Path(traces, "53-client-chain-gap-twice.txt").read_text()
     check(re.search(r"(?m)-> LOGIN ", text) and "closed retry=" in text,
           "client: frames or events are not traced")
+
+
+def check_pair(suite):
+    """And the third one, which says whose a failure is."""
+    traces = suite.path("pair-traces")
+    done, report = suite.report("pair", "--case", "70-pair-session/take-over",
+                                "--trace-dir", traces, pair=True)
+    check(done.returncode == 0 and report["role"] == "pair",
+          f"pair: {done.returncode} {done.stderr}")
+    check({r["id"] for r in report["rules"] if r["accepting"]}
+          >= {"KICK-1", "KICK-7"}, "pair: rules of both sides are not seen")
+    text = pathlib.Path(traces, "70-pair-session-take-over.txt").read_text()
+    check(re.search(r"(?m)-> LOGIN ", text) and "<- KICK " in text
+          and "kicked reason=" in text,
+          "pair: frames or events are not traced")
+    check(text.count("<- KICK ") == 1, "pair: a frame is traced twice")
+    done, report = suite.report("pair-red", "--case",
+                                "70-pair-session/take-over", "--timeout",
+                                "2000", pair=True, server="roamd-faulty",
+                                fault=FAULT)
+    failure = by_id(report, "70-pair-session/take-over")["failure"]
+    check(done.returncode == 1 and failure["blame"] == "the server"
+          and "KICK-1" in failure["rules"], f"pair-red: {failure}")
 
 
 def check_red(suite):
@@ -331,6 +358,7 @@ def main():
         check_green(suite)
         check_secrets(suite)
         check_client(suite)
+        check_pair(suite)
         red = check_red(suite)
         check_expectations(suite, red)
         check_exits(suite)

@@ -138,6 +138,7 @@ struct stage {
     size_t adapter_count;
     bool is_pair;
     struct passage *passages; /* role pair: one a device */
+    bool is_stopped;          /* role pair: a step stopped the server */
     struct sut *suts;
     struct conn **conns;
     size_t conn_count, conn_cap;

@@ -2,6 +2,7 @@
 /* Verbs of the client role: what is told to the adapter, the fence that its
  * verb `state` gives, virtual time, and the acts of the server. */
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "client_case.h"
@@ -96,6 +97,14 @@ static void set_option(json_t *request, const char *key, const char *text)
     }
 }
 
+/* In decimal, however the scenario writes it. */
+static void set_limit(json_t *request, const char *key, const char *text)
+{
+    if (text) {
+        json_set_u64(request, key, strtoul(text, NULL, 0));
+    }
+}
+
 bool verb_open(struct stage *g, struct sut *s)
 {
     const struct device_decl *d = s->decl;
@@ -107,11 +116,11 @@ bool verb_open(struct stage *g, struct sut *s)
     set_option(r, "token", s->device->token);
     set_option(r, "device_type", d->type);
     set_option(r, "device_name", d->name);
-    set_option(r, "max_frame", d->max_frame);
-    set_option(r, "max_unacked", d->max_unacked);
-    set_option(r, "max_inflated", d->max_inflated);
-    set_option(r, "max_entries", d->max_entries);
-    set_option(r, "codecs", d->codecs);
+    set_limit(r, "max_frame", d->max_frame);
+    set_limit(r, "max_unacked", d->max_unacked);
+    set_limit(r, "max_inflated", d->max_inflated);
+    set_limit(r, "max_entries", d->max_entries);
+    set_limit(r, "codecs", d->codecs);
     set_option(r, "ack", d->manual_ack ? "manual" : "auto");
     s->is_open = adapter_tell(g, s, "open", r) != NULL;
     return s->is_open;

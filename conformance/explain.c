@@ -130,7 +130,9 @@ bool explain_rule(const struct options *o, const struct rules *rules,
     return broken_explain(in_root(o, "conformance/broken/faults"), rules, id,
                           "servers") &&
            broken_explain(in_root(o, "conformance/broken/client-faults"), rules,
-                          id, "clients");
+                          id, "clients") &&
+           broken_explain(in_root(o, "conformance/broken/pair-faults"), rules,
+                          id, "peers of a pair");
 }
 
 void explain_gaps(const struct rules *rules, const struct scenarios *all)

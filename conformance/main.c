@@ -321,6 +321,29 @@ static int command_broken_client(struct options *o, char **argv)
                       &rules);
 }
 
+static int command_broken_pair(struct options *o, char **argv)
+{
+    struct rules rules = {0};
+    struct scenarios all = {0};
+    if (!o->run.roamd || !argv[0]) {
+        return fail_usage("broken --pair needs --roamd with fault points, and "
+                          "-- ADAPTER that takes ROAM_FAULT");
+    }
+    if (!load(o, &rules, &all)) {
+        return EXIT_USAGE;
+    }
+    keep_role(&all, ROLE_PAIR);
+    if (!o->has_timeout) {
+        o->run.timeout_ms = BROKEN_TIMEOUT_MS;
+    }
+    o->adapter.argv = argv;
+    o->run.adapter = &o->adapter;
+    o->run.is_pair = true;
+    o->run.repeat = pair_options(o);
+    return run_broken(o, ROLE_PAIR, "conformance/broken/pair-faults", &all,
+                      &rules);
+}
+
 static int command_broken(struct options *o)
 {
     struct rules rules = {0};
@@ -413,6 +436,9 @@ int main(int argc, char **argv)
     }
     if (strcmp(command, "broken") == 0 && o.client) {
         return command_broken_client(&o, argv + optind + 1);
+    }
+    if (strcmp(command, "broken") == 0 && o.pair) {
+        return command_broken_pair(&o, argv + optind + 1);
     }
     if (strcmp(command, "broken") == 0 && !operand) {
         return command_broken(&o);

@@ -29,6 +29,7 @@ const char options_usage[] =
     "  coverage      rules that bind a server and have no scenario\n"
     "  broken        prove that the suite catches broken servers\n"
     "  broken --client -- ADAPTER...   or broken clients\n"
+    "  broken --pair --roamd PATH -- ADAPTER...   or either, together\n"
     "  null-server MODE   be one: close, silent, echo, garbage\n"
     "  null-adapter MODE  be one: exit, silent, echo, ok, garbage\n"
     "  selftest      test the harness itself\n"
@@ -164,6 +165,7 @@ enum {
     OPT_ADAPTER,
     OPT_SIBLING,
     OPT_CLIENT,
+    OPT_PAIR,
     OPT_REPEAT,
     OPT_UNTIL_FAILURE,
     OPT_ATTACH,
@@ -197,6 +199,7 @@ static const struct option long_options[] = {
     {"adapter", required_argument, NULL, OPT_ADAPTER},
     {"sibling", required_argument, NULL, OPT_SIBLING},
     {"client", no_argument, NULL, OPT_CLIENT},
+    {"pair", no_argument, NULL, OPT_PAIR},
     {"repeat", required_argument, NULL, OPT_REPEAT},
     {"until-failure", no_argument, NULL, OPT_UNTIL_FAILURE},
     {"attach", no_argument, NULL, OPT_ATTACH},
@@ -302,6 +305,9 @@ static bool take_option(struct options *o, int option, const char *arg)
         break;
     case OPT_CLIENT:
         o->client = true;
+        break;
+    case OPT_PAIR:
+        o->pair = true;
         break;
     case OPT_ADAPTER:
         ok = parse_adapter(arg, &o->adapter);

@@ -373,6 +373,7 @@ static bool stop_server(struct stage *g, int how)
         return false;
     }
     relay_accuse(g, NULL);
+    g->is_stopped = true;
     if (!server_stop(g->world.server, how, &reason)) {
         return world_fail(&g->world, NULL, reason, "an end with status 0",
                           NULL);
@@ -393,6 +394,7 @@ static bool start_server(struct stage *g)
 {
     const char *reason = "";
     relay_accuse(g, NULL);
+    g->is_stopped = false;
     return (server_start(g->world.server, &reason) ||
             world_fail(&g->world, NULL, reason, "a server that starts",
                        NULL)) &&

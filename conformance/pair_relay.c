@@ -302,8 +302,8 @@ static void make_room(struct link *l)
 static bool server_ended(struct stage *g, struct relay *r, bool cut)
 {
     struct link *l = r->link;
-    if (g->world.server->pid == 0 && g->world.server->dir) {
-        l->have = 0; /* the harness killed it within a frame */
+    if (g->is_stopped) {
+        l->have = 0; /* killed within a frame */
     }
     r->link_was_cut = cut;
     record_end(&g->world, r->conn, true, cut);

@@ -67,6 +67,7 @@ struct result pair_run_case(const struct run_options *o,
                        .verdict = client_verdict(g, passed),
                        .rules = w->failure.rules ? w->failure.rules : "",
                        .what = passed ? "" : w->failure.what,
+                       .blame = w->failure.blame,
                        .detail = "",
                        .ms = now_ms() - start};
     if (r.verdict == VERDICT_UNSUPPORTED) {

@@ -297,8 +297,10 @@ static bool same_message(const struct known_message *a,
 static bool differ(struct stage *g, const struct sut *a, const struct sut *b,
                    const char *what, const char *conversation, uint64_t msg_id)
 {
+    /* What came by pages has pages to blame. */
+    bool by_pages = a->view->had_hole || b->view->had_hole;
     return world_fail(
-        &g->world, "PUSH-1 CHAIN-4",
+        &g->world, by_pages ? "HIST-1 HIST-6" : "PUSH-1 CHAIN-4",
         arena_printf("%s and %s differ: %s msg_id %" PRIu64
                      " of the conversation with %s",
                      a->decl->name, b->decl->name, what, msg_id, conversation),

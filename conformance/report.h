@@ -35,6 +35,7 @@ struct result {
     enum verdict verdict;
     const char *rules;  /* ids named by the failure, with spaces between */
     const char *what;   /* the failure in one sentence, or the reason */
+    const char *blame;  /* role pair: whose it is; else "" or NULL */
     const char *detail; /* the diagnosis; for UNSUPPORTED the reason */
     uint64_t ms;
     size_t round;   /* of --repeat, from 0 */

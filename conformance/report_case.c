@@ -174,6 +174,7 @@ char *report_case_pack(const struct result *r)
                           (int)r->verdict, "ms", (json_int_t)r->ms, "rules",
                           json_clean(r->rules), "what", json_clean(r->what),
                           "detail", json_clean(r->detail), "record", r->record);
+    json_object_set_new(j, "blame", json_clean(r->blame ? r->blame : ""));
     return json_dumps(j, JSON_COMPACT);
 }
 
@@ -190,5 +191,6 @@ bool report_case_unpack(const char *line, struct result *out)
     out->verdict = (enum verdict)verdict;
     out->ms = (uint64_t)ms;
     out->record = json_object_get(j, "record");
+    out->blame = json_string_value(json_object_get(j, "blame"));
     return verdict >= 0 && verdict < VERDICT_COUNT;
 }

@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "broken.h"
 #include "scn_lex.h"
 #include "text.h"
 
@@ -58,6 +59,7 @@ static pid_t spawn(const struct server *s, const char *const *argv, int out,
         return pid;
     }
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    broken_environment(BROKEN_SERVER);
     set_environment(s, channel);
     int null = open("/dev/null", O_RDONLY);
     dup2(null, 0);

@@ -380,6 +380,11 @@ main()
             $gcc_dir/roam-conform broken --client \
             --coverage "$log/coverage.client" -- \
             conformance/broken/broken_sdk.py build
+        counted 'conformance: who is to blame in a pair' timeout 600 \
+            env ROAM_ADAPTER=$gcc_dir/adapter-libroam \
+            $gcc_dir/roam-conform broken --pair \
+            --roamd $gcc_dir/roamd-faulty -- \
+            conformance/broken/broken_sdk.py build
         counted 'conformance: broken servers are caught' timeout 600 \
             $gcc_dir/roam-conform broken --roamd $gcc_dir/roamd-faulty \
             --coverage "$log/coverage.server"

@@ -1,12 +1,13 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Golden tests of what the client role says: every kind of failure, and every
-mistake of an adapter, to the letter.
+"""Golden tests of what the roles client and pair say: every kind of failure, and
+every mistake of an adapter, to the letter.
 
     check.py ROAM_CONFORM BUILD [--update]
 
 Each line of `cases` is a name, the adapter with its arguments (`sdk:FAULT` or
-`bad:MODE`), a case of `scenarios` here or there, and is held against
+`bad:MODE`; `pair:FAULT` and `pair-bad:MODE` for the same with a real server,
+`server:FAULT` for an honest client with a broken one), a case of `scenarios` here or there, and is held against
 NAME.expected. Random numbers are replaced by a word; events, and
 the spec's own words, are left out."""
 import difflib
@@ -35,24 +36,36 @@ CHANGES = (
     (r"inflated_size=\d+", "inflated_size=(size)"),
     (r"\(\d+ bytes\)", "(bytes)"),
 )
+# What a real server chooses, and where it was built.
+PAIR_CHANGES = (
+    (r"\b\d{6,}\b", "(number)"),
+    (r"(conversation with )\S+", r"\1(name)"),
+    (r"(?m)^roam-conform: seed .*\n", ""),
+    (r"--roamd \S+", "--roamd (server)"),
+)
 
 
 def run(conform, build, adapter, case):
     kind, name = adapter.split(":")
     words = [str(ROOT / "conformance/broken/broken_sdk.py"), build]
-    if kind == "bad":
+    if kind.endswith("bad"):
         words = [str(HERE / "bad_adapter.py"), name, build]
     env = dict(os.environ, ROAM_FAULT=name if kind == "sdk" else "",
                PYTHONDONTWRITEBYTECODE="1")
     env.pop("PYTHONUNBUFFERED", None)       # it would flush for no-flush
+    role = ["client"]
+    if kind in ("pair", "pair-bad", "server"):
+        env["ROAM_%s_FAULT" % ("CLIENT" if kind == "pair" else "SERVER")] = name
+        role = ["pair", "--roamd", conform.replace("roam-conform",
+                                                   "roamd-faulty")]
     done = subprocess.run(
-        [conform, "client", "--seed", "1", "--timeout", "1500", "--scenarios",
+        [conform, *role, "--seed", "1", "--timeout", "1500", "--scenarios",
          str(HERE / "scenarios" if case.startswith("9") else
              ROOT / "conformance/scenarios"), "--case", case, "--"] + words,
         capture_output=True, text=True, env=env)
     text = done.stdout + done.stderr + "exit status %d\n" % done.returncode
     text = text.replace(str(ROOT) + "/", "")
-    for pattern, by in CHANGES:
+    for pattern, by in CHANGES + (PAIR_CHANGES if len(role) > 1 else ()):
         text = re.sub(pattern, by, text)
     return text
 
