@@ -106,6 +106,16 @@ bool view_unsent(const struct sut *s);
 /* How many messages the program knows. */
 size_t view_count(const struct sut *s);
 
+/* ----------------------------------------------------------- pair_served.c */
+
+/* Was the device told of that message, or of an operation on it, by an entry,
+ * a row, or the answer to a SEND of its own? */
+bool served(const struct stage *g, const struct sut *s,
+            const char *conversation, uint64_t msg_id, bool as_target);
+/* The message as it is on its user's timeline; NULL: nobody was told. */
+const Roam__V1__Push *served_message(const struct sut *s,
+                                     const char *conversation, uint64_t msg_id);
+
 /* ------------------------------------------------- pair_exec.c, pair_time.c */
 
 extern const struct world_ops pair_ops;

@@ -294,17 +294,45 @@ static bool same_message(const struct known_message *a,
                               (cut || value_equal(&a->body, &b->body)));
 }
 
-static bool differ(struct stage *g, const struct sut *a, const struct sut *b,
-                   const char *what, const char *conversation, uint64_t msg_id)
+/* culprit: NULL for the server. */
+static bool differ(struct stage *g, const struct sut *culprit,
+                   const struct sut *a, const struct sut *b, const char *what,
+                   const struct mark *which)
 {
     /* What came by pages has pages to blame. */
     bool by_pages = a->view->had_hole || b->view->had_hole;
-    return world_fail(
-        &g->world, by_pages ? "HIST-1 HIST-6" : "PUSH-1 CHAIN-4",
-        arena_printf("%s and %s differ: %s msg_id %" PRIu64
-                     " of the conversation with %s",
-                     a->decl->name, b->decl->name, what, msg_id, conversation),
-        "the programs of all devices of a user know the same", NULL);
+    const char *rules = culprit    ? by_pages ? "HIST-12 CHAIN-4" : "CHAIN-4"
+                        : by_pages ? "HIST-1 HIST-6"
+                                   : "PUSH-1";
+    relay_accuse(g, culprit);
+    return world_fail(&g->world, rules,
+                      arena_printf("%s and %s differ: %s msg_id %" PRIu64
+                                   " of the conversation with %s",
+                                   a->decl->name, b->decl->name, what,
+                                   which->msg_id, which->conversation),
+                      "the programs of all devices of a user know the same",
+                      NULL);
+}
+
+/* Whoever was told, and does not know; NULL: it was not told. */
+static const struct sut *deaf(const struct stage *g, const struct sut *s,
+                              const struct mark *which, bool as_target)
+{
+    return served(g, s, which->conversation, which->msg_id, as_target) ? s
+                                                                       : NULL;
+}
+
+/* Whose content is not that of the timeline. */
+static const struct sut *mistaken(const struct sut *a, const struct sut *b,
+                                  const struct known_message *of_a)
+{
+    const Roam__V1__Push *p =
+        served_message(a, of_a->conversation, of_a->msg_id);
+    return p && strcmp(p->sender, of_a->sender) == 0 &&
+                   strcmp(p->content_type, of_a->content_type) == 0 &&
+                   same_bytes(&of_a->body, &p->body)
+               ? b
+               : a;
 }
 
 /* What a knows, b knows. */
@@ -314,16 +342,22 @@ static bool contains(struct stage *g, const struct sut *a, const struct sut *b)
         const struct known_message *m = &a->view->messages[i];
         const struct known_message *o =
             find(b->view, m->conversation, m->msg_id);
+        const struct mark which = {m->conversation, m->msg_id};
         if (!counts(m)) {
             continue;
         }
         if (!o || !counts(o)) {
-            return differ(g, a, b, "only the first knows", m->conversation,
-                          m->msg_id);
+            bool deleted = o && o->is_deleted; /* then a missed that */
+            return differ(g, deaf(g, deleted ? a : b, &which, deleted), a, b,
+                          "only the first knows", &which);
+        }
+        if (m->is_recalled != o->is_recalled) {
+            return differ(g, deaf(g, m->is_recalled ? b : a, &which, true), a,
+                          b, "only one knows as recalled", &which);
         }
         if (!same_message(m, o)) {
-            return differ(g, a, b, "they know something else of",
-                          m->conversation, m->msg_id);
+            return differ(g, mistaken(a, b, m), a, b,
+                          "they know something else of", &which);
         }
     }
     return true;
@@ -343,9 +377,11 @@ static bool marks_equal(struct stage *g, const struct sut *a,
                 other = b->view->marks[k].msg_id;
             }
         }
+        const struct mark further = {m->conversation,
+                                     other > m->msg_id ? other : m->msg_id};
         if (other != m->msg_id) {
-            return differ(g, a, b, "read up to different places, one is",
-                          m->conversation, m->msg_id);
+            return differ(g, deaf(g, other < m->msg_id ? b : a, &further, true),
+                          a, b, "only one has read up to", &further);
         }
     }
     return true;

@@ -51,6 +51,12 @@ def say(**line):
         line["event"] = "welcome"
     if MODE == "number-as-number" and line.get("event") == "message":
         line["version"] = int(line["version"])
+    if MODE == "another-generation" and line.get("event") == "granted":
+        line["generation"] = "77"
+    if MODE == "another-row" and line.get("event") == "page-row":
+        line["body"] = "00"
+    if MODE == "silent-outbox" and line.get("event") == "sent":
+        return
     if MODE == "not-json" and line.get("answer"):
         os.write(1, b"debug: got a request\n")
     plain(**line)
