@@ -492,6 +492,7 @@ static void ask_all(void)
 /* ----------------------------------------------------------------- servers */
 
 static struct rig rig;
+static struct roamd_rig server;
 static const char *const users[] = {"alice", "bob", "carol", "dave", "eve"};
 #define USER_COUNT (sizeof users / sizeof users[0])
 
@@ -537,12 +538,12 @@ static void pass_in_roamd(void)
     } while (now == first);
 }
 
-static void enter(const struct roamd_rig *server, struct wire *w,
-                  const char *user, const char *token, roam_v1_DeviceType type)
+static void enter(struct wire *w, const char *user, const char *token,
+                  roam_v1_DeviceType type)
 {
     struct roam_message m = login_message(user, token, 1, "device");
     m.u.login.device_type = type;
-    wire_open(w, server->plain_port);
+    wire_open(w, server.plain_port);
     assert_true(wire_send(w, &m));
     assert_true(wire_receive(w, &m));
     assert_int_equal(m.type, ROAM_LOGIN_OK);
@@ -551,11 +552,9 @@ static void enter(const struct roamd_rig *server, struct wire *w,
 static void test_roamd(void **state)
 {
     (void)state;
-    static struct roamd_rig server;
     static struct wire wires[3];
     char token[44];
     struct client *const clients[] = {&scene.alice, &scene.bob, &scene.eve};
-    roamd_rig_setup(&server);
     roamd_expect(&server, 0, "init");
     roamd_start(&server, (struct roamd_limits){0, 0}, "run", "--plain-port",
                 "0", "--set", "user_sends=off", "--set", "user_pages=off",
@@ -565,8 +564,7 @@ static void test_roamd(void **state)
         roamd_expect(&server, 0, "token", "issue", users[i]);
         snprintf(token, sizeof token, "%.43s", server.out);
         if (i != 2 && i != 3) { /* carol and dave are never there */
-            enter(&server, &wires[next], users[i], token,
-                  next == 2 ? WEB : PHONE);
+            enter(&wires[next], users[i], token, next == 2 ? WEB : PHONE);
             *clients[next] = (struct client){.wire = &wires[next]};
             next++;
         }
@@ -577,14 +575,28 @@ static void test_roamd(void **state)
         wire_close(&wires[i]);
     }
     assert_int_equal(roamd_stop(&server, SIGTERM), 0);
+}
+
+static int set_up_roamd(void **state)
+{
+    (void)state;
+    roamd_rig_setup(&server);
+    return 0;
+}
+
+static int tear_down_roamd(void **state)
+{
+    (void)state;
     roamd_rig_teardown(&server);
+    return 0;
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_core),
-        cmocka_unit_test(test_roamd),
+        cmocka_unit_test_setup_teardown(test_roamd, set_up_roamd,
+                                        tear_down_roamd),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
