@@ -9,6 +9,9 @@
 #include "oracle.h"
 #include "server.h"
 
+/* Of the devices with the fault SLOW_APP. */
+#define LAGS_PERMILLE 500u
+
 /* ------------------------------------------------------------------- deeds */
 
 static struct roam_slice keep_slice(struct roam_store_request *copy, size_t *at,
@@ -152,6 +155,15 @@ static void lose_the_rest(struct sim_world *w)
     }
 }
 
+/* What a lagging device has from pages is newer than its cursor, which stays a
+ * link. */
+static void let_lag(struct sim_world *w, bool some)
+{
+    for (uint32_t i = 0; i < SIM_DEVICES; i++) {
+        w->devices[i].lags = some && sim_rng_chance(&w->rng, LAGS_PERMILLE);
+    }
+}
+
 void sim_backup_take(struct sim_world *w)
 {
     struct sim_backup *b = &w->server->backup;
@@ -159,6 +171,7 @@ void sim_backup_take(struct sim_world *w)
         return;
     }
     sim_step(w, SIM_STEP_BACKED_UP, b->deed_count, 0, 0);
+    let_lag(w, sim_fault_on(w, SIM_FAULT_SLOW_APP));
     b->place = b->deed_count;
     b->oracle = sim_oracle_copy(w);
 }
@@ -175,6 +188,7 @@ void sim_backup_return(struct sim_world *w)
         sim_server_die(w, false);
     }
     lose_the_rest(w);
+    let_lag(w, false);
     sim_step(w, SIM_STEP_RESTORED, b->place, b->deed_count, 0);
     (void)sim_gate_die(&s->gate, false); /* the ends of its sessions */
     s->inner->ops->close(s->inner);

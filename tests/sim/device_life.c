@@ -236,6 +236,8 @@ void sim_device_tick_event(struct sim_world *w, struct sim_device *d)
 
 /* A healthy app stores within this. */
 #define STORE_MS_MAX 20u
+/* One whose device has no time for it, within this. */
+#define STORE_LAG_MS_MAX 120000u
 
 void sim_device_store_soon(struct sim_world *w, struct sim_device *d)
 {
@@ -243,7 +245,8 @@ void sim_device_store_soon(struct sim_world *w, struct sim_device *d)
         return;
     }
     d->storing = true;
-    uint32_t max = w->calm ? STORE_MS_MAX : d->store_ms_max;
+    uint32_t max = d->lags ? STORE_LAG_MS_MAX : d->store_ms_max;
+    max = w->calm ? STORE_MS_MAX : max;
     sim_queue_push(&w->queue, w->now_ms + sim_rng_below(&w->rng, max),
                    SIM_EV_APP_STORES, d->index, d->boots);
 }
