@@ -97,11 +97,11 @@ static void set_option(json_t *request, const char *key, const char *text)
     }
 }
 
-/* In decimal, however the scenario writes it. */
-static void set_limit(json_t *request, const char *key, const char *text)
+/* In scenarios a number may be hexadecimal, to an adapter it is decimal. */
+static void set_limit(json_t *request, const char *key, const char *number)
 {
-    if (text) {
-        json_set_u64(request, key, strtoul(text, NULL, 0));
+    if (number) {
+        json_set_u64(request, key, strtoull(number, NULL, 0));
     }
 }
 

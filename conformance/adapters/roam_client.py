@@ -87,10 +87,10 @@ class Client:
         self.limits = dict(max_entries=10000, max_unacked=1000, codecs=2,
                            max_inflated=65536) | limits
         self.refusal = self.person = None   # person: rule that asks for one
-        self.failures = self.window_ms = self.held_until = self.quiet_until = 0
-        self.rejected, self.told_to, self.limited = (None, 0), 0, False
-        self.events, self.state = collections.deque(), "CLOSED"
-        self.requests = {}                  # of pages; ref: request, 0
+        self.failures = self.window_ms = self.held_until = 0
+        self.rejected, self.told_to, self.state = (None, 0), 0, "CLOSED"
+        self.events = collections.deque()
+        self.requests, self.limited = {}, {}    # ref: request, 0; FLOW-4
 
     def connected(self):
         self.state, self.session, self._in, self._out = "OPEN", None, b"", b""
@@ -138,36 +138,35 @@ class Client:
     def ask(self, kind, **values):
         """One page: kind is pb.History or pb.Conversations."""
         self._must(self.state in ("SYNC", "LIVE"), "FRAME-8")
-        request = kind(ref=secrets.randbelow(2**64 - 1) + 1, **values,
-                       max_inflated=self.limits["max_inflated"],
-                       codecs=self.limits["codecs"])
-        self.requests[request.ref] = request, 0
+        ref = secrets.randbelow(2**64 - 1) + 1
+        limits = {key: self.limits[key] for key in ("max_inflated", "codecs")}
+        self.requests[ref] = kind(ref=ref, **limits, **values), 0
         self.flush()
-        return request.ref
+        return ref
 
     def flush(self):
         """Sends what waits, each once a session: SEND-12 to 14, FLOW-4."""
-        if self.state not in ("SYNC", "LIVE") or self.limited and self.open:
-            return
-        self.limited, now = False, int(self.wall() * 1000)
-        for mark in [*self.requests, *self.store.outbox]:
-            if (self.clock() < self.quiet_until
-                    or len(self.open) >= self.session.max_commands):
-                return
-            if mark in self.tried:
+        now = int(self.wall() * 1000)
+        for waiting in (self.requests, self.store.outbox):
+            until = self.limited.get(waiting is self.requests, 0)
+            if (self.state not in ("SYNC", "LIVE") or self.clock() < until
+                    or until and self.open & waiting.keys()):
                 continue
-            self.tried.add(mark)
-            frame, first = self.requests.get(mark) or self.store.outbox[mark]
-            if first and now - first > self.session.dedup_ms:
-                self.events.append(("unsent", mark, 0))
-            elif frame.ByteSize() > self.session.max_frame:
-                self.events.append(("unsent", mark, pb.BODY_TOO_LONG))
-            else:
-                if mark in self.store.outbox:
-                    self.store.outbox[mark] = frame, first or now
+            self.limited.pop(waiting is self.requests, None)
+            for mark in [mark for mark in waiting if mark not in self.tried]:
+                if len(self.open) >= self.session.max_commands:
+                    return
+                self.tried.add(mark)
+                frame, first = waiting[mark]
+                if first and now - first > self.session.dedup_ms:
+                    self.events.append(("unsent", mark, 0))
+                elif frame.ByteSize() > self.session.max_frame:
+                    self.events.append(("unsent", mark, pb.BODY_TOO_LONG))
+                else:
+                    waiting[mark] = frame, first or now
                     self.store.commit()
-                self.open.add(mark)
-                self._frame(frame)
+                    self.open.add(mark)
+                    self._frame(frame)
 
     def stored(self, version):
         """The program has all entries up to here: only if it is `manual`."""
@@ -208,7 +207,7 @@ class Client:
 
     def lost(self):
         if self.state not in ("CLOSED", "ENDED"):
-            self.failures += 1
+            self._end()
         self.events.extend(("unsent", ref, 0) for ref in self.requests)
         self.state, self.requests = "CLOSED", {}
 
@@ -221,9 +220,18 @@ class Client:
         if action == "login" and self.told_to == pb.NOW:        # LOGIN-17
             return action, 0
         held = int((self.held_until - self.clock()) * 1000) + 1
-        bound = min(60000, 250 << min(self.failures, 8))
-        return action, max(random.randint(0, bound), held,
+        return action, max(random.randint(0, self._bound()), held,
                            random.randint(0, self.window_ms))
+
+    def _bound(self):
+        return min(60000, 250 << min(self.failures, 8))
+
+    def _end(self):
+        """A session that lasted longer than any delay was no failure."""
+        self.state = "ENDED"
+        if self.session and self.clock() - self.since >= self._bound() / 1000:
+            self.failures = 0
+        self.failures += 1
 
     def take_output(self):
         data, self._out = self._out, b""
@@ -236,7 +244,7 @@ class Client:
             while self.state not in ("CLOSED", "ENDED") and self._next():
                 pass
         except Refuse:                                          # FRAME-14
-            self.state, self.failures = "ENDED", self.failures + 1
+            self._end()
             raise
         if self.eager_ack:
             self.ack()
@@ -251,16 +259,17 @@ class Client:
             kind = type(m)
             take = getattr(self, "_on_" + kind.__name__, None)
             check(take and self.state in WHERE.get(kind, SESSION), "FRAME-14",
-                  "%s in state %s" % (kind.__name__, self.state))
+                  kind.__name__)
             if kind in RETRY:
                 check(RETRY[kind][m.reason - 1:m.reason] in ("", str(m.retry)),
                       "KICK-6", m.reason)
+                self.told_to = m.retry
             take(m)
         return True
 
     def _on_LoginOk(self, m):
         check(m.floor <= m.head, "FRAME-14", "floor above head")
-        self.session, self.state = m, "SYNC"
+        self.session, self.state, self.since = m, "SYNC", self.clock()
         self.events.append(("login_ok", m))
         self.flush()                                            # SEND-13
 
@@ -271,7 +280,7 @@ class Client:
         if m.reason == pb.STALE:                                # LOGIN-17
             self.store.commit(device_id=secrets.token_bytes(16), attempt=0)
         self.refusal = m if m.reason <= pb.FREE else None
-        self._class(m.retry, "LOGIN-18")
+        self.person = "LOGIN-18" if m.retry == pb.NEVER else None
         if m.retry_after_ms:                                    # FLOW-6
             self.failures += 1
             self.held_until = self.clock() + m.retry_after_ms / 1000
@@ -280,15 +289,11 @@ class Client:
     def _on_Kick(self, m):
         check(m.reason != pb.TAKEN_OVER or m.generation and
               m.HasField("holder"), "KICK-1")
-        self.state, self.failures = "ENDED", self.failures + 1
+        self._end()
         self.window_ms = m.retry_after_ms
-        self._class(m.retry, self.person or "KICK-7")
+        if m.retry == pb.NEVER:                                 # CODE-1
+            self.person = self.person or "KICK-7"
         self.events.append(("kick", m))
-
-    def _class(self, retry, rule):
-        self.told_to = retry
-        if self.person is None and retry == pb.NEVER:           # CODE-1
-            self.person = rule
 
     def _on_SyncOk(self, m):
         cursor = self.asked.cursor
@@ -301,7 +306,7 @@ class Client:
             self.at, self.handed = m.head, []
             self.store.commit(cursor=m.head, missing=self.store.missing + 1)
         self.state = "LIVE" if self.state == "SYNC" else self.state
-        self.flight, self.failures, self.window_ms = [], 0, 0
+        self.flight, self.window_ms = [], 0
         self.events.append(("sync_ok", m))
 
     def _on_Push(self, m):
@@ -354,11 +359,11 @@ class Client:
         if m.code == pb.RATE_LIMITED and m.ref in self.open:    # FLOW-4
             self.open.discard(m.ref)
             self.tried.discard(m.ref)
-            self.limited = True
-            self.quiet_until = max(self.quiet_until,
-                                   self.clock() + m.retry_after_ms / 1000)
-            return
-        self._answered(m.ref, 0, "unsent", m.ref, m.code)
+            kind, until = (m.ref in self.requests,
+                           self.clock() + m.retry_after_ms / 1000)
+            self.limited[kind] = max(self.limited.get(kind, 0), until)
+        else:
+            self._answered(m.ref, 0, "unsent", m.ref, m.code)
 
     def _on_HistoryPage(self, m):
         request, _ = self.requests.get(m.ref, (None, 0))

@@ -109,13 +109,15 @@ def error_ends_the_session():
 def sends_faster_than_allowed():
     """Tries again at once when it is told RATE_LIMITED."""
     behind(Client, "_on_Error", lambda self, m: setattr(
-        self, "quiet_until", 0) or self.flush())
+        self, "limited", {}) or self.flush())
 
 
 @fault
 def limited_overtakes_itself():
     """Goes on when the time is over, whatever is still unanswered."""
-    before(Client, "flush", lambda self: setattr(self, "limited", False))
+    before(Client, "flush", lambda self: setattr(self, "limited", {
+        kind: until for kind, until in self.limited.items()
+        if until > self.clock()}))
 
 
 @fault
