@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "broken.h"
+#include "serial.h"
 
 #define READ_BYTES 65536u
 /* Lines of its standard error that a diagnosis shows. */
@@ -123,12 +124,29 @@ static void never_wait(const struct adapter *a)
     fcntl(a->out, F_SETFL, O_NONBLOCK);
 }
 
+/* An empty line begins a run. The one before it ends what may have been left
+ * unfinished on the line. */
+static bool open_serial(struct adapter *a, const char **reason)
+{
+    static const char begin[] = "\n\n";
+    int fd = serial_open(a->target->serial, a->target->baud, reason);
+    a->in = fd;
+    a->out = fd >= 0 ? dup(fd) : -1;
+    if (a->out < 0) {
+        return false;
+    }
+    *reason = "adapter: the serial line takes nothing";
+    return write(fd, begin, sizeof begin - 1) == (ssize_t)(sizeof begin - 1);
+}
+
 bool adapter_open(struct adapter *a, const struct adapter_target *target,
                   const char **reason)
 {
     init(a);
     a->target = target;
-    bool ok = target->argv ? start_process(a, reason) : connect_tcp(a, reason);
+    bool ok = target->argv     ? start_process(a, reason)
+              : target->serial ? open_serial(a, reason)
+                               : connect_tcp(a, reason);
     if (ok) {
         never_wait(a);
     }
@@ -143,6 +161,11 @@ void adapter_attach(struct adapter *a, int fd)
     never_wait(a);
 }
 
+static bool is_serial(const struct adapter *a)
+{
+    return a->target && a->target->serial;
+}
+
 int adapter_close(struct adapter *a, uint64_t patience_ms)
 {
     if (a->in >= 0) {
@@ -151,7 +174,7 @@ int adapter_close(struct adapter *a, uint64_t patience_ms)
     }
     int status = -1;
     uint64_t deadline = now_ms() + patience_ms;
-    while (a->out >= 0 && !a->ended && now_ms() < deadline) {
+    while (!is_serial(a) && a->out >= 0 && !a->ended && now_ms() < deadline) {
         struct pollfd p = {.fd = a->out, .events = POLLIN};
         poll(&p, 1, (int)(deadline - now_ms()));
         adapter_read(a);
@@ -218,11 +241,23 @@ static void keep(struct adapter_line **list, size_t *count, size_t *cap,
     (*list)[(*count)++] = (struct adapter_line){.json = json};
 }
 
+/* On a serial line: what stood there before the run began, and the hello to
+ * the second of the lines that begin it. */
+static bool is_before_the_run(const struct adapter *a, const json_t *json)
+{
+    bool is_hello = json_object_get(json, "hello") != NULL;
+    return is_serial(a) &&
+           (a->hello ? is_hello && a->answer_count == 0 : !is_hello);
+}
+
 static bool take_line(struct adapter *a, const uint8_t *line, size_t len)
 {
     json_error_t error;
     json_t *json =
         json_loadb((const char *)line, len, JSON_REJECT_DUPLICATES, &error);
+    if (is_before_the_run(a, json)) {
+        return true;
+    }
     if (!json_is_object(json)) {
         return fault(a, arena_printf("a line that is no JSON object: %s",
                                      excerpt(line, len)));

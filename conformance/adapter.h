@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The adapter in front of a client under test: a process on two pipes or a
- * TCP connection, JSON lines both ways. ADAPTER.md is the contract; here is
- * the harness's end of it, which knows lines, requests, answers and events
- * and nothing of Roam.
+/* The adapter in front of a client under test: a process on two pipes, a TCP
+ * connection or a serial line, JSON lines both ways. ADAPTER.md is the
+ * contract; here is the harness's end of it, which knows lines, requests,
+ * answers and events and nothing of Roam.
  *
  * Words: a *request* has an id and a verb; an *answer* has the request's id;
  * an *event* comes by itself and names a handle. */
@@ -24,8 +24,10 @@
 #define ADAPTER_LINE_MAX ((size_t)1 << 20)
 
 struct adapter_target {
-    char **argv;      /* NULL at the end; NULL: reached over TCP */
-    const char *host; /* with argv NULL */
+    char **argv;        /* NULL at the end; NULL: it runs elsewhere */
+    const char *serial; /* the device of a serial line; NULL: over TCP */
+    uint32_t baud;
+    const char *host;
     uint16_t port;
     uint64_t patience_ms; /* when somebody debugs it; 0: as usual */
 };

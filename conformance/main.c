@@ -206,7 +206,8 @@ static int command_client(struct options *o, char **argv)
         print_list(o, &all);
         return EXIT_AS_EXPECTED;
     }
-    if (!argv[0] == !o->adapter.host) {
+    bool elsewhere = o->adapter.host || o->adapter.serial;
+    if (!argv[0] == !elsewhere) {
         return fail_usage("client needs -- ADAPTER, or --adapter");
     }
     if (argv[0]) {
@@ -214,8 +215,12 @@ static int command_client(struct options *o, char **argv)
         o->run.repeat = arena_printf("--%s", adapter_words(argv));
     } else {
         o->run.jobs = 1; /* there is one of it */
-        o->run.repeat = arena_printf("--adapter tcp:%s:%u", o->adapter.host,
-                                     (unsigned)o->adapter.port);
+        o->run.repeat =
+            o->adapter.serial
+                ? arena_printf("--adapter serial:%s,%u", o->adapter.serial,
+                               (unsigned)o->adapter.baud)
+                : arena_printf("--adapter tcp:%s:%u", o->adapter.host,
+                               (unsigned)o->adapter.port);
     }
     o->run.adapter = &o->adapter;
     const char *reason = "";

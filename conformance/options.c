@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "scn_lex.h"
+#include "serial.h"
 
 #define DEFAULT_TIMEOUT_MS 10000u
 #define DEFAULT_JOBS 4u
@@ -41,6 +42,7 @@ const char options_usage[] =
     "  --tls                server: all cases over TLS\n"
     "  --ca FILE            PEM; whom to trust then, unless it is --roamd\n"
     "  --adapter tcp:HOST:PORT   client: an adapter that runs there\n"
+    "  --adapter serial:DEVICE[,BAUD]   the same, on a serial line (115200)\n"
     "  --sibling 'ADAPTER...'    pair: another one, behind every other device\n"
     "  --list               names and titles of the cases, nothing is run\n"
     "  --case PREFIX        only cases whose name starts so\n"
@@ -119,10 +121,28 @@ static bool parse_address(const char *text, struct run_options *o)
     return true;
 }
 
-/* tcp:HOST:PORT */
+/* DEVICE[,BAUD] */
+static bool parse_serial(const char *text, struct adapter_target *out)
+{
+    const char *comma = strrchr(text, ',');
+    size_t len = comma ? (size_t)(comma - text) : strlen(text);
+    uint64_t baud = SERIAL_BAUD;
+    if (len == 0 || (comma && !parse_number(comma + 1, UINT32_MAX, &baud)) ||
+        !serial_baud_known((uint32_t)baud)) {
+        return false;
+    }
+    *out = (struct adapter_target){.serial = arena_copy(text, len),
+                                   .baud = (uint32_t)baud};
+    return true;
+}
+
+/* tcp:HOST:PORT, or serial:DEVICE[,BAUD] */
 static bool parse_adapter(const char *text, struct adapter_target *out)
 {
     struct run_options at = {.host = NULL};
+    if (strncmp(text, "serial:", 7) == 0) {
+        return parse_serial(text + 7, out);
+    }
     if (strncmp(text, "tcp:", 4) != 0 || !parse_address(text + 4, &at)) {
         return false;
     }

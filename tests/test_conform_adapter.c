@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The harness's end of an adapter: lines, split and broken, answers in any
  * order, values. The adapters here are shell commands that say a few lines. */
+#include <fcntl.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
+#include <termios.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "adapter.h"
+#include "serial.h"
 
 #define HELLO                                                                  \
     "{\"hello\":\"sh\",\"adapter\":1,\"protocols\":[1],"                       \
@@ -193,6 +198,139 @@ static void test_numbers_are_decimal_text(void **state)
     }
 }
 
+/* ------------------------------------------------------------ serial lines */
+
+struct line {
+    int device; /* the end that the adapter has */
+    struct adapter_target target;
+    struct adapter a;
+};
+
+static void plug(struct line *l)
+{
+    const char *reason = "";
+    l->device = posix_openpt(O_RDWR | O_NOCTTY);
+    assert_true(l->device >= 0);
+    assert_int_equal(grantpt(l->device), 0);
+    assert_int_equal(unlockpt(l->device), 0);
+    l->target = (struct adapter_target){
+        .serial = arena_string(ptsname(l->device)), .baud = SERIAL_BAUD};
+    if (!adapter_open(&l->a, &l->target, &reason)) {
+        fail_msg("%s", reason);
+    }
+}
+
+static void say(struct line *l, const char *text)
+{
+    size_t len = strlen(text);
+    assert_int_equal(write(l->device, text, len), len);
+    struct pollfd p = {.fd = l->a.out, .events = POLLIN};
+    poll(&p, 1, -1);
+    adapter_read(&l->a);
+}
+
+/* What the harness has written, up to as many bytes as are expected. */
+static void assert_heard(const struct line *l, const char *text)
+{
+    char got[256];
+    size_t have = 0, len = strlen(text);
+    while (have < len) {
+        ssize_t n = read(l->device, got + have, sizeof got - 1 - have);
+        assert_true(n > 0);
+        have += (size_t)n;
+    }
+    got[have] = '\0';
+    assert_string_equal(got, text);
+}
+
+static void unplug(struct line *l)
+{
+    assert_int_equal(adapter_close(&l->a, 60000), -1); /* and waits for none */
+    close(l->device);
+}
+
+static void test_a_run_on_a_serial_line_begins_with_an_empty_line(void **state)
+{
+    (void)state;
+    struct line l;
+    plug(&l);
+    assert_heard(&l, "\n\n");
+    say(&l, "half an old answer\", and noise\n{\"id\":7,\"answer\":\"ok\"}\n");
+    assert_null(l.a.fault);
+    assert_false(adapter_greeted(&l.a));
+    say(&l, HELLO "\n" HELLO "\n");
+    assert_true(adapter_greeted(&l.a));
+    assert_int_equal(l.a.answer_count, 0);
+    assert_int_equal(adapter_request(&l.a, "quit", json_object()), 1);
+    assert_heard(&l, "{\"id\":1,\"verb\":\"quit\"}\n");
+    say(&l, "{\"id\":1,\"answer\":\"ok\"}\n");
+    assert_non_null(adapter_answer(&l.a, 1));
+    assert_null(l.a.fault);
+    unplug(&l);
+}
+
+static void test_within_a_run_noise_on_the_line_is_a_fault(void **state)
+{
+    (void)state;
+    struct line l;
+    plug(&l);
+    say(&l, HELLO "\nnoise\n");
+    assert_string_equal(l.a.fault, "a line that is no JSON object: noise");
+    unplug(&l);
+    plug(&l);
+    say(&l, HELLO "\n{\"id\":1,\"answer\":\"ok\"}\n" HELLO "\n");
+    assert_string_equal(l.a.fault, "a second hello");
+    unplug(&l);
+}
+
+/* No byte is changed, echoed or held back. */
+static void test_a_serial_line_is_raw(void **state)
+{
+    (void)state;
+    const char *bytes = "\r\n\003\004\021\023\032\177\377\001x";
+    char got[32];
+    struct line l;
+    plug(&l);
+    assert_heard(&l, "\n\n");
+    size_t len = strlen(bytes);
+    assert_int_equal(write(l.a.in, bytes, len), len);
+    assert_heard(&l, bytes);
+    assert_int_equal(write(l.device, bytes, len), len);
+    for (size_t have = 0; have < len;) {
+        struct pollfd p = {.fd = l.a.out, .events = POLLIN};
+        poll(&p, 1, -1);
+        ssize_t n = read(l.a.out, got + have, len - have);
+        assert_true(n > 0);
+        have += (size_t)n;
+    }
+    assert_memory_equal(got, bytes, len);
+    struct termios t;
+    assert_int_equal(tcgetattr(l.a.in, &t), 0);
+    assert_int_equal(cfgetospeed(&t), B115200);
+    assert_int_equal(t.c_cflag & (CSIZE | PARENB | CSTOPB | CLOCAL | CREAD),
+                     CS8 | CLOCAL | CREAD);
+    unplug(&l);
+}
+
+static void test_what_is_no_serial_line_cannot_be_opened(void **state)
+{
+    (void)state;
+    struct adapter_target nowhere = {.serial = "/nonexistent/tty",
+                                     .baud = SERIAL_BAUD};
+    struct adapter_target no_line = {.serial = "/dev/null",
+                                     .baud = SERIAL_BAUD};
+    struct adapter a;
+    const char *reason = "";
+    assert_false(adapter_open(&a, &nowhere, &reason));
+    assert_string_equal(reason, "adapter on /nonexistent/tty: No such file or "
+                                "directory");
+    assert_false(adapter_open(&a, &no_line, &reason));
+    assert_string_equal(reason, "adapter on /dev/null: Inappropriate ioctl "
+                                "for device");
+    assert_true(serial_baud_known(9600) && serial_baud_known(921600));
+    assert_false(serial_baud_known(0) || serial_baud_known(115201));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -205,6 +343,10 @@ int main(void)
         cmocka_unit_test(test_an_end_behind_quit_is_no_fault),
         cmocka_unit_test(test_the_last_lines_of_standard_error_are_kept),
         cmocka_unit_test(test_numbers_are_decimal_text),
+        cmocka_unit_test(test_a_run_on_a_serial_line_begins_with_an_empty_line),
+        cmocka_unit_test(test_within_a_run_noise_on_the_line_is_a_fault),
+        cmocka_unit_test(test_a_serial_line_is_raw),
+        cmocka_unit_test(test_what_is_no_serial_line_cannot_be_opened),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

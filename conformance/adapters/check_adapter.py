@@ -5,7 +5,8 @@ a real server behind them.
 
     check_adapter.py ROAMD BUILD
 
-and an adapter that is reached over TCP. ROAMD's folder has roam-conform, too.
+and an adapter that is reached over TCP, and one on a serial line (a
+pseudoterminal). ROAMD's folder has roam-conform, too.
 
 A block is run as one exchange: what begins with > is said, what begins with <
 has to come, with the same fields, each of the same type, and the same result.
@@ -112,17 +113,70 @@ def bridge(listener, words):
             subprocess.run(words, stdin=sock, stdout=sock)
 
 
+def conforms(conform, address):
+    done = subprocess.run(
+        [conform, "client", "--adapter", address, "--case", "53"],
+        capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def over_tcp(conform, words):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         threading.Thread(target=bridge, args=(listener, words),
                          daemon=True).start()
-        done = subprocess.run(
-            [conform, "client", "--adapter",
-             "tcp:127.0.0.1:%d" % listener.getsockname()[1], "--case", "53"],
-            capture_output=True, text=True)
-        listener.shutdown(socket.SHUT_RDWR)
-    assert done.returncode == 0, done.stdout + done.stderr
-    print("ok   over TCP")
+        try:
+            conforms(conform, "tcp:127.0.0.1:%d" % listener.getsockname()[1])
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+
+
+def pump(source, line):
+    for data in iter(lambda: source.read1(4096), b""):
+        while data:
+            data = data[os.write(line, data):]
+
+
+def device(line, words):
+    """An empty line begins a run, with an adapter of its own, unless one has
+    just begun; what was being said is ended first."""
+    adapter, fresh = None, False
+    with open(line, "rb", closefd=False) as requests:
+        for request in iter(requests.readline, b"bye\n"):
+            if request == b"\n" and not fresh:
+                if adapter:
+                    adapter.kill()
+                    adapter.wait()
+                os.write(line, b"\n")
+                adapter = subprocess.Popen(words, stdin=subprocess.PIPE,
+                                           stdout=subprocess.PIPE)
+                threading.Thread(target=pump, args=(adapter.stdout, line),
+                                 daemon=True).start()
+            elif request != b"\n":
+                adapter.stdin.write(request)
+                adapter.stdin.flush()
+            fresh = request == b"\n"
+    adapter.kill()
+    adapter.wait()
+
+
+def over_serial(conform, words):
+    here, there = os.openpty()      # `there` stays open: the line has no end
+    thread = threading.Thread(target=device, args=(here, words))
+    thread.start()
+    try:
+        name = os.ttyname(there)
+        conforms(conform, "serial:" + name)
+        conforms(conform, "serial:%s,921600" % name)    # and again
+        for bad in ("serial:", "serial:,9600", "serial:%s,9601" % name,
+                    "serial:%s," % name, "usb:" + name):
+            done = subprocess.run([conform, "client", "--adapter", bad],
+                                  capture_output=True, text=True)
+            assert done.returncode == 2, (bad, done)
+    finally:
+        os.write(there, b"bye\n")
+        thread.join()
+        os.close(here)
+        os.close(there)
 
 
 def main():
@@ -142,13 +196,16 @@ def main():
             except AssertionError as error:
                 failed += 1
                 print("FAIL %s: %s" % (name, error))
-    try:
-        over_tcp(str(pathlib.Path(roamd).parent / "roam-conform"),
-                 adapters["libroam"])
-        passed += 1
-    except AssertionError as error:
-        failed += 1
-        print("FAIL over TCP: %s" % error)
+    for way in (over_tcp, over_serial):
+        name = way.__name__.replace("_", " ")
+        try:
+            way(str(pathlib.Path(roamd).parent / "roam-conform"),
+                adapters["libroam"])
+            passed += 1
+            print("ok   " + name)
+        except AssertionError as error:
+            failed += 1
+            print("FAIL %s: %s" % (name, error))
     print("%d passed, %d failed" % (passed, failed))
     sys.exit(failed > 0)
 
