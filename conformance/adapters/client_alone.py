@@ -78,6 +78,16 @@ def the_cases_below_hold_a_server_to_more(_server):
 
 
 @case
+def rows_that_take_no_bytes_are_not_believed(_server):
+    """Or a count of 2^32-1 would take as many rows of memory."""
+    columns = pb.Columns(conversations=["bob"]).SerializeToString()
+    for count, word in ((len(columns), "ROW"), (len(columns) + 1, "COUNT")):
+        must_raise(word, alone().feed, frame(pb.Batch(
+            last_version=count, count=count, payload=columns,
+            inflated_size=len(columns))))
+
+
+@case
 def a_bad_batch_makes_the_client_ask_for_less(_server):
     bad = pb.Batch(last_version=1, count=1, inflated_size=1, payload=b"x")
     client = alone()
