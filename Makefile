@@ -403,7 +403,7 @@ install: all
 	    conformance/html/*.html conformance/html/*.css conformance/html/*.js
 	$(Q)install -m 644 -D -t $(DESTDIR)$(PREFIX)/share/roam/conformance/broken \
 	    conformance/broken/faults conformance/broken/client-faults \
-	    conformance/broken/pair-faults
+	    conformance/broken/pair-faults conformance/broken/unseen
 	$(Q)install -m 644 -D conformance/wireshark/roam.lua \
 	    $(DESTDIR)$(PREFIX)/share/roam/wireshark/roam.lua
 	$(Q)cd conformance && find scenarios -name '*.scn' -exec install -m 644 \

@@ -133,9 +133,11 @@ static void copy(struct bending *b)
 
 static void raise_to(struct bending *b)
 {
-    if (get_number(b, b->bend->field) < b->bend->value) {
-        set_number(b, b->bend->field, b->bend->value);
+    if (get_number(b, b->bend->field) >= b->bend->value) {
+        put_as_it_is(b);
+        return;
     }
+    set_number(b, b->bend->field, b->bend->value);
     put_message(b);
 }
 
@@ -335,6 +337,24 @@ static void empty_page(struct bending *b)
     put_message(b);
 }
 
+/* Nobody is there, not even who asks. */
+static void show_away(struct bending *b)
+{
+    struct value rows;
+    const char *reason;
+    field_get(b->m, "rows", &rows);
+    Roam__V1__SessionRows *all = (Roam__V1__SessionRows *)message_decode(
+        &roam__v1__session_rows__descriptor, rows.data, rows.len);
+    for (size_t i = 0; all && i < all->n_rows; i++) {
+        all->rows[i]->online = 0;
+    }
+    uint8_t *bytes = arena_alloc(rows.len);
+    rows.len = all ? roam__v1__session_rows__pack(all, bytes) : 0;
+    rows.data = bytes;
+    (void)field_set(b->m, "rows", &rows, &reason);
+    put_message(b);
+}
+
 /* ---------------------------------------------------------------- columns */
 
 /* The columns of a batch or a page, inflated. */
@@ -482,6 +502,7 @@ static const struct bend bends[] = {
     {"kick-tells-now", FRAMES(F_KICK), .when = "retry",
      .is = ROAM__V1__RETRY__AFTER, .apply = set, .field = "retry",
      .value = ROAM__V1__RETRY__NOW},
+    {"shown-as-away", FRAMES(F_SESSION_LIST), .apply = show_away},
     {"logout-without-kick", FRAMES(F_KICK), .when = "reason",
      .is = ROAM__V1__KICK_REASON__LOGGED_OUT, .apply = drop},
 
@@ -592,6 +613,9 @@ bool bend_takes(const struct bend *b, const struct bend_memory *m,
 static bool is_meant(struct bending *b)
 {
     const struct bend *bend = b->bend;
+    if (bend->which == BENT_TYPE && !b->m) {
+        return false; /* it has no fields to be bent */
+    }
     if (bend->when && (!b->m || get_number(b, bend->when) != bend->is)) {
         return false;
     }

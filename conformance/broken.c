@@ -94,12 +94,13 @@ static bool is_blamed(const struct result *r, const char *side)
 
 /* The sanity case is about nothing: it breaks whatever is broken. */
 static const char *first_killer(const struct results *results,
+                                const struct scenario *sanity,
                                 const struct fault *f)
 {
     for (size_t i = 0; i < results->count; i++) {
         const struct result *r = &results->at[i];
-        if (r->s != results->at[0].s && run_is_red(r) &&
-            rules_named(r->rules, f->rule) && is_blamed(r, f->side)) {
+        if (r->s != sanity && run_is_red(r) && run_names(r, f->rule) &&
+            is_blamed(r, f->side)) {
             return r->s->id;
         }
     }
@@ -213,7 +214,7 @@ static void run_fault(const struct matrix *m, const struct fault *f)
     quiet.bend = m->o->adapter ? NULL : bend_find(f->name);
     setenv(variable_of(f), f->name, 1);
     bool ran = run_suite(&quiet, m->all, m->rules, &results);
-    const char *killer = first_killer(&results, f);
+    const char *killer = first_killer(&results, m->all->at[0], f);
     size_t red = 0, cases = 0;
     for (size_t i = 0; i < results.count; i++) {
         red += run_is_red(&results.at[i]);
@@ -224,7 +225,7 @@ static void run_fault(const struct matrix *m, const struct fault *f)
         ran && killer, f->name, f->rule,
         !ran     ? "no case selected"
         : killer ? arena_printf("%s (%zu of %zu cases red)", killer, red, cases)
-                 : "no failing check names the rule");
+                 : "no tag and no judge that fails names the rule");
     if (!killer) {
         show_failures(&results);
     }

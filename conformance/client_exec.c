@@ -35,7 +35,7 @@ bool client_false_end(struct stage *g)
         text_add(&rules, " %s", step->rule);
     }
     for (size_t i = 0; i < g->world.s->rule_count; i++) {
-        if (strcmp(g->world.s->rules[i], "FRAME-14") != 0) {
+        if (!rules_named(text_str(&rules), g->world.s->rules[i])) {
             text_add(&rules, " %s", g->world.s->rules[i]);
         }
     }

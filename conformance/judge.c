@@ -31,6 +31,11 @@ const struct judge_rule judge_rules[] = {
     {"KICK-5", "no command carried out for a session that lost its slot"},
     {"KICK-6", "the retry class of each reason"},
     {"KICK-9", "LOGGED_OUT only answers LOGOUT"},
+    {"DEV-3", "sessions of the types asked for, and no empty list while there "
+              "are more"},
+    {"DEV-4", "who asks is online, and told from the others"},
+    {"DEV-5", "END_SESSION has no other errors"},
+    {"DEV-6", "SESSION_ENDED only answers END_SESSION"},
     {"DEV-8", "no more entries tell of devices than a user has others"},
     {"DEV-9", "an entry that tells of a device has the content of a LOGIN"},
     {"SYNC-1", "no entry before the first SYNC_OK"},

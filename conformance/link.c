@@ -192,7 +192,7 @@ static void make_room(struct link *l)
 static bool ack_if_due(struct world *w, struct link *l)
 {
     if (!l->device->auto_ack || !l->is_live || !l->is_delivering ||
-        l->syncs_open > 0 || l->displaced ||
+        l->syncs_open > 0 || l->displaced || l->flight_count == 0 ||
         l->flight_count < l->active.max_unacked / 2) {
         return true;
     }

@@ -2,6 +2,7 @@
 /* roam-conform: the conformance suite of Roam 1. README.md shows how to run
  * it; here are its commands. */
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -118,9 +119,11 @@ static const char *server_options(const struct run_options *o)
                         o->tls ? " --tls --ca " : "", o->tls ? o->ca : "");
 }
 
-static const char *repeat_command(const struct run_options *o)
+static const char *repeat_command(const struct run_options *o,
+                                  const char *fault)
 {
-    return arena_printf("roam-conform server %s", server_options(o));
+    return arena_printf("roam-conform server %s%s%s", server_options(o),
+                        fault ? " --fault " : "", fault ? fault : "");
 }
 
 /* Behind the run of a role: reports, counts, exit code. */
@@ -176,7 +179,11 @@ static int command_server(struct options *o)
     if (o->run.dump_seeds && !seeds_make_dir(o->run.dump_seeds, &reason)) {
         return fail_usage(reason);
     }
-    o->run.repeat = repeat_command(&o->run);
+    if (o->fault) { /* one of broken/faults, to look at it */
+        setenv("ROAM_FAULT", o->fault, 1);
+        o->run.bend = bend_find(o->fault);
+    }
+    o->run.repeat = repeat_command(&o->run, o->fault);
     const char *peer = o->run.roamd     ? o->run.roamd
                        : o->run.control ? o->run.control
                                         : arena_printf("%s:%u", o->run.host,
@@ -298,8 +305,8 @@ static int run_broken(struct options *o, enum role role, const char *table,
     if (status != EXIT_AS_EXPECTED) {
         return status;
     }
-    report.exit =
-        broken_run(&o->run, in_root(o, table), o->fault, o->full, &report);
+    report.exit = broken_run(&o->run, o->faults ? o->faults : in_root(o, table),
+                             o->fault, o->full, &report);
     report.seed = o->run.seed;
     report.started = o->outputs.started;
     report.ms = now_ms() - o->outputs.start_ms;
@@ -363,7 +370,7 @@ static int command_broken(struct options *o)
     if (!o->has_timeout) {
         o->run.timeout_ms = BROKEN_TIMEOUT_MS;
     }
-    o->run.repeat = repeat_command(&o->run);
+    o->run.repeat = repeat_command(&o->run, NULL);
     return run_broken(o, ROLE_SERVER, "conformance/broken/faults", &all,
                       &rules);
 }
@@ -402,6 +409,9 @@ static int command_null_server(const char *mode)
     }
     printf("%u\n", (unsigned)port);
     fflush(stdout);
+    /* It has no case to end in order. */
+    signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
     return mode && null_peer_serve(listener, mode)
                ? EXIT_AS_EXPECTED
                : fail_usage("null-server close|silent|echo|garbage");

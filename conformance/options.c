@@ -64,7 +64,8 @@ const char options_usage[] =
     "  --dump-seeds DIR     server: writes there what went over the wire\n"
     "  --scenarios DIR      instead of conformance/scenarios\n"
     "  --spec FILE          instead of spec/roam-1.md\n"
-    "  --fault NAME         broken: only this one\n"
+    "  --fault NAME         broken: only this one; server: with this one\n"
+    "  --faults FILE        broken: instead of conformance/broken/faults\n"
     "  --full               broken: the whole suite for each fault\n"
     "  --update             selftest: write the golden files\n"
     "\n"
@@ -180,6 +181,7 @@ enum {
     OPT_SCENARIOS,
     OPT_SPEC,
     OPT_FAULT,
+    OPT_FAULTS,
     OPT_FULL,
     OPT_UPDATE,
     OPT_ADAPTER,
@@ -214,6 +216,7 @@ static const struct option long_options[] = {
     {"scenarios", required_argument, NULL, OPT_SCENARIOS},
     {"spec", required_argument, NULL, OPT_SPEC},
     {"fault", required_argument, NULL, OPT_FAULT},
+    {"faults", required_argument, NULL, OPT_FAULTS},
     {"full", no_argument, NULL, OPT_FULL},
     {"update", no_argument, NULL, OPT_UPDATE},
     {"adapter", required_argument, NULL, OPT_ADAPTER},
@@ -316,6 +319,9 @@ static bool take_option(struct options *o, int option, const char *arg)
         break;
     case OPT_FAULT:
         o->fault = arg;
+        break;
+    case OPT_FAULTS:
+        o->faults = arg;
         break;
     case OPT_FULL:
         o->full = true;

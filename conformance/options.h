@@ -14,7 +14,7 @@ struct options {
     struct adapter_target sibling_target;
     const char *sibling; /* its words; NULL: none was named */
     const char *root;    /* of the project, where the defaults are */
-    const char *scenarios, *spec, *fault;
+    const char *scenarios, *spec, *fault, *faults;
     bool list, full, update, has_timeout, client, pair;
 };
 

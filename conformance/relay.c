@@ -20,6 +20,9 @@
 
 #define PAIRS_MAX 512u
 #define READ_BYTES 65536u
+/* How much at a time who loses pieces reads: less than a LOGIN has, so that it
+ * does not hang on how fast the bytes come. */
+#define PIECE_BYTES 16u
 /* Above this a side is not read until the other one has taken some. */
 #define WAITING_MAX 65536u
 
@@ -107,7 +110,8 @@ static void take_frames(const struct relay *r, struct pair *p, struct way *w)
 static void read_way(const struct relay *r, struct pair *p, struct way *w)
 {
     static char buf[READ_BYTES];
-    ssize_t n = recv(w->from, buf, sizeof buf, 0);
+    bool pieces = w == &p->up && bend_loses_pieces(r->bend);
+    ssize_t n = recv(w->from, buf, pieces ? PIECE_BYTES : sizeof buf, 0);
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
         return;
     }

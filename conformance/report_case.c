@@ -122,7 +122,8 @@ static json_t *steps_json(const struct record *r)
     return list;
 }
 
-/* A step is under its own rule, else under all of its scenario. */
+/* A step is under its own rule, else under its scenario's, if that has one: of
+ * several, nobody can say which of them it was. */
 static void add_seen(json_t *list, const struct scenario *s,
                      const struct step *step)
 {
@@ -130,8 +131,8 @@ static void add_seen(json_t *list, const struct scenario *s,
         json_array_append_new(list, json_clean(step->rule));
         return;
     }
-    for (size_t i = 0; i < s->rule_count; i++) {
-        json_array_append_new(list, json_clean(s->rules[i]));
+    if (s->rule_count == 1) {
+        json_array_append_new(list, json_clean(s->rules[0]));
     }
 }
 

@@ -248,6 +248,7 @@ struct run {
     size_t job_count;
     struct shared_server *servers;
     size_t server_count, server_cap;
+    const struct scenario *sanity;
     bool is_settled; /* what `until_rule` waits for has come */
     struct progress progress;
 };
@@ -308,6 +309,21 @@ bool run_is_red(const struct result *r)
     return r->verdict == VERDICT_FAIL || r->verdict == VERDICT_WARN;
 }
 
+/* All rules of its case, as a step without a tag names them. */
+static bool names_all(const struct result *r)
+{
+    struct text all = {0};
+    for (size_t i = 0; i < r->s->rule_count; i++) {
+        text_add(&all, "%s%s", i ? " " : "", r->s->rules[i]);
+    }
+    return r->s->rule_count > 1 && strcmp(r->rules, text_str(&all)) == 0;
+}
+
+bool run_names(const struct result *r, const char *rule)
+{
+    return !names_all(r) && rules_named(r->rules, rule);
+}
+
 /* A result is there; those whose turn it is are printed. */
 static void set_result(struct run *r, size_t number, struct result result)
 {
@@ -318,10 +334,8 @@ static void set_result(struct run *r, size_t number, struct result result)
                   result.standing == STANDING_UNEXPECTED_PASS;
     r->failed += failed;
     r->results[number] = result;
-    r->is_settled =
-        r->is_settled ||
-        (r->o->until_rule && result.s != r->cases[0].s && run_is_red(&result) &&
-         rules_named(result.rules, r->o->until_rule));
+    r->is_settled = r->is_settled || (r->o->until_rule && run_is_red(&result) &&
+                                      run_names(&result, r->o->until_rule));
     progress_hide(&r->progress);
     while (r->printed < r->count && r->results[r->printed].s) {
         if (!r->o->quiet) {
@@ -493,10 +507,9 @@ static size_t rounds_of(const struct run_options *o)
     return o->rounds ? o->rounds : 1;
 }
 
-static void select_cases(struct run *r, const struct scenarios *all)
+static void select_by_prefix(struct run *r, const struct scenarios *all,
+                             size_t n)
 {
-    size_t n = r->o->prefix ? strlen(r->o->prefix) : 0;
-    plan_case(r, all->at[0], 0);
     for (size_t round = 0; round < rounds_of(r->o); round++) {
         for (size_t i = 1; i < all->count; i++) {
             if (n == 0 || strncmp(all->at[i]->id, r->o->prefix, n) == 0) {
@@ -504,6 +517,19 @@ static void select_cases(struct run *r, const struct scenarios *all)
             }
         }
     }
+}
+
+/* Where one rule alone is of interest, a sanity case proves nothing. */
+static void select_cases(struct run *r, const struct scenarios *all)
+{
+    size_t n = r->o->prefix ? strlen(r->o->prefix) : 0;
+    r->sanity = all->at[0];
+    if (r->o->until_rule) {
+        select_by_prefix(r, all, n);
+        return;
+    }
+    plan_case(r, all->at[0], 0);
+    select_by_prefix(r, all, n);
     bool sanity = n > 0 && strncmp(all->at[0]->id, r->o->prefix, n) == 0;
     if (r->count == 1 && !sanity && n > 0) {
         r->count = 0;
@@ -533,7 +559,7 @@ static void run_all(struct run *r)
 {
     size_t i = 0;
     for (; i < r->count && !is_over(r); i++) {
-        bool alone = i == 0 || i + 1 == r->count || r->o->attach;
+        bool alone = r->cases[i].s == r->sanity || r->o->attach;
         bool between = i > 1 && r->cases[i].round != r->cases[i - 1].round;
         wait_for_jobs(r, alone || between ? 1 : r->o->jobs);
         if (ends_here(r, i)) {

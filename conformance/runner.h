@@ -43,7 +43,8 @@ struct run_options {
     const char *repeat; /* command that runs one case; "%s" is its id */
 };
 
-/* The first scenario is the sanity case; it runs first and last, alone.
+/* The first scenario is the sanity case; it runs first and last, alone, but
+ * not with until_rule.
  * Fills *out in order. False when nothing was selected, and with results
  * when the run was interrupted: what did not run is NOT_EXERCISED. */
 bool run_suite(const struct run_options *o, const struct scenarios *all,
@@ -56,8 +57,10 @@ void run_close_case(const struct run_options *o, struct world *w,
                     struct result *r);
 /* With --attach: says who waits, and waits for a line on standard input. */
 void run_wait_for_key(const struct run_options *o, const char *who);
-/* Did the peer break a rule in it? */
+/* Did the peer break a rule in it? This one? A step without a tag names none of
+ * the rules of its case, unless there is only one. */
 bool run_is_red(const struct result *r);
+bool run_names(const struct result *r, const char *rule);
 bool run_interrupted(void);
 void run_catch_signals(void);
 

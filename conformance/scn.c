@@ -332,6 +332,15 @@ static bool parse_field(struct parser *p, struct step *step, const char *word,
     return true;
 }
 
+/* The rule that a closing [RULE] names; NULL: it is none. */
+static const char *tag_of(const char *word)
+{
+    size_t len = strlen(word);
+    return word[0] == '[' && word[len - 1] == ']'
+               ? arena_copy(word + 1, len - 2)
+               : NULL;
+}
+
 /* What follows the frame's or verb's name. */
 static bool parse_rest(struct parser *p, struct step *step,
                        const struct words *w, size_t at,
@@ -339,9 +348,8 @@ static bool parse_rest(struct parser *p, struct step *step,
 {
     while (at < w->count) {
         const char *word = w->at[at];
-        size_t len = strlen(word);
-        if (word[0] == '[' && word[len - 1] == ']' && at + 1 == w->count) {
-            step->rule = arena_copy(word + 1, len - 2);
+        if (tag_of(word) && at + 1 == w->count) {
+            step->rule = tag_of(word);
             at++;
         } else if (strcmp(word, "lie") == 0 && step->kind == STEP_SEND &&
                    p->s->role == ROLE_CLIENT) {
@@ -663,9 +671,11 @@ static bool parse_block(struct parser *p, struct step *step,
                         const struct words *w, int depth)
 {
     bool any = strcmp(w->at[0], "any-of") == 0;
+    const char *tag = any && w->count == 2 ? tag_of(w->at[1]) : NULL;
     step->kind = any ? STEP_ANY_OF : STEP_REPEAT;
-    if (depth >= MAX_DEPTH || w->count != (any ? 1u : 2u)) {
-        return fail(p, step->line, "any-of, or repeat COUNT");
+    step->rule = tag;
+    if (depth >= MAX_DEPTH || w->count != (any && !tag ? 1u : 2u)) {
+        return fail(p, step->line, "any-of [RULE], or repeat COUNT");
     }
     step->operand = any ? NULL : w->at[1];
     const char *stop;

@@ -228,6 +228,30 @@ conform()
     return $status
 }
 
+# Neither the seed nor what runs beside a case decides a verdict. All at a time,
+# so that each is in the others' way.
+conform_is_stable()
+{
+    for run in '1 4' '2 8' '3 16'; do
+        set -- $run
+        timeout 300 $gcc_dir/roam-conform server --roamd $gcc_dir/roamd \
+            --case 0 --seed "$1" -j "$2" >"$log/stable.$1" 2>&1 &
+    done
+    wait
+    good=0 bad=0
+    for run in 1 2 3; do
+        grep -E '^(not )?ok ' "$log/stable.$run" >"$log/verdicts.$run"
+        if [ -s "$log/verdicts.$run" ] &&
+            cmp "$log/verdicts.1" "$log/verdicts.$run"; then
+            good=$((good + 1))
+        else
+            bad=$((bad + 1))
+        fi
+    done
+    echo "$good passed, $bad failed"
+    [ $bad -eq 0 ]
+}
+
 # A client behind its adapter. What the adapter cannot do is counted apart, so
 # the count comes once more by itself.
 conform_client()
@@ -324,6 +348,8 @@ main()
         counted 'spec: rules' /usr/bin/python3 spec/check_rules.py
         counted 'wireshark: tables of the dissector' \
             /usr/bin/python3 conformance/wireshark/make_tables.py
+        counted 'conformance: cases of all frames, states, bounds, codes' \
+            /usr/bin/python3 conformance/make_cases.py
         counted 'spec: vectors, by another decoder' \
             /usr/bin/python3 spec/vectors/check.py
     fi
@@ -348,6 +374,8 @@ main()
     if wanted conform; then
         counted 'conformance: the harness itself' timeout 300 \
             $gcc_dir/roam-conform selftest
+        counted 'conformance: its checks can fail' timeout 300 \
+            /usr/bin/python3 conformance/check_checks.py $gcc_dir
         counted 'conformance: its reports' timeout 300 \
             /usr/bin/python3 conformance/check_reports.py $gcc_dir
         counted 'conformance: the page, in Chromium' timeout 300 \
@@ -360,6 +388,8 @@ main()
             --roamd $asan_dir/roamd-faulty --case 3
         counted 'conformance: the examples of CONTROL.md' timeout 300 \
             /usr/bin/python3 conformance/control/check_control.py $gcc_dir
+        counted 'conformance: verdicts without regard to seed and -j' \
+            conform_is_stable
         counted 'conformance: an independent client' timeout 300 \
             /usr/bin/python3 conformance/adapters/check_client.py \
             $gcc_dir/roamd $top
@@ -388,6 +418,8 @@ main()
         counted 'conformance: broken servers are caught' timeout 600 \
             $gcc_dir/roam-conform broken --roamd $gcc_dir/roamd-faulty \
             --coverage "$log/coverage.server"
+        counted 'conformance: each visible MUST of a server is covered' \
+            sh conformance/check_coverage.sh "$log/coverage.server" server
         one 'conformance: coverage is the committed one' coverage
     fi
     if wanted docs; then

@@ -69,9 +69,7 @@ struct roam_store_request *roam__page_new(struct roam_session *s,
                                           enum roam_store_kind kind,
                                           const struct roam__page_ask *ask)
 {
-    if (ROAM_FAULT("page-counts-as-no-command")) {
-        s->commands++;
-    } else if (!roam__session_count_command(s)) { /* [HIST-10] */
+    if (!roam__session_count_command(s)) { /* [HIST-10] */
         return NULL;
     }
     return roam__flow_page(s, ask->ref) ? make(s, kind, ask) : NULL;

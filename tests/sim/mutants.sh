@@ -19,7 +19,7 @@ failed=0
 
 # What a server does wrong. Left out are the faults that only a peer which
 # breaks the protocol can see (ack-ahead-accepted, dedup-content-ignored,
-# frame-limit-ignored, second-login-accepted, page-counts-as-no-command):
+# frame-limit-ignored, second-login-accepted, commands-unlimited):
 # every client here keeps to it, and the conformance suite is there for the
 # others.
 server_faults='no-kick kick-wrong-type kick-not-last command-after-kick
