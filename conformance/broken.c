@@ -99,8 +99,9 @@ static const char *first_killer(const struct results *results,
 {
     for (size_t i = 0; i < results->count; i++) {
         const struct result *r = &results->at[i];
-        if (r->s != sanity && run_is_red(r) && run_names(r, f->rule) &&
-            is_blamed(r, f->side)) {
+        bool named =
+            f->side ? rules_named(r->rules, f->rule) : run_names(r, f->rule);
+        if (r->s != sanity && run_is_red(r) && named && is_blamed(r, f->side)) {
             return r->s->id;
         }
     }

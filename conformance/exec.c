@@ -392,6 +392,7 @@ static bool do_verb(struct world *w, const struct step *step)
             return world_mistake(w, "the device has no connection");
         }
         d->link->is_stalled = step->verb == VERB_STALL;
+        d->link->was_stalled |= d->link->is_stalled;
         return true;
     case VERB_GATHER:
     case VERB_FLUSH:

@@ -172,6 +172,7 @@ struct link {
     bool is_closed;    /* by the peer: end of stream or reset */
     bool end_expected; /* a step said `closed` */
     bool is_stalled;   /* not read for now */
+    bool was_stalled;  /* at some time, or is */
     bool is_gathering; /* what is written waits in `gathered` */
     struct text gathered;
     bool is_dropped; /* ended or left alone by the scenario */
