@@ -58,8 +58,9 @@ one()
     fi
 }
 
-# counted NAME COMMAND...: a step whose last line is its own count. A command
-# that fails without a failure in its count is one.
+# counted NAME COMMAND...: a step whose last line ends in its own count; what
+# is unsupported stands before it. A command that fails without a failure in
+# its count is one.
 counted()
 {
     name=$1
@@ -67,7 +68,7 @@ counted()
     shift
     ("$@") >"$file" 2>&1
     status=$?
-    line=$(grep -E '^[0-9]+ passed, [0-9]+ failed' "$file" | tail -n 1)
+    line=$(grep -oE '[0-9]+ passed, [0-9]+ failed' "$file" | tail -n 1)
     good=${line%% *}
     bad=${line#*, }
     bad=${bad%% *}
@@ -252,17 +253,6 @@ conform_is_stable()
     [ $bad -eq 0 ]
 }
 
-# A client behind its adapter. What the adapter cannot do is counted apart, so
-# the count comes once more by itself.
-conform_client()
-{
-    timeout 600 $gcc_dir/roam-conform client "$@" >"$log/client.out" 2>&1
-    status=$?
-    cat "$log/client.out"
-    grep -oE '[0-9]+ passed, [0-9]+ failed$' "$log/client.out" | tail -n 1
-    return $status
-}
-
 # Both together, with two clients mixed.
 conform_pair()
 {
@@ -400,9 +390,11 @@ main()
         counted 'conformance: what is said of clients' timeout 300 \
             /usr/bin/python3 conformance/golden-client/check.py \
             $gcc_dir/roam-conform build
-        counted 'conformance: libroam, ASan+UBSan' conform_client \
+        counted 'conformance: libroam, ASan+UBSan' timeout 600 \
+            $gcc_dir/roam-conform client \
             --coverage "$log/coverage.libroam" -- $asan_dir/adapter-libroam
-        counted 'conformance: the client in Python' conform_client -- \
+        counted 'conformance: the client in Python' timeout 600 \
+            $gcc_dir/roam-conform client -- \
             conformance/adapters/adapter_python.py build
         counted 'conformance: both together, two clients mixed' conform_pair
         counted 'conformance: broken clients are caught' timeout 600 \
