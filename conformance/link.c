@@ -154,19 +154,27 @@ void link_forget(struct device *d)
     }
 }
 
+struct frame *link_frame(const struct link *l, size_t *at)
+{
+    const uint8_t *h = l->in + *at;
+    size_t have = l->have - *at;
+    if (have < FRAME_HEADER) {
+        return NULL;
+    }
+    size_t len = (size_t)h[1] << 16 | (size_t)h[2] << 8 | h[3];
+    if (have < FRAME_HEADER + len) {
+        return NULL;
+    }
+    *at += FRAME_HEADER + len;
+    return frame_decode(h[0], h + FRAME_HEADER, len);
+}
+
 /* Hands every whole frame at the buffer's start to the judges. */
 static bool cut_frames(struct world *w, struct link *l)
 {
     size_t at = 0;
-    while (l->have - at >= FRAME_HEADER) {
-        const uint8_t *h = l->in + at;
-        size_t len = (size_t)h[1] << 16 | (size_t)h[2] << 8 | h[3];
-        if (l->have - at < FRAME_HEADER + len) {
-            break;
-        }
-        struct frame *f = frame_decode(h[0], h + FRAME_HEADER, len);
-        at += FRAME_HEADER + len;
-        l->offset += FRAME_HEADER + len;
+    struct frame *f;
+    while ((f = link_frame(l, &at)) != NULL) {
         if (!judge_received(w, l, f)) {
             return false;
         }
@@ -176,7 +184,7 @@ static bool cut_frames(struct world *w, struct link *l)
     return true;
 }
 
-static void make_room(struct link *l)
+void link_make_room(struct link *l)
 {
     if (l->cap - l->have >= READ_BYTES) {
         return;
@@ -228,7 +236,7 @@ static bool check_record(struct world *w, const struct link *l, size_t len)
 
 static bool read_link(struct world *w, struct link *l)
 {
-    make_room(l);
+    link_make_room(l);
     ssize_t n = receive(l, l->in + l->have, l->cap - l->have);
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
         return true;

@@ -26,6 +26,11 @@ bool link_write(struct world *w, struct link *l, const uint8_t *bytes,
                 size_t len, size_t split);
 /* From now on what is written waits; or goes, in one write. */
 bool link_gather(struct world *w, struct link *l, bool begins);
+/* The whole frame at *at of what was read, and moves *at past it; NULL: there
+ * is none. */
+struct frame *link_frame(const struct link *l, size_t *at);
+/* Room for one read. */
+void link_make_room(struct link *l);
 /* Reads whatever comes until deadline_ms (of now_ms()); at least once.
  * False: a failure was noted, or nothing came. */
 bool link_pump(struct world *w, uint64_t deadline_ms);

@@ -3,6 +3,7 @@
 #include "options.h"
 
 #include <getopt.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -235,127 +236,97 @@ static const struct option long_options[] = {
     {"update-expectations", no_argument, NULL, OPT_UPDATE_EXPECTATIONS},
     {NULL, 0, NULL, 0}};
 
-/* Options that say what a run leaves; false: none of them. */
-static bool take_output(struct options *o, int option, const char *arg)
-{
-    switch (option) {
-    case OPT_TRACE_DIR:
-        o->run.trace_dir = arg;
-        return true;
-    case OPT_JUNIT:
-        o->outputs.junit = arg;
-        return true;
-    case OPT_JSON:
-        o->outputs.json = arg;
-        return true;
-    case OPT_HTML:
-        o->outputs.html = arg;
-        return true;
-    case OPT_COVERAGE:
-        o->outputs.coverage = arg;
-        return true;
-    case OPT_EXPECTATIONS:
-        o->outputs.expectations = arg;
-        return true;
-    case OPT_UPDATE_EXPECTATIONS:
-        o->outputs.update = true;
-        return true;
-    default:
-        return false;
+/* Options whose value is taken as it is. */
+static const struct place {
+    int option;
+    bool is_flag; /* else a text */
+    size_t at;
+} places[] = {
+#define FLAG(option, member)                                                   \
+    {                                                                          \
+        option, true, offsetof(struct options, member)                         \
     }
+#define TEXT(option, member)                                                   \
+    {                                                                          \
+        option, false, offsetof(struct options, member)                        \
+    }
+    TEXT(OPT_ROAMD, run.roamd),
+    TEXT(OPT_PROVISION, run.provision),
+    TEXT(OPT_CONTROL, run.control),
+    FLAG(OPT_TLS, run.tls),
+    TEXT(OPT_CA, run.ca),
+    FLAG(OPT_LIST, list),
+    TEXT(OPT_CASE, run.prefix),
+    FLAG(OPT_TRACE, run.trace),
+    TEXT(OPT_DUMP_SEEDS, run.dump_seeds),
+    TEXT(OPT_SCENARIOS, scenarios),
+    TEXT(OPT_SPEC, spec),
+    TEXT(OPT_FAULT, fault),
+    TEXT(OPT_FAULTS, faults),
+    FLAG(OPT_FULL, full),
+    FLAG(OPT_UPDATE, update),
+    FLAG(OPT_CLIENT, client),
+    FLAG(OPT_PAIR, pair),
+    FLAG(OPT_UNTIL_FAILURE, run.until_failure),
+    FLAG(OPT_ATTACH, run.attach),
+    TEXT(OPT_TRACE_DIR, run.trace_dir),
+    TEXT(OPT_JUNIT, outputs.junit),
+    TEXT(OPT_JSON, outputs.json),
+    TEXT(OPT_HTML, outputs.html),
+    TEXT(OPT_COVERAGE, outputs.coverage),
+    TEXT(OPT_EXPECTATIONS, outputs.expectations),
+    FLAG(OPT_UPDATE_EXPECTATIONS, outputs.update),
+#undef FLAG
+#undef TEXT
+};
+
+/* False: it is none of these. */
+static bool take_as_it_is(struct options *o, int option, const char *arg)
+{
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        void *field = (char *)o + places[i].at;
+        if (places[i].option != option) {
+            continue;
+        }
+        if (places[i].is_flag) {
+            *(bool *)field = true;
+        } else {
+            *(const char **)field = arg;
+        }
+        return true;
+    }
+    return false;
+}
+
+static bool parse_count(const char *arg, uint64_t max, size_t *count)
+{
+    uint64_t n = 0;
+    bool ok = parse_number(arg, max, &n) && n > 0;
+    *count = (size_t)n;
+    return ok;
 }
 
 static bool take_option(struct options *o, int option, const char *arg)
 {
-    uint64_t n = 0;
-    bool ok = true;
     switch (option) {
-    case OPT_ROAMD:
-        o->run.roamd = arg;
-        break;
     case OPT_AT:
-        ok = parse_address(arg, &o->run);
-        break;
-    case OPT_PROVISION:
-        o->run.provision = arg;
-        break;
-    case OPT_TLS:
-        o->run.tls = true;
-        break;
-    case OPT_CA:
-        o->run.ca = arg;
-        break;
-    case OPT_CONTROL:
-        o->run.control = arg;
-        break;
-    case OPT_LIST:
-        o->list = true;
-        break;
-    case OPT_CASE:
-        o->run.prefix = arg;
-        break;
+        return parse_address(arg, &o->run);
     case OPT_SEED:
-        ok = parse_number(arg, UINT64_MAX, &o->run.seed);
-        break;
+        return parse_number(arg, UINT64_MAX, &o->run.seed);
     case 'j':
-        ok = parse_number(arg, MAX_JOBS, &n) && n > 0;
-        o->run.jobs = (size_t)n;
-        break;
+        return parse_count(arg, MAX_JOBS, &o->run.jobs);
     case OPT_TIMEOUT:
-        ok = parse_number(arg, 3600000, &o->run.timeout_ms);
         o->has_timeout = true;
-        break;
-    case OPT_TRACE:
-        o->run.trace = true;
-        break;
-    case OPT_DUMP_SEEDS:
-        o->run.dump_seeds = arg;
-        break;
-    case OPT_SCENARIOS:
-        o->scenarios = arg;
-        break;
-    case OPT_SPEC:
-        o->spec = arg;
-        break;
-    case OPT_FAULT:
-        o->fault = arg;
-        break;
-    case OPT_FAULTS:
-        o->faults = arg;
-        break;
-    case OPT_FULL:
-        o->full = true;
-        break;
-    case OPT_UPDATE:
-        o->update = true;
-        break;
-    case OPT_CLIENT:
-        o->client = true;
-        break;
-    case OPT_PAIR:
-        o->pair = true;
-        break;
+        return parse_number(arg, 3600000, &o->run.timeout_ms);
     case OPT_ADAPTER:
-        ok = parse_adapter(arg, &o->adapter);
-        break;
+        return parse_adapter(arg, &o->adapter);
     case OPT_SIBLING:
-        ok = parse_sibling(arg, o);
-        break;
+        return parse_sibling(arg, o);
     case OPT_REPEAT:
-        ok = parse_number(arg, MAX_ROUNDS, &n) && n > 0;
-        o->run.rounds = (size_t)n;
-        break;
-    case OPT_UNTIL_FAILURE:
-        o->run.until_failure = true;
-        break;
-    case OPT_ATTACH:
-        o->run.attach = true;
-        break;
+        return parse_count(arg, MAX_ROUNDS, &o->run.rounds);
     default:
-        ok = take_output(o, option, arg);
-        break;
+        return take_as_it_is(o, option, arg);
     }
-    return ok;
 }
 
 static void draw_seed(struct options *o)

@@ -269,14 +269,8 @@ static bool take_down(struct stage *g, struct relay *r)
 {
     struct link *l = r->link;
     size_t at = 0;
-    while (l->have - at >= FRAME_HEADER) {
-        const uint8_t *h = l->in + at;
-        size_t len = (size_t)h[1] << 16 | (size_t)h[2] << 8 | h[3];
-        if (l->have - at < FRAME_HEADER + len) {
-            break;
-        }
-        struct frame *f = frame_decode(h[0], h + FRAME_HEADER, len);
-        at += FRAME_HEADER + len;
+    struct frame *f;
+    while ((f = link_frame(l, &at)) != NULL) {
         if (!judge_received(&g->world, l, f)) {
             return false;
         }
@@ -287,16 +281,6 @@ static bool take_down(struct stage *g, struct relay *r)
     memmove(l->in, l->in + at, l->have - at);
     l->have -= at;
     return true;
-}
-
-static void make_room(struct link *l)
-{
-    if (l->cap - l->have < READ_BYTES) {
-        uint8_t *in = arena_alloc(l->cap * 2);
-        memcpy(in, l->in, l->have);
-        l->in = in;
-        l->cap *= 2;
-    }
 }
 
 static bool server_ended(struct stage *g, struct relay *r, bool cut)
@@ -315,7 +299,7 @@ static bool server_ended(struct stage *g, struct relay *r, bool cut)
 static bool read_down(struct stage *g, struct relay *r)
 {
     struct link *l = r->link;
-    make_room(l);
+    link_make_room(l);
     ssize_t n = recv(l->fd, l->in + l->have, l->cap - l->have, 0);
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
         return true;

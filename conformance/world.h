@@ -178,7 +178,6 @@ struct link {
     bool is_dropped; /* ended or left alone by the scenario */
     uint8_t *in;
     size_t have, cap;
-    uint64_t offset; /* bytes of whole frames received */
 
     struct item *items;
     size_t item_count, item_cap;

@@ -58,19 +58,31 @@ static void take_bad_credential(struct peer *p)
 
 /* ------------------------------------------------------------------ sends */
 
+/* alice's phone is at its rate, and 4 was refused: again in 1,000 ms. */
+static void begin_held(struct rig *rig, struct peer *p)
+{
+    rig_init_limited(rig, ROAM_RATE_SENDS);
+    rig_start(rig);
+    peer_login(rig, p, "alice", 1, PHONE, 1, 0);
+    for (uint64_t id = 1; id <= 3; id++) {
+        peer_send(p, id, "bob", "x");
+    }
+    peer_say(p, say_send(4, "bob", "x"));
+    take_limited(p, 4, 1000);
+}
+
+static void end_held(struct rig *rig, struct peer *p)
+{
+    peer_free(p);
+    rig_stop(rig);
+}
+
 static void test_sends_up_to_the_rate_and_one_more(void **state)
 {
     (void)state; /* [FLOW-2] */
     struct rig rig;
     struct peer p;
-    rig_init_limited(&rig, ROAM_RATE_SENDS);
-    rig_start(&rig);
-    peer_login(&rig, &p, "alice", 1, PHONE, 1, 0);
-    for (uint64_t id = 1; id <= 3; id++) {
-        peer_send(&p, id, "bob", "x");
-    }
-    peer_say(&p, say_send(4, "bob", "x"));
-    take_limited(&p, 4, 1000);
+    begin_held(&rig, &p);
     rig_pass(&rig, 999);
     peer_say(&p, say_send(4, "bob", "x"));
     take_limited(&p, 4, 1);
@@ -199,14 +211,7 @@ static void test_late_send_does_not_overtake_a_limited_one(void **state)
     (void)state; /* [FLOW-3] */
     struct rig rig;
     struct peer p;
-    rig_init_limited(&rig, ROAM_RATE_SENDS);
-    rig_start(&rig);
-    peer_login(&rig, &p, "alice", 1, PHONE, 1, 0);
-    for (uint64_t id = 1; id <= 3; id++) {
-        peer_send(&p, id, "bob", "x");
-    }
-    peer_say(&p, say_send(4, "bob", "x"));
-    take_limited(&p, 4, 1000);
+    begin_held(&rig, &p);
     rig_pass(&rig, 3000);
     peer_say(&p, say_send(5, "bob", "x"));
     take_limited(&p, 5, 1);
@@ -214,25 +219,6 @@ static void test_late_send_does_not_overtake_a_limited_one(void **state)
     peer_send(&p, 5, "bob", "x");
     peer_free(&p);
     rig_stop(&rig);
-}
-
-/* alice's phone is at its rate, and 4 was refused: again in 1,000 ms. */
-static void begin_held(struct rig *rig, struct peer *p)
-{
-    rig_init_limited(rig, ROAM_RATE_SENDS);
-    rig_start(rig);
-    peer_login(rig, p, "alice", 1, PHONE, 1, 0);
-    for (uint64_t id = 1; id <= 3; id++) {
-        peer_send(p, id, "bob", "x");
-    }
-    peer_say(p, say_send(4, "bob", "x"));
-    take_limited(p, 4, 1000);
-}
-
-static void end_held(struct rig *rig, struct peer *p)
-{
-    peer_free(p);
-    rig_stop(rig);
 }
 
 static void test_forgotten_limited_send_holds_up_nobody_for_ever(void **state)
