@@ -15,7 +15,8 @@ const uint8_t *secret_hide(const struct world *w, const uint8_t *bytes,
                            size_t len)
 {
     uint8_t *copy = NULL;
-    for (size_t i = 0; i < w->secret_count; i++) {
+    /* Nothing may have no address. */
+    for (size_t i = 0; len > 0 && i < w->secret_count; i++) {
         size_t n = strlen(w->secrets[i]);
         const uint8_t *from = copy ? copy : bytes;
         const uint8_t *at = n > 0 ? memmem(from, len, w->secrets[i], n) : NULL;
