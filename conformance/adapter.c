@@ -27,12 +27,6 @@
 /* An adapter that does not read blocks nobody for longer. */
 #define WRITE_LIMIT_MS 10000u
 
-/* What jansson allocates goes the way of everything else. */
-static void to_nowhere(void *p)
-{
-    (void)p;
-}
-
 /* ------------------------------------------------------------------ values */
 
 const char *json_text(const json_t *object, const char *key)
@@ -112,7 +106,6 @@ static bool connect_tcp(struct adapter *a, const char **reason)
 
 static void init(struct adapter *a)
 {
-    json_set_alloc_funcs(arena_alloc, to_nowhere);
     *a = (struct adapter){.in = -1, .out = -1, .errors = -1};
     a->cap = READ_BYTES;
     a->line = arena_alloc(a->cap);

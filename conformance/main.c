@@ -2,6 +2,7 @@
 /* roam-conform: the conformance suite of Roam 1. README.md shows how to run
  * it; here are its commands. */
 #include <inttypes.h>
+#include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -429,7 +430,7 @@ static int command_selftest(struct options *o)
     return selftest_run(dir, &rules, o->update);
 }
 
-int main(int argc, char **argv)
+static int run_command(int argc, char **argv)
 {
     struct options o;
     if (argc < 2 || argv[1][0] == '-' ||
@@ -477,4 +478,12 @@ int main(int argc, char **argv)
     }
     fputs(options_usage, stderr);
     return EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    json_set_alloc_funcs(arena_alloc, arena_keep);
+    int status = run_command(argc, argv);
+    arena_close();
+    return status;
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Memory and text for the harness: an arena, growing text, random numbers.
  *
- * Nothing that comes from the arena is ever freed. Each case runs in a
- * process of its own and ends within seconds, so the process's end is the
+ * Nothing that comes from the arena is freed before the process ends. Each
+ * case runs in a process of its own and ends within seconds, so that is the
  * one place where memory goes back; nothing can be used after it was freed,
- * and no failing path has to clean up. */
+ * and no failing path has to clean up. Libraries that allocate are given the
+ * arena: what a leak checker finds is memory that goes past it. */
 #ifndef CONFORM_TEXT_H
 #define CONFORM_TEXT_H
 
@@ -15,6 +16,10 @@
 
 /* Zeroed memory. Ends the process with EXIT_HARNESS when there is none. */
 void *arena_alloc(size_t bytes);
+/* A free() for libraries: all stays until arena_close(). */
+void arena_keep(void *p);
+/* Frees all that there is: the last thing that a program does. */
+void arena_close(void);
 char *arena_copy(const char *s, size_t len); /* adds a NUL */
 char *arena_string(const char *s);
 char *arena_printf(const char *format, ...)

@@ -215,15 +215,18 @@ replay()
     [ $bad -eq 0 ]
 }
 
-# The server that is judged was built with the sanitizers. What they find is
-# a failure even when every case passed.
-conform()
+# sanitized NAME COMMAND...: whatever was built with the sanitizers, the judge
+# and the judged. What they find in any process is a failure, even when every
+# case passed.
+sanitized()
 {
-    export ASAN_OPTIONS="$ASAN_OPTIONS:log_path=$PWD/$log/roamd-asan"
-    export UBSAN_OPTIONS="$UBSAN_OPTIONS:log_path=$PWD/$log/roamd-ubsan"
-    timeout 600 $gcc_dir/roam-conform server "$@"
+    found=$PWD/$log/$1
+    shift
+    export ASAN_OPTIONS="$ASAN_OPTIONS:log_path=$found-asan"
+    export UBSAN_OPTIONS="$UBSAN_OPTIONS:log_path=$found-ubsan"
+    timeout 600 "$@"
     status=$?
-    for report in "$log"/roamd-*san.*; do
+    for report in "$found"-*san.*; do
         [ ! -f "$report" ] || { cat "$report" && status=1; }
     done
     return $status
@@ -251,21 +254,6 @@ conform_is_stable()
     done
     echo "$good passed, $bad failed"
     [ $bad -eq 0 ]
-}
-
-# Both together, with two clients mixed.
-conform_pair()
-{
-    export ASAN_OPTIONS="$ASAN_OPTIONS:log_path=$PWD/$log/pair-asan"
-    export UBSAN_OPTIONS="$UBSAN_OPTIONS:log_path=$PWD/$log/pair-ubsan"
-    timeout 600 $gcc_dir/roam-conform pair --roamd $asan_dir/roamd \
-        --sibling 'conformance/adapters/adapter_python.py build' \
-        -- $asan_dir/adapter-libroam
-    status=$?
-    for report in "$log"/pair-*san.*; do
-        [ ! -f "$report" ] || { cat "$report" && status=1; }
-    done
-    return $status
 }
 
 # In tenths, as systemd counts what a service could do that it need not.
@@ -362,22 +350,24 @@ main()
         counted 'fuzz corpora, ASan+UBSan' replay
     fi
     if wanted conform; then
-        counted 'conformance: the harness itself' timeout 300 \
-            $gcc_dir/roam-conform selftest
+        counted 'conformance: the harness itself, ASan+UBSan' \
+            sanitized selftest $asan_dir/roam-conform selftest
         counted 'conformance: its checks can fail' timeout 300 \
             /usr/bin/python3 conformance/check_checks.py $gcc_dir
-        counted 'conformance: its reports' timeout 300 \
-            /usr/bin/python3 conformance/check_reports.py $gcc_dir
+        counted 'conformance: its reports, ASan+UBSan' sanitized reports \
+            /usr/bin/python3 conformance/check_reports.py $asan_dir
         counted 'conformance: the page, in Chromium' timeout 300 \
             /usr/bin/python3 conformance/html/check_page.py $gcc_dir
         counted 'conformance: the dissector, by tshark' timeout 300 \
             /usr/bin/python3 conformance/wireshark/check_dissector.py $gcc_dir
-        counted 'conformance: roamd, ASan+UBSan' conform \
-            --roamd $asan_dir/roamd
-        counted 'conformance: roamd in time, ASan+UBSan' conform \
-            --roamd $asan_dir/roamd-faulty --case 3
-        counted 'conformance: the examples of CONTROL.md' timeout 300 \
-            /usr/bin/python3 conformance/control/check_control.py $gcc_dir
+        counted 'conformance: roamd, ASan+UBSan' sanitized roamd \
+            $asan_dir/roam-conform server --roamd $asan_dir/roamd
+        counted 'conformance: roamd in time, ASan+UBSan' sanitized in-time \
+            $asan_dir/roam-conform server --roamd $asan_dir/roamd-faulty \
+            --case 3
+        counted 'conformance: the examples of CONTROL.md, ASan+UBSan' \
+            sanitized control /usr/bin/python3 \
+            conformance/control/check_control.py $asan_dir
         counted 'conformance: verdicts without regard to seed and -j' \
             conform_is_stable
         counted 'conformance: an independent client' timeout 300 \
@@ -387,16 +377,21 @@ main()
         counted 'conformance: the examples of ADAPTER.md' timeout 300 \
             /usr/bin/python3 conformance/adapters/check_adapter.py \
             $gcc_dir/roamd $top
-        counted 'conformance: what is said of clients' timeout 300 \
+        counted 'conformance: what is said of clients, ASan+UBSan' \
+            sanitized golden-client \
             /usr/bin/python3 conformance/golden-client/check.py \
-            $gcc_dir/roam-conform build
-        counted 'conformance: libroam, ASan+UBSan' timeout 600 \
-            $gcc_dir/roam-conform client \
+            $asan_dir/roam-conform build
+        counted 'conformance: libroam, ASan+UBSan' sanitized libroam \
+            $asan_dir/roam-conform client \
             --coverage "$log/coverage.libroam" -- $asan_dir/adapter-libroam
         counted 'conformance: the client in Python' timeout 600 \
             $gcc_dir/roam-conform client -- \
             conformance/adapters/adapter_python.py build
-        counted 'conformance: both together, two clients mixed' conform_pair
+        counted 'conformance: both together, two clients mixed' \
+            sanitized pair $asan_dir/roam-conform pair \
+            --roamd $asan_dir/roamd \
+            --sibling 'conformance/adapters/adapter_python.py build' \
+            -- $asan_dir/adapter-libroam
         counted 'conformance: broken clients are caught' timeout 600 \
             env ROAM_ADAPTER=$gcc_dir/adapter-libroam \
             $gcc_dir/roam-conform broken --client \

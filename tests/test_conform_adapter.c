@@ -331,6 +331,13 @@ static void test_what_is_no_serial_line_cannot_be_opened(void **state)
     assert_false(serial_baud_known(0) || serial_baud_known(115201));
 }
 
+static int json_from_arena(void **state)
+{
+    (void)state;
+    json_set_alloc_funcs(arena_alloc, arena_keep);
+    return 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -348,5 +355,5 @@ int main(void)
         cmocka_unit_test(test_a_serial_line_is_raw),
         cmocka_unit_test(test_what_is_no_serial_line_cannot_be_opened),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, json_from_arena, NULL);
 }
