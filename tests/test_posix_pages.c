@@ -17,6 +17,9 @@ enum {
     ROWS_MAX = 256
 };
 
+/* That the lists tell. */
+static uint64_t as_of;
+
 /* A page for `m`, the request: HISTORY rows first..last of bob's, or one row
  * of CONVERSATIONS, bob's `last`. */
 static void answer(struct posix_rig *r, const struct roam_message *m,
@@ -49,6 +52,7 @@ static void answer(struct posix_rig *r, const struct roam_message *m,
     } else {
         page.u.conversation_page.ref = m->u.conversations.ref;
         page.u.conversation_page.more = more;
+        page.u.conversation_page.as_of = as_of;
     }
     rig_answer(r, &page);
     roam_packer_free(packer);
@@ -268,6 +272,37 @@ static void test_a_survey_survives_connection_and_program(void **state)
     rig_driver_event(r, ROAM_POSIX_HOLES);
 }
 
+static void test_a_head_below_a_page_is_followed_by_a_survey(void **state)
+{
+    struct posix_rig *r = *state;
+    struct roam_message m;
+    rig_start(r);
+    log_in_behind_reset(r, 500, &m);
+    rig_frame(r, ROAM_CONVERSATIONS, &m);
+    as_of = 520;
+    answer(r, &m, 80, 80, false);
+    rig_driver_event(r, ROAM_POSIX_HOLES);
+    rig_hang_up(r);
+    rig_driver_event(r, ROAM_POSIX_DISCONNECTED);
+    rig_log_in(r, 519, &m); /* HIST-16 */
+    rig_push(r, 519, 500, "the newest that is there");
+    rig_frame(r, ROAM_ACK, &m);
+    rig_frame(r, ROAM_CONVERSATIONS, &m);
+    assert_true(m.u.conversations.before == 0);
+    as_of = 521;
+    answer(r, &m, 70, 70, false);
+    rig_driver_event(r, ROAM_POSIX_HOLES);
+    rig_push(r, 700, 519, "past it");
+    rig_frame(r, ROAM_ACK, &m);
+    rig_frame(r, ROAM_CONVERSATIONS, &m);
+    assert_true(m.u.conversations.before == 0);
+    as_of = 700;
+    answer(r, &m, 90, 90, false);
+    rig_driver_event(r, ROAM_POSIX_HOLES);
+    as_of = 0;
+    assert_quiet(r);
+}
+
 /* ------------------------------------------------------------------- filling
  */
 
@@ -428,6 +463,7 @@ int main(void)
         T(test_a_void_last_page_ends_no_survey),
         T(test_an_answer_that_comes_twice_hides_nothing_above_it),
         T(test_a_survey_survives_connection_and_program),
+        T(test_a_head_below_a_page_is_followed_by_a_survey),
         T(test_holes_are_filled_newest_first_between_live_messages),
         T(test_a_killed_program_goes_on_at_the_last_page),
         T(test_fetching_is_for_one_conversation_or_all),

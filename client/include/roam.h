@@ -328,7 +328,10 @@ struct roam_event {
             uint32_t rows;
             bool more;      /* further rows in the range asked for */
             uint64_t as_of; /* of CONVERSATIONS and MEMBERS: the head it was
-                               read at */
+                               read at. If a login names a lower one, or no
+                               entry of this version comes, ask anew: what
+                               it told is of a past that the server lost.
+                               [HIST-16] */
             /* Of MEMBERS: the group. */
             struct roam_bytes name;
             uint32_t join; /* enum roam_join */

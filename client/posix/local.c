@@ -68,6 +68,9 @@ enum roam_posix_status roam_local_add_entry(struct roam_local *l,
     }
     enum roam_posix_status status = roam__local_gather(l);
     if (status == ROAM_POSIX_STATUS_OK) {
+        status = roam__local_passed(l, e->prev_version, e->version);
+    }
+    if (status == ROAM_POSIX_STATUS_OK) {
         status = take_entry(l, e);
     }
     if (status == ROAM_POSIX_STATUS_OK && e->client_msg_id) {

@@ -6,11 +6,13 @@
  * answers bring things:
  *   - a RECALL or DELETE and its target meet whichever comes second, for both
  *     are rows;
- *   - a read mark only rises;
+ *   - READ only raises the mark;
  *   - the role is that behind the newest row that tells of it. Rows of a
  *     conversation have rising msg_ids, and one of CONVERSATIONS tells the
  *     role behind its row: so msg_ids say which is newer, also where no
  *     version is known. [OP-6] [OP-7]
+ *   - mark and role of a row of CONVERSATIONS are those at that moment: no
+ *     page is older than what was applied before it came. [HIST-6] [OP-14]
  *
  * A JOIN of this user's is an application in one kind of group and makes a
  * member at once in another, and does not say which. It is taken for an
@@ -334,27 +336,19 @@ enum roam_posix_status roam__local_apply(struct roam_local *l,
 enum roam_posix_status roam__local_told(struct roam_local *l,
                                         const struct roam_entry_event *row)
 {
-    enum roam_role role;
-    uint64_t at;
-    enum roam_posix_status status =
-        roam__local_run_at(l, SQL_MARK_RISE, row->conversation, row->read_mark);
     sqlite3_stmt *s = roam__local_statement(l, SQL_TOLD_PUT);
-    if (status != OK || !s) {
+    if (!s) {
         return ROAM_POSIX_STATUS_STORE;
     }
     roam__local_bind_text(s, 1, row->conversation);
     roam__local_bind_u64(s, 2, row->msg_id);
     roam__local_bind_u64(s, 3, row->read_mark);
     sqlite3_bind_int64(s, 4, row->unread);
-    status = roam__local_finish(l, s);
+    enum roam_posix_status status = roam__local_finish(l, s);
     if (status == OK) {
         status = take_names(l, row);
     }
-    if (status != OK || !is_group(row->conversation)) {
-        return status;
-    }
-    status = get_role(l, row->conversation, &role, &at);
-    return status == OK && row->msg_id >= at
+    return status == OK && is_group(row->conversation)
                ? put_role(l, row->conversation, row->role, row->msg_id)
                : status;
 }

@@ -18,6 +18,12 @@
  * moved past its place are missed, too. So a row that comes while it is under
  * way, of a conversation that it has not told of, sets it back to its start,
  * and one that was there already when its last page was read starts another.
+ * [HIST-17]
+ *
+ * What the survey told can be of a past that the server lost: then a login
+ * names a head below as_of, or no entry of that version comes, and the survey
+ * starts anew. Messages of that past stay: they close no hole that what is new
+ * could lie in, for new msg_ids are above. [HIST-16]
  *
  * At RESET a hole opens above the newest message of each conversation that
  * came with the chain or with a page. The hole stays *open* until such a
@@ -86,6 +92,7 @@ enum roam_posix_status roam_local_add_reset(struct roam_local *l, uint64_t head,
     if (status == OK) {
         l->device.cursor = head;
         l->watch = WATCH_YES;
+        l->as_of = 0;
     }
     return status;
 }
@@ -102,6 +109,7 @@ static enum roam_posix_status look_whether_to_watch(struct roam_local *l)
         return roam__local_failed(l);
     }
     l->watch = sqlite3_column_int(s, 0) ? WATCH_YES : WATCH_NO;
+    l->as_of = roam__local_u64(s, 1);
     sqlite3_reset(s);
     return OK;
 }
@@ -160,6 +168,31 @@ enum roam_posix_status roam__local_arrived(struct roam_local *l,
             roam__local_run_at(l, SQL_HOLE_FIRST, e->conversation, e->msg_id);
     }
     return status == OK ? look_whether_missed(l, e) : status;
+}
+
+/* Pages were read as of a version of which the timeline has no entry, between
+ * two that it has: all that they told is told anew. */
+enum roam_posix_status roam__local_passed(struct roam_local *l, uint64_t from,
+                                          uint64_t to)
+{
+    enum roam_posix_status status = look_whether_to_watch(l);
+    if (status != OK || l->watch == WATCH_NO || l->as_of <= from ||
+        l->as_of >= to) {
+        return status;
+    }
+    status = roam__local_run(l, SQL_SURVEY_DOUBT);
+    if (status == OK) {
+        status = roam__local_run(l, SQL_TOLD_NONE);
+    }
+    l->survey_void = true;
+    l->watch = WATCH_UNKNOWN;
+    return status == OK ? roam__local_run(l, SQL_AS_OF_NONE) : status;
+}
+
+enum roam_posix_status roam_local_head_told(struct roam_local *l, uint64_t head)
+{
+    enum roam_posix_status status = roam__local_gather(l);
+    return status == OK ? roam__local_passed(l, head, UINT64_MAX) : status;
 }
 
 enum roam_posix_status roam__local_own_stored(struct roam_local *l)
@@ -370,13 +403,9 @@ static enum roam_posix_status set_survey(struct roam_local *l,
 
 /* A message that is not answered yet may have moved an unknown conversation
  * past the survey's place: a hole there says to look again at the answer. */
-static enum roam_posix_status end_survey(struct roam_local *l, uint64_t as_of)
+static enum roam_posix_status end_survey(struct roam_local *l)
 {
     enum roam_posix_status status = roam__local_run(l, SQL_HOLES_OF_OUTBOX);
-    l->watch = WATCH_UNKNOWN;
-    if (status == OK) {
-        status = run_with_number(l, SQL_SURVEY_AS_OF, as_of);
-    }
     return status == OK ? roam__local_run(l, SQL_SURVEY_END) : status;
 }
 
@@ -386,9 +415,13 @@ enum roam_posix_status roam_local_survey_page(
     if (l->survey_void) {
         return OK;
     }
+    l->watch = WATCH_UNKNOWN;
     enum roam_posix_status status = roam__local_gather(l);
+    if (status == OK) {
+        status = run_with_number(l, SQL_AS_OF_RISE, as_of);
+    }
     if (status != OK) {
         return status;
     }
-    return next ? set_survey(l, next) : end_survey(l, as_of);
+    return next ? set_survey(l, next) : end_survey(l);
 }

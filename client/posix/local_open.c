@@ -38,8 +38,9 @@
 /* What is known of a conversation beside its rows; of one that is not there,
  * all of it is 0. `role` is that behind the row role_at. `told`: the survey
  * has told of it since the last RESET; told_unread is what the server counted
- * above told_mark when told_at was the newest row. as_of is the head at which
- * the last page of the last survey was read. */
+ * above told_mark when told_at was the newest row. as_of is the highest head
+ * at which pages of the last survey were read; 0: there was none since the
+ * last RESET, or it is in doubt and done again. */
 #define STATE_SCHEMA                                                           \
     "CREATE INDEX message_target ON message(conversation, target, kind)"       \
     " WHERE target IS NOT NULL;"                                               \

@@ -78,10 +78,10 @@
                 " SET role = excluded.role, role_at = excluded.role_at")       \
     X(TOLD_PUT,                                                                \
       "INSERT INTO conversation(conversation, told, told_at, told_mark,"       \
-      " told_unread) VALUES(?1, 1, ?2, ?3, ?4)"                                \
+      " told_unread, read_mark) VALUES(?1, 1, ?2, ?3, ?4, ?3)"                 \
       " ON CONFLICT(conversation) DO UPDATE SET told = 1,"                     \
       " told_at = excluded.told_at, told_mark = excluded.told_mark,"           \
-      " told_unread = excluded.told_unread")                                   \
+      " told_unread = excluded.told_unread, read_mark = excluded.read_mark")   \
     X(STATE_GET, "SELECT read_mark, role, told_at, told_mark, told_unread,"    \
                  " EXISTS(SELECT 1 FROM hole WHERE conversation = ?1"          \
                  " AND below - 1 > coalesce(read_mark, 0))"                    \
@@ -155,12 +155,15 @@
       " OR (as_of >= ?2 AND NOT EXISTS(SELECT 1 FROM survey)))"                \
       " AND NOT EXISTS(SELECT 1 FROM conversation"                             \
       " WHERE conversation = ?1 AND told = 1)")                                \
-    X(SURVEY_AS_OF, "UPDATE last_reset SET as_of = ?1")                        \
+    X(SURVEY_DOUBT, "INSERT OR REPLACE INTO survey SELECT 1, 0, '', unix_ms"   \
+                    " FROM last_reset")                                        \
+    X(AS_OF_RISE, "UPDATE last_reset SET as_of = max(as_of, ?1)")              \
+    X(AS_OF_NONE, "UPDATE last_reset SET as_of = 0")                           \
     X(TOLD_NONE, "UPDATE conversation SET told = 0 WHERE told = 1")            \
     X(SURVEY_GET, "SELECT before, conversation FROM survey")                   \
     X(SURVEY_SET, "UPDATE survey SET before = ?1, conversation = ?2")          \
     X(SURVEY_END, "DELETE FROM survey")                                        \
-    X(WATCH, "SELECT EXISTS(SELECT 1 FROM last_reset)")                        \
+    X(WATCH, "SELECT count(*), max(as_of) FROM last_reset")                    \
     X(OUTBOX_ADD,                                                              \
       "INSERT INTO outbox(client_msg_id, conversation, content_type, body,"    \
       " queued_ms, first_sent_ms, kind) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)")   \
@@ -199,6 +202,7 @@ struct roam_local {
         WATCH_NO,
         WATCH_YES
     } watch;
+    uint64_t as_of; /* with WATCH_YES: of the pages of the last survey */
     char error[ROAM_POSIX_DETAIL_MAX];
 };
 
@@ -268,6 +272,11 @@ enum roam_posix_status roam__local_hole_at(struct roam_local *l,
  * conversation may have moved past the survey's place. */
 enum roam_posix_status roam__local_arrived(struct roam_local *l,
                                            const struct roam_entry_event *e);
+
+/* The chain goes from one version to another: pages of which no entry can
+ * come any more are of a past that the server lost. [HIST-16] */
+enum roam_posix_status roam__local_passed(struct roam_local *l, uint64_t from,
+                                          uint64_t to);
 
 /* The server has stored a message of this device's: it says so to the
  * sender, or in the chain. That ends no hole, but may have moved a

@@ -124,7 +124,9 @@ static void take_event(struct roam_posix *p, const struct roam_event *e)
     case ROAM_EVENT_LOGGED_IN:
         p->new_device = false;
         if (roam__posix_stored(
-                p, roam_local_set_dedup(p->store, e->u.logged_in.dedup_ms))) {
+                p, roam_local_set_dedup(p->store, e->u.logged_in.dedup_ms)) &&
+            roam__posix_stored(
+                p, roam_local_head_told(p->store, e->u.logged_in.head))) {
             roam__posix_tell_engine(p, e);
         }
         break;

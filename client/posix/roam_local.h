@@ -196,6 +196,12 @@ enum roam_posix_status roam_local_survey_page(
     struct roam_local *store, const struct roam_local_survey *next,
     uint64_t as_of);
 
+/* LOGIN_OK named this head. If the survey was told things as of a version
+ * above it, the server has lost them, and another one is due; gathered.
+ * [HIST-16] STORE. */
+enum roam_posix_status roam_local_head_told(struct roam_local *store,
+                                            uint64_t head);
+
 struct roam_local_hole {
     uint64_t id;
     char conversation[65];

@@ -191,6 +191,9 @@ static void apply(struct handle *h, const struct roam_event *e)
             become_another(h);
         }
         break;
+    case ROAM_EVENT_LOGGED_IN:
+        must(roam_local_head_told(l, e->u.logged_in.head));
+        break;
     case ROAM_EVENT_RESET:
         must(roam_local_add_reset(l, e->u.reset.head, now));
         handle_keep(h, e->u.reset.head);

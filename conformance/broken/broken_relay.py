@@ -174,6 +174,24 @@ def last_read_wins(held, answer):
     return held
 
 
+def keeps_highest(name, answer):
+    View.kept[name] = max(View.kept.get(name, 0), int(answer[name]))
+    answer[name] = str(View.kept[name])
+
+
+@viewing
+def lower_mark_is_old(held, answer):
+    """Takes a list with a lower mark for older than what it knows."""
+    keeps_highest("read_mark", answer)
+    return held
+
+
+@viewing
+def lower_role_is_old(held, answer):
+    keeps_highest("role", answer)
+    return held
+
+
 def target(body):
     """The msg_id in a Target: one varint behind its tag."""
     return sum((byte & 127) << 7 * i for i, byte in enumerate(body[1:]))

@@ -116,7 +116,7 @@ void sim_pull_raise_mark(struct sim_history *h, uint64_t conversation,
     }
 }
 
-/* The list may have passed the place where the conversation was. */
+/* The list may have passed the place where the conversation was. [HIST-17] */
 static void miss(struct sim_history *h, uint64_t conversation)
 {
     h->listing[conversation] = SIM_MISSED;
@@ -203,7 +203,8 @@ void sim_pull_own_stored(struct sim_device *d)
     }
 }
 
-/* The marks are those of the entries alone; the list tells the rest again. */
+/* The marks are those of the entries alone; the list tells the rest again.
+ * [HIST-16] */
 static void doubt_marks(struct sim_device *d)
 {
     struct sim_history *h = &d->disk.history;
