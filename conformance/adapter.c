@@ -106,7 +106,8 @@ static bool connect_tcp(struct adapter *a, const char **reason)
 
 static void init(struct adapter *a)
 {
-    *a = (struct adapter){.in = -1, .out = -1, .errors = -1};
+    *a = (struct adapter){
+        .name = "the adapter", .in = -1, .out = -1, .errors = -1};
     a->cap = READ_BYTES;
     a->line = arena_alloc(a->cap);
 }
@@ -313,7 +314,7 @@ bool adapter_read(struct adapter *a)
         }
         if (n <= 0) {
             a->ended = true;
-            return a->may_end || fault(a, "the adapter ended");
+            return a->may_end || fault(a, arena_printf("%s ended", a->name));
         }
         a->have += (size_t)n;
         if (!take_lines(a)) {
@@ -374,6 +375,11 @@ static int write_limit_ms(const struct adapter *a)
     return (int)(patience ? patience : WRITE_LIMIT_MS);
 }
 
+static bool does_not_read(struct adapter *a)
+{
+    return fault(a, arena_printf("%s does not read its input", a->name));
+}
+
 static bool write_all(struct adapter *a, const char *data, size_t len)
 {
     while (len > 0) {
@@ -384,12 +390,12 @@ static bool write_all(struct adapter *a, const char *data, size_t len)
             continue;
         }
         if (n < 0 && errno != EAGAIN && errno != EINTR) {
-            return fault(a, "the adapter does not read its input");
+            return does_not_read(a);
         }
         struct pollfd p[] = {{.fd = a->in, .events = POLLOUT},
                              {.fd = a->out, .events = POLLIN}};
         if (poll(p, 2, write_limit_ms(a)) == 0) {
-            return fault(a, "the adapter does not read its input");
+            return does_not_read(a);
         }
         if (p[1].revents && !adapter_read(a)) {
             return false;

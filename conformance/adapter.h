@@ -39,11 +39,12 @@ struct adapter_line {
 
 struct adapter {
     const struct adapter_target *target;
-    pid_t pid;    /* 0: not ours */
-    int in, out;  /* to it and from it; -1: not open */
-    int errors;   /* a file with its standard error; -1 */
-    bool may_end; /* `quit` was said: its end is no fault */
-    bool ended;   /* nothing will come any more */
+    const char *name; /* what faults call it */
+    pid_t pid;        /* 0: not ours */
+    int in, out;      /* to it and from it; -1: not open */
+    int errors;       /* a file with its standard error; -1 */
+    bool may_end;     /* `quit` was said: its end is no fault */
+    bool ended;       /* nothing will come any more */
     uint8_t *line;
     size_t have, cap;
     struct adapter_line *answers, *events;

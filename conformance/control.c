@@ -11,9 +11,13 @@
 #include "adapter.h"
 #include "scn_lex.h"
 
+/* The code of an error by which a program says that it did its part. */
+#define CODE_SERVER "SERVER"
+
 struct control {
     struct adapter channel;
-    struct adapter_target target; /* of a program */
+    struct adapter_target target; /* of a program; argv NULL: there is none */
+    bool is_servers;              /* the last failure */
 };
 
 bool control_capability_known(const char *name)
@@ -53,7 +57,9 @@ struct control *control_run(const char *command, const char **reason)
         argv[i] = arena_string(w.at[i]);
     }
     c->target.argv = argv;
-    return adapter_open(&c->channel, &c->target, reason) ? c : NULL;
+    bool ok = adapter_open(&c->channel, &c->target, reason);
+    c->channel.name = control_name(c);
+    return ok ? c : NULL;
 }
 
 /* Reads what comes until then; false: nothing will come any more. */
@@ -67,13 +73,26 @@ static bool wait(struct control *c, uint64_t deadline_ms)
     return !a->ended && !a->fault && now_ms() < deadline_ms;
 }
 
-static const char *what_ended(const struct control *c)
+const char *control_name(const struct control *c)
 {
-    if (c->channel.fault) {
-        return arena_printf("%s %s", c->channel.fault,
-                            adapter_errors(&c->channel));
-    }
-    return c->channel.ended ? "the other end has gone" : "no answer";
+    return c->target.argv ? "the control program" : "the server";
+}
+
+bool control_blames_server(const struct control *c)
+{
+    return c->is_servers;
+}
+
+/* Why no line of it came, and its last words. */
+static const char *why_silent(const struct control *c)
+{
+    const struct adapter *a = &c->channel;
+    const char *why = a->ended   ? "it ended"
+                      : a->fault ? arena_printf("it said: %s", a->fault)
+                                 : "it did not come in time";
+    const char *errors = adapter_errors(a);
+    return *errors ? arena_printf("%s\nits standard error:\n%s", why, errors)
+                   : why;
 }
 
 bool control_greet(struct control *c, uint64_t deadline_ms, const char **reason)
@@ -84,7 +103,7 @@ bool control_greet(struct control *c, uint64_t deadline_ms, const char **reason)
         goes_on = wait(c, deadline_ms);
     }
     if (!hello) {
-        *reason = arena_printf("control: no hello: %s", what_ended(c));
+        *reason = arena_printf("control: no hello: %s", why_silent(c));
         return false;
     }
     bool good = json_integer_value(json_object_get(hello, "control")) ==
@@ -107,8 +126,31 @@ bool control_can(const struct control *c, const char *capability)
     return adapter_can(&c->channel, capability);
 }
 
-json_t *control_ask(struct control *c, const char *verb, json_t *request,
-                    uint64_t deadline_ms, const char **reason)
+/* What a program answered that is not `ok`. */
+static const char *refusal(struct control *c, const char *verb,
+                           const json_t *answer)
+{
+    const char *result = adapter_result(answer);
+    const char *code = json_text(answer, "code");
+    const char *detail = json_text(answer, "detail");
+    detail = detail ? arena_printf(": %s", detail) : "";
+    if (!result) {
+        return arena_printf("%s answered %s neither ok nor error nor "
+                            "unsupported",
+                            control_name(c), verb);
+    }
+    if (strcmp(result, "error") == 0 && code &&
+        strcmp(code, CODE_SERVER) == 0) {
+        c->is_servers = true;
+        return arena_printf("the server failed at `%s`%s", verb, detail);
+    }
+    return arena_printf("%s answered %s%s%s to %s%s", control_name(c), result,
+                        code ? " " : "", code ? code : "", verb, detail);
+}
+
+/* NULL with a reason: no answer came. */
+static json_t *exchange(struct control *c, const char *verb, json_t *request,
+                        uint64_t deadline_ms, const char **reason)
 {
     struct adapter *a = &c->channel;
     uint64_t id = adapter_request(a, verb, request);
@@ -117,17 +159,40 @@ json_t *control_ask(struct control *c, const char *verb, json_t *request,
     while (id != 0 && !(answer = adapter_answer(a, id)) && goes_on) {
         goes_on = wait(c, deadline_ms);
     }
-    const char *result = answer ? adapter_result(answer) : NULL;
-    if (result && strcmp(result, "ok") == 0) {
-        return answer;
+    c->is_servers = !c->target.argv;
+    if (!answer) {
+        *reason = arena_printf("no answer of %s to %s: %s", control_name(c),
+                               verb, why_silent(c));
     }
-    const char *code = answer ? json_text(answer, "code") : NULL;
-    *reason = arena_printf("control: %s: %s %s", verb,
-                           result   ? result
-                           : answer ? "no answer that CONTROL.md knows"
-                                    : what_ended(c),
-                           code ? code : "");
-    return NULL;
+    return answer;
+}
+
+json_t *control_ask(struct control *c, const char *verb, json_t *request,
+                    uint64_t deadline_ms, const char **reason)
+{
+    json_t *answer = exchange(c, verb, request, deadline_ms, reason);
+    const char *result = answer ? adapter_result(answer) : NULL;
+    if (answer && (!result || strcmp(result, "ok") != 0)) {
+        *reason = refusal(c, verb, answer);
+        return NULL;
+    }
+    return answer;
+}
+
+bool control_knows_no(struct control *c, const char *verb, uint64_t deadline_ms,
+                      const char **reason)
+{
+    json_t *request = json_pack("{s:s}", "field", "that nobody knows, too");
+    json_t *answer = exchange(c, verb, request, deadline_ms, reason);
+    const char *result = answer ? adapter_result(answer) : NULL;
+    if (!answer || (result && strcmp(result, "unsupported") == 0)) {
+        return answer != NULL;
+    }
+    *reason =
+        arena_printf("%s answered %s to a verb that nobody knows; it must "
+                     "be unsupported",
+                     control_name(c), result ? result : "nonsense");
+    return false;
 }
 
 void control_close(struct control *c, uint64_t patience_ms)

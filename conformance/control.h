@@ -34,6 +34,14 @@ bool control_can(const struct control *c, const char *capability);
  * not come. The request is taken over. */
 json_t *control_ask(struct control *c, const char *verb, json_t *request,
                     uint64_t deadline_ms, const char **reason);
+/* A verb that is none has to be `unsupported`. False with a reason. */
+bool control_knows_no(struct control *c, const char *verb, uint64_t deadline_ms,
+                      const char **reason);
+/* Whose failure the last one was: the server's, or that of the program which
+ * has to say so. A server that serves the channel itself is its own. */
+bool control_blames_server(const struct control *c);
+/* Who is at the other end, for a person. */
+const char *control_name(const struct control *c);
 /* Closes the channel; a program that does not end by it is killed then. */
 void control_close(struct control *c, uint64_t patience_ms);
 

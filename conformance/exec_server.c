@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* See exec_server.h. What a server cannot do was found out before the case
- * began: from here on it is the server's, or its control channel's, failure. */
+ * began: from here on it is the failure of the server, or of the program that
+ * runs it. */
 #include "exec_server.h"
 
 #include <inttypes.h>
@@ -125,5 +126,5 @@ bool exec_server(struct world *w, const struct step *step)
                              step->operand ? step->operand : ""));
     return seeds_server(w, step->word) &&
            (carry_out(w, step, &reason) ||
-            world_fail(w, NULL, reason, "a server that does so", NULL));
+            world_server_fail(w, reason, "a server that does so"));
 }

@@ -11,6 +11,7 @@
 
 #include "broken.h"
 #include "client_role.h"
+#include "control_check.h"
 #include "explain.h"
 #include "options.h"
 #include "peers.h"
@@ -111,13 +112,13 @@ static const char *server_options(const struct run_options *o)
         return arena_printf("--roamd %s%s", o->roamd, o->tls ? " --tls" : "");
     }
     if (o->control) {
-        return arena_printf("--control '%s' --provision %s", o->control,
+        return arena_printf("--control '%s' --provision '%s'", o->control,
                             o->provision);
     }
-    return arena_printf("--at %s:%u%s%s%s%s", o->host, (unsigned)o->port,
-                        o->provision ? " --provision " : "",
-                        o->provision ? o->provision : "",
-                        o->tls ? " --tls --ca " : "", o->tls ? o->ca : "");
+    return arena_printf(
+        "--at %s:%u%s%s%s", o->host, (unsigned)o->port,
+        o->provision ? arena_printf(" --provision '%s'", o->provision) : "",
+        o->tls ? " --tls --ca " : "", o->tls ? o->ca : "");
 }
 
 static const char *repeat_command(const struct run_options *o,
@@ -161,6 +162,17 @@ static const char *server_is_missing(const struct options *o)
                        : NULL;
 }
 
+static bool self_check_server(const struct run_options *run,
+                              const struct rules *rules)
+{
+    const char *reason = "";
+    if (!control_self_check(run, rules, &reason)) {
+        fprintf(stderr, "roam-conform: self-check: %s\n", reason);
+        return false;
+    }
+    return true;
+}
+
 static int command_server(struct options *o)
 {
     struct rules rules = {0};
@@ -189,7 +201,9 @@ static int command_server(struct options *o)
                        : o->run.control ? o->run.control
                                         : arena_printf("%s:%u", o->run.host,
                                                        (unsigned)o->run.port);
-    return run_role(o, ROLE_SERVER, peer, &all, &rules);
+    return self_check_server(&o->run, &rules)
+               ? run_role(o, ROLE_SERVER, peer, &all, &rules)
+               : EXIT_HARNESS;
 }
 
 static const char *adapter_words(char **argv)
@@ -288,7 +302,8 @@ static int command_pair(struct options *o, char **argv)
     o->run.sibling = o->sibling ? &o->sibling_target : NULL;
     o->run.is_pair = true;
     o->run.repeat = pair_options(o);
-    return self_check_both(&o->run, &rules)
+    return self_check_server(&o->run, &rules) &&
+                   self_check_both(&o->run, &rules)
                ? run_role(o, ROLE_PAIR, o->run.repeat, &all, &rules)
                : EXIT_HARNESS;
 }

@@ -375,8 +375,7 @@ static bool stop_server(struct stage *g, int how)
     relay_accuse(g, NULL);
     g->is_stopped = true;
     if (!server_stop(g->world.server, how, &reason)) {
-        return world_fail(&g->world, NULL, reason, "an end with status 0",
-                          NULL);
+        return world_server_fail(&g->world, reason, "an end with status 0");
     }
     uint64_t deadline = now_ms() + g->world.timeout_ms;
     while (!all_ended(g)) {
@@ -396,8 +395,7 @@ static bool start_server(struct stage *g)
     relay_accuse(g, NULL);
     g->is_stopped = false;
     return (server_start(g->world.server, &reason) ||
-            world_fail(&g->world, NULL, reason, "a server that starts",
-                       NULL)) &&
+            world_server_fail(&g->world, reason, "a server that starts")) &&
            plug_all(g, true);
 }
 

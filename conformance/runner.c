@@ -134,8 +134,8 @@ static void wait_at_server(const struct run_options *o, const struct server *s)
                                      (long)s->pid, s->host, (unsigned)s->port));
 }
 
-static void base_server(const struct run_options *o, const char *base,
-                        const char *settings, struct server *out)
+void run_base_server(const struct run_options *o, const char *base,
+                     const char *settings, struct server *out)
 {
     *out = (struct server){.roamd = o->roamd,
                            .control = o->control,
@@ -191,7 +191,7 @@ static struct result run_private(const struct run_options *o, const char *base,
 {
     struct server own;
     const char *reason = "";
-    base_server(o, base, s->settings, &own);
+    run_base_server(o, base, s->settings, &own);
     own.has_needs = *s->needs && !o->is_pair;
     own.is_tls = o->tls || (o->roamd && scenario_needs(s, "tls"));
     struct result r = {
@@ -415,7 +415,7 @@ static struct server *server_for(struct run *r, const char *settings,
         arena_grow((void **)&r->servers, r->server_count, &r->server_cap,
                    sizeof *r->servers);
         s = &r->servers[r->server_count++];
-        base_server(r->o, r->base, settings, &s->server);
+        run_base_server(r->o, r->base, settings, &s->server);
         s->is_open = false;
     }
     if (!s->is_open) {

@@ -52,6 +52,9 @@ bool run_suite(const struct run_options *o, const struct scenarios *all,
 /* One case in this process; never returns a verdict UNSUPPORTED. */
 struct result run_case(const struct run_options *o, const struct scenario *s,
                        struct server *server, const struct rules *rules);
+/* A server as the options have it, not yet open. */
+void run_base_server(const struct run_options *o, const char *base,
+                     const char *settings, struct server *out);
 /* What both roles do when a case has ended: record, traces. */
 void run_close_case(const struct run_options *o, struct world *w,
                     struct result *r);

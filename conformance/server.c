@@ -417,13 +417,19 @@ static bool provide(struct server *s, const char **output, const char **reason,
                     const char *verb, const char *a, const char *b,
                     const char *c)
 {
+    const char *what = "";
     const char *more[] = {verb, a, b, c, NULL};
     struct words w;
     words_split(s->provision, &w);
     const char **argv = arena_alloc((w.count + 5) * sizeof *argv);
     memcpy(argv, w.at, w.count * sizeof *argv);
     memcpy(argv + w.count, more, sizeof more);
-    return server_run(s, argv, output, reason);
+    if (!server_run(s, argv, output, &what)) {
+        *reason =
+            arena_printf("the command that provisions: %s: %s", verb, what);
+        return false;
+    }
+    return true;
 }
 
 bool server_add_user(struct server *s, const char *user, const char **reason)
@@ -466,8 +472,13 @@ bool server_issue_token(struct server *s, const char *user, const char *type,
         return true;
     }
     if (s->provision) {
-        return provide(s, token, reason, "token", user, type ? type : "any",
-                       expires ? expiry(expires) : "never");
+        if (!provide(s, token, reason, "token", user, type ? type : "any",
+                     expires ? expiry(expires) : "never")) {
+            return false;
+        }
+        *reason = "the command that provisions: token: it says ok, and prints "
+                  "not one line";
+        return **token && !strchr(*token, '\n');
     }
     const char *argv[12] = {s->roamd, "-d", s->dir, "token", "issue", user};
     size_t n = 6;
@@ -504,8 +515,7 @@ bool server_revoke_token(struct server *s, const char *token,
 {
     const char *output;
     if (s->provision) {
-        const char *argv[] = {s->provision, "revoke", token, NULL};
-        return server_run(s, argv, &output, reason);
+        return provide(s, &output, reason, "revoke", token, NULL, NULL);
     }
     if (!s->roamd) {
         *reason = "tokens of that server cannot be revoked: no --provision";

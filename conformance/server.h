@@ -31,6 +31,8 @@ struct server {
     bool has_needs;          /* roamd: it is to open its control channel */
     bool is_held;            /* its clock stands still */
     uint64_t now_ms;         /* its clock, Unix time, while it stands still */
+    bool is_mistake;         /* the last failure was not its own: of the program
+                                that runs it, or the one that provisions */
     const char *backup;      /* roamd: the file; NULL: there is none */
     struct control *channel; /* NULL: none */
     const struct bend *bend; /* what a relay before it does; NULL: none */

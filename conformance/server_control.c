@@ -3,6 +3,7 @@
  * outside: see server.h and CONTROL.md. */
 #include <arpa/inet.h>
 #include <ifaddrs.h>
+#include <inttypes.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <signal.h>
@@ -71,8 +72,18 @@ static json_t *ask(struct server *s, const char *verb, json_t *request,
         *reason = arena_printf("%s: the server is not running", verb);
         return NULL;
     }
-    return control_ask(s->channel, verb, request, now_ms() + s->timeout_ms,
-                       reason);
+    json_t *answer = control_ask(s->channel, verb, request,
+                                 now_ms() + s->timeout_ms, reason);
+    s->is_mistake = !answer && !control_blames_server(s->channel);
+    return answer;
+}
+
+/* An answer that says ok and cannot be used. */
+static bool is_bad(struct server *s, const char *reason, const char **out)
+{
+    s->is_mistake = s->control != NULL;
+    *out = arena_printf("%s %s", control_name(s->channel), reason);
+    return false;
 }
 
 static bool tell(struct server *s, const char *verb, const char **reason)
@@ -80,19 +91,39 @@ static bool tell(struct server *s, const char *verb, const char **reason)
     return ask(s, verb, json_object(), reason) != NULL;
 }
 
-static bool take_now(struct server *s, const json_t *answer,
+static bool take_now(struct server *s, const char *verb, json_t *request,
                      const char **reason)
 {
-    if (!answer) {
+    const json_t *answer = ask(s, verb, request, reason);
+    if (answer && !json_u64(answer, "now", &s->now_ms)) {
+        const char *what = "answered %s without \"now\"";
+        return is_bad(s, arena_printf(what, verb), reason);
+    }
+    return answer != NULL;
+}
+
+/* The same, and what it has to be. */
+static bool move(struct server *s, const char *verb, uint64_t ms, uint64_t now,
+                 const char **reason)
+{
+    json_t *request = json_object();
+    json_set_u64(request, "ms", ms);
+    if (!take_now(s, verb, request, reason)) {
         return false;
     }
-    *reason = "control: an answer without \"now\"";
-    return json_u64(answer, "now", &s->now_ms);
+    if (s->now_ms != now) {
+        return is_bad(s,
+                      arena_printf("answered %s: now is %" PRIu64
+                                   ", not %" PRIu64,
+                                   verb, s->now_ms, now),
+                      reason);
+    }
+    return true;
 }
 
 bool server_hold(struct server *s, const char **reason)
 {
-    s->is_held = take_now(s, ask(s, "hold", json_object(), reason), reason);
+    s->is_held = take_now(s, "hold", json_object(), reason);
     return s->is_held;
 }
 
@@ -107,32 +138,16 @@ uint64_t server_now(const struct server *s)
 
 bool server_advance(struct server *s, uint64_t ms, const char **reason)
 {
-    uint64_t now = s->now_ms + ms;
     if (s->roamd && s->pid == 0) { /* it will be told at its start */
-        s->now_ms = now;
+        s->now_ms += ms;
         return true;
     }
-    json_t *request = json_object();
-    json_set_u64(request, "ms", ms);
-    if (!take_now(s, ask(s, "advance", request, reason), reason)) {
-        return false;
-    }
-    *reason =
-        arena_printf("control: advance: now is %llu, not %llu",
-                     (unsigned long long)s->now_ms, (unsigned long long)now);
-    return s->now_ms == now;
+    return move(s, "advance", ms, s->now_ms + ms, reason);
 }
 
 bool server_set_back(struct server *s, uint64_t ms, const char **reason)
 {
-    uint64_t now = s->now_ms - ms;
-    json_t *request = json_object();
-    json_set_u64(request, "ms", ms);
-    if (!take_now(s, ask(s, "set-back", request, reason), reason)) {
-        return false;
-    }
-    *reason = "control: set-back: another time than asked for";
-    return s->now_ms == now;
+    return move(s, "set-back", ms, s->now_ms - ms, reason);
 }
 
 /* More than a server waits for those that do not read. */
@@ -217,9 +232,8 @@ static bool take_address(struct server *s, const json_t *line,
     const char *at = json_text(line, "at");
     const char *colon = at ? strrchr(at, ':') : NULL;
     unsigned long port = colon ? strtoul(colon + 1, NULL, 10) : 0;
-    *reason = "control: \"at\" must be HOST:PORT";
     if (port == 0 || port > UINT16_MAX) {
-        return false;
+        return is_bad(s, "says no \"at\" that is HOST:PORT", reason);
     }
     s->host = arena_copy(at, (size_t)(colon - at));
     s->port = (uint16_t)port;

@@ -317,6 +317,9 @@ bool world_fail(struct world *w, const char *rules, const char *what,
                 const char *legal, const struct frame *got);
 /* The same for a mistake on this side. */
 bool world_mistake(struct world *w, const char *what);
+/* The same for what its server did not do: the server's failure, unless it is
+ * that of the program which runs it. */
+bool world_server_fail(struct world *w, const char *what, const char *legal);
 /* A line for the last events. */
 void world_event(struct world *w, const struct device *d, const char *arrow,
                  const char *text);

@@ -1,15 +1,17 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Runs the examples of CONTROL.md, in their order, against control_roamd.py,
-then some cases of the suite by it, then programs that are none. Then a server
-that runs elsewhere, over TLS. And the product must not have what only the test
-build may.
+then some cases of the suite by it, then programs that are none, and such as make
+one mistake: what is said of them is in golden/ to the letter. Then a server that
+runs elsewhere, over TLS. And the product must not have what only the test build
+may.
 
-    check_control.py BUILD
+    check_control.py BUILD [--update]
 
 BUILD has roamd, roamd-faulty and roam-conform. What begins with > is said, what
 begins with < has to come, with the same fields, each of the same type, and the
 same answer. Prints a line for each, then `N passed, N failed`."""
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -19,11 +21,31 @@ import sys
 import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "golden-client"))
+from check import CHANGES
 BLOCK = re.compile(r"^```json\n(.*?)^```", re.M | re.S)
 SAME = ("answer", "id")
 NO_PROGRAMS = ("true", "cat", "echo garbage", "/nonexistent",
                "echo {\"hello\":\"x\",\"control\":2,\"capabilities\":[]}")
-CASES = ("00-sanity", "30-clock/token-expires", "33-", "34-")
+CASES = ("00-sanity", "30-clock/token-expires", "30-clock/revoked-in-time", "33-",
+         "34-")
+# A mistake of bad_control.py, and the case that meets it.
+MISTAKES = (
+    ("all-ok", "00-sanity"), ("no-hold", "00-sanity"), ("no-now", "00-sanity"),
+    ("advances-nothing", "00-sanity"), ("advances-twice", "00-sanity"),
+    ("advances-less", "00-sanity"), ("no-kill", "00-sanity"),
+    ("no-user", "00-sanity"), ("no-token", "00-sanity"),
+    ("user-fails", "00-sanity"),
+    ("a-day-at-most", "30-clock/dated-by-the-clock"),
+    ("elsewhere", "30-clock/dated-by-the-clock"),
+    ("no-backup", "34-past/restored-twice"), ("ends", "34-past/restored-twice"),
+    ("server-crashes", "33-unknown-commit/not-stored"))
+GOLDEN = CHANGES + (
+    (r"\d{13}", "(time)"),
+    (r"(?m)^ *\d{4}-\d\d-\d\dT.*\n", ""),        # roamd's log
+    (r"(?m)^(roam-conform: seed 1|ok \d.*)\n", ""),
+    (r"repeat: .*", "repeat: (command)"),
+)
 
 
 def fits(want, got):
@@ -76,6 +98,23 @@ def no_program(conform, command):
     return "--control %r is a mistake of the harness" % command
 
 
+def mistake(build, mode, case, update):
+    command = "%s/bad_control.py %s %s/roamd-faulty" % (HERE, mode, build)
+    done = subprocess.run(
+        [build + "/roam-conform", "server", "--control", command,
+         "--provision", command, "--case", case, "--seed", "1"],
+        capture_output=True, text=True)
+    text = done.stdout + done.stderr + "exit status %d\n" % done.returncode
+    text = text.replace(build, "build").replace(str(HERE.parents[1]) + "/", "")
+    for pattern, by in GOLDEN:
+        text = re.sub(pattern, by, text)
+    path = HERE / "golden" / (mode + ".expected")
+    if update:
+        path.write_text(text)
+    assert path.read_text() == text, mode + ":\n" + text
+    return "what is said of " + mode
+
+
 def product(build):
     def has_channel(name):
         return b"ROAM_CONTROL" in pathlib.Path(build, name).read_bytes()
@@ -117,8 +156,16 @@ def over_tls(build, base, words):
     return "--at over TLS, with its certificate and with another's"
 
 
+def outcome(check):
+    try:
+        return True, check()
+    except AssertionError as error:
+        return False, error
+
+
 def main():
     build = os.path.abspath(sys.argv[1])
+    update = "--update" in sys.argv
     words = ["/usr/bin/python3", str(HERE / "control_roamd.py"),
              build + "/roamd-faulty"]
     checks = [lambda: examples(words)]
@@ -127,17 +174,18 @@ def main():
     checks += [lambda command=command: no_program(build + "/roam-conform",
                                                   command)
                for command in NO_PROGRAMS]
+    checks += [lambda mode=mode, case=case: mistake(build, mode, case, update)
+               for mode, case in MISTAKES]
     checks += [lambda: product(build)]
     passed = failed = 0
     with tempfile.TemporaryDirectory() as base:
         checks += [lambda: over_tls(build, pathlib.Path(base), words)]
-        for check in checks:
-            try:
-                print("ok  ", check())
-                passed += 1
-            except AssertionError as error:
-                print("FAIL", error)
-                failed += 1
+        # They wait more than they work.
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            for good, text in pool.map(outcome, checks):
+                print("ok  " if good else "FAIL", text)
+                passed += good
+                failed += not good
     print("%d passed, %d failed" % (passed, failed))
     return failed > 0
 

@@ -18,6 +18,10 @@ import tempfile
 PATIENCE_S = 30
 
 
+class ServerFailed(Exception):
+    """This program did its part."""
+
+
 def place(at):
     """Where provisioning finds the directory of a server."""
     return pathlib.Path(tempfile.gettempdir(), "roamd-at-" + at)
@@ -33,8 +37,11 @@ class Server:
         self.start()
 
     def command(self, *words):
-        subprocess.run([self.roamd, "-d", self.home, *words], check=True,
-                       stdout=sys.stderr)
+        done = subprocess.run([self.roamd, "-d", self.home, *words],
+                              stdout=sys.stderr)
+        if done.returncode != 0:
+            raise ServerFailed("%s: exit status %d"
+                               % (words[0], done.returncode))
 
     def start(self):
         port_file = self.base / "port"
@@ -50,28 +57,42 @@ class Server:
                  "--set", "announce_devices=no",
                  "--plain-port", "0", "--port-file", port_file],
                 env=env, pass_fds=[theirs.fileno()])
-        self.hello = json.loads(self.lines.readline())
+        self.hello = self.line("it does not start")
         while not port_file.exists():       # it comes just behind the hello
-            self.process.poll()
-            assert self.process.returncode is None, "roamd does not start"
+            if self.process.poll() is not None:
+                raise ServerFailed("it does not start")
         self.at = "127.0.0.1:" + port_file.read_text().split()[0]
         place(self.at).symlink_to(self.base)
         return {"at": self.at}
 
+    def line(self, otherwise):
+        try:
+            return json.loads(self.lines.readline())
+        except (OSError, ValueError):
+            raise ServerFailed(otherwise) from None
+
     def ask(self, verb, **fields):
         """The verbs that roamd serves by itself."""
-        print(json.dumps(dict(fields, id=1, verb=verb)), file=self.lines,
-              flush=True)
-        answer = json.loads(self.lines.readline())
+        try:
+            print(json.dumps(dict(fields, id=1, verb=verb)), file=self.lines,
+                  flush=True)
+        except OSError:                     # so it will not answer, either
+            pass
+        answer = self.line("it ended")
         assert answer["answer"] == "ok", answer
         return answer
 
     def stopped(self, good):
-        status = self.process.wait(PATIENCE_S)
+        try:
+            status = self.process.wait(PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            status = self.process.wait()
         self.process = None
         self.channel.close()
         place(self.at).unlink()
-        assert status in good, "it ended with status %d" % status
+        if status not in good:
+            raise ServerFailed("it ended with status %d" % status)
         return {}
 
     def kill(self):
@@ -146,8 +167,12 @@ def control(roamd):
                 continue
             try:
                 say(id=number, answer="ok", **VERBS[verb](server, **request))
-            except (AssertionError, subprocess.SubprocessError) as error:
-                say(id=number, answer="error", code=str(error))
+            except ServerFailed as error:
+                say(id=number, answer="error", code="SERVER",
+                    detail=str(error))
+            except (AssertionError, OSError) as error:
+                say(id=number, answer="error", code="PROGRAM",
+                    detail=str(error))
         if server.process:
             server.kill()
 
@@ -159,6 +184,8 @@ def provision(roamd, what, *words):
         words += [] if kind == "any" else ["--type", kind.lower()]
     elif what == "user":
         words = ["add", *words]
+    elif what == "revoke":
+        what, words = "token", ["revoke", *words]
     else:
         what, words = "user", [what, *words]
     home = place(os.environ["ROAM_AT"]) / "home"
