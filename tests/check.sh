@@ -330,6 +330,8 @@ main()
             /usr/bin/python3 conformance/make_cases.py
         counted 'spec: vectors, by another decoder' \
             /usr/bin/python3 spec/vectors/check.py
+        counted 'conformance: a client and an adapter are small' \
+            /usr/bin/python3 conformance/adapters/check_sizes.py
     fi
     if wanted format; then
         counted 'format: clang-format' format

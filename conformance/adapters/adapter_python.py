@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""roam_client.py behind conformance/ADAPTER.md, under virtual time.
+"""roam_sdk.py behind conformance/ADAPTER.md, under virtual time.
 
     adapter_python.py BUILD     # protoc made BUILD/gen-python/roam_pb2.py"""
 import json
@@ -11,16 +11,15 @@ import socket
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(pathlib.Path(sys.argv[1]) / "gen-python"), str(HERE),
-                str(HERE.parents[1] / "spec" / "vectors")]
+sys.path[:0] = [str(pathlib.Path(sys.argv[1]) / "gen-python"), str(HERE)]
 sys.dont_write_bytecode = True
-import roam_client as roam  # noqa: E402
 import roam_pb2 as pb       # noqa: E402
+import roam_sdk as roam     # noqa: E402
 
 EPOCH = 1767225600      # of the wall clock; 0 would be "never"
-TICK_MS = 1000          # as often as roam_client.py wants to be ticked
+TICK_MS = 1000          # as often as roam_sdk.py wants to be ticked
 LIMITS = ("max_frame", "max_entries", "max_unacked", "max_inflated", "codecs")
-# What the client tells with a frame is told with that frame's fields.
+# What the client tells with a frame, its last, is told with that one's fields.
 TOLD = dict(login_ok="granted", refused="refused", kick="kicked", page="page")
 now_ms = 0
 handles, stores = {}, {}
@@ -98,7 +97,7 @@ class Handle:
         while self.client.events:
             name, what, *more = self.client.events.popleft()
             if name in TOLD:
-                self.event(TOLD[name], **fields(what))
+                self.event(TOLD[name], **fields([what, *more][-1]))
             elif name == "sync_ok" and what.result == pb.RESET:
                 self.event("reset", **fields(what))
             elif name == "entry" and what.kind != pb.NOOP:

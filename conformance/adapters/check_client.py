@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Holds roam_client.py against a real server, and against one that lies.
+"""Holds roam_client.py, by itself and with what roam_sdk.py adds, against a
+real server, and against one that lies.
 
     check_client.py build/roamd build
 
@@ -20,7 +21,7 @@ ROOT = HERE.parents[1]
 
 def generate(build):
     """build/gen-python/roam_pb2.py; others may do the same meanwhile. And the
-    path to it, to the client, and to what that reads by."""
+    path to it, to the client, and to the vectors."""
     out = pathlib.Path(build).resolve() / "gen-python"
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out) as new:
@@ -39,10 +40,15 @@ def main():
     import client_rig
     import client_alone  # noqa: F401, its cases
     import client_live  # noqa: F401
+    import client_sdk  # noqa: F401
+    import client_vectors  # noqa: F401
     failed = 0
     with client_rig.server_of_its_own(os.path.abspath(sys.argv[1])) as server:
-        for function in client_rig.CASES:
+        for client, function in client_rig.CASES:
             name = function.__name__.replace("_", " ")
+            if client:
+                client_rig.Server.client = client
+                name = client.__name__ + ": " + name
             try:
                 function(server)
                 print("ok   " + name, flush=True)

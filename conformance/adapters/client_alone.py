@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Cases without a server: frames that none should send."""
-import reading
 import roam_client as roam
 import roam_pb2 as pb
+import roam_sdk
 from client_rig import case, judge, must_raise, same
 
-TYPES = {kind: number for number, (kind, _) in reading.MESSAGES.items()}
+TYPES = {kind: number for number, (kind, _, _) in roam.FRAMES.items()}
 
 
 def frame(message):
@@ -15,7 +15,7 @@ def frame(message):
 
 def alone(*messages, **limits):
     """A client without a server, in state LIVE at cursor 0."""
-    client = roam.Client(roam.Store(), "alice", "x", 1, **limits)
+    client = roam_sdk.Client(roam_sdk.Store(), "alice", "x", 1, **limits)
     return again(client, *messages)
 
 
@@ -44,20 +44,19 @@ def a_server_that_breaks_a_rule_is_told_which(_server):
     client.feed(frame(noop(9, 8)))                          # SYNC-8: dropped
     client.feed(frame(pb.SyncOk(result=pb.DELTA, head=99)))
     must_raise("CHAIN-6", client.feed, frame(noop(3, 2)))
-    client = alone(*(noop(i + 1, i) for i in range(4)), max_unacked=4,
-                   eager_ack=False)
+    client = alone(*(noop(i + 1, i) for i in range(4)), max_unacked=4)
     client.feed(frame(noop(5, 4)))                          # ACK-2 made room
-    client.ack = lambda: None
-    for i in range(5, 8):
+    client.ack = lambda *least: None
+    for i in range(5, 9):
         client.feed(frame(noop(i + 1, i)))
-    must_raise("ACK-3", client.feed, frame(noop(9, 8)))
+    must_raise("ACK-3", client.feed, frame(noop(10, 9)))
     for rule, message in (
             ("KICK-6", pb.Kick(reason=pb.IDLE, retry=pb.NEVER)),
             ("KICK-1", pb.Kick(reason=pb.TAKEN_OVER, retry=pb.NEVER)),
             ("SEND-2", pb.SendOk(client_msg_id=1, msg_id=1)),
             ("PING-1", pb.Pong(id=1)),
             ("FRAME-14", pb.SyncOk(result=pb.DELTA, head=99)),
-            ("FRAME_TOO_LONG", pb.Push(version=1, msg_id=1, conversation="bob",
+            ("FRAME-5", pb.Push(version=1, msg_id=1, conversation="bob",
                                 sender="bob", body=bytes(65536)))):
         client = alone()
         must_raise(rule, client.feed, frame(message))
@@ -81,8 +80,9 @@ def the_cases_below_hold_a_server_to_more(_server):
 def rows_that_take_no_bytes_are_not_believed(_server):
     """Or a count of 2^32-1 would take as many rows of memory."""
     columns = pb.Columns(conversations=["bob"]).SerializeToString()
-    for count, word in ((len(columns), "ROW"), (len(columns) + 1, "COUNT")):
-        must_raise(word, alone().feed, frame(pb.Batch(
+    for count, rule in ((len(columns), "FRAME-11"),
+                        (len(columns) + 1, "BATCH-7")):
+        must_raise(rule, alone().feed, frame(pb.Batch(
             last_version=count, count=count, payload=columns,
             inflated_size=len(columns))))
 
@@ -94,7 +94,7 @@ def a_bad_batch_makes_the_client_ask_for_less(_server):
     for codecs, most in ((2, 10000), (0, 10000), (0, 0)):
         again(client)
         same((client.asked.codecs, client.asked.max_entries), (codecs, most))
-        must_raise("COLUMNS", client.feed, frame(bad))
+        must_raise("FRAME-9", client.feed, frame(bad))
         same(client.store.cursor, 0)
     again(client, noop(1, 0))
     client.sync()

@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Cases of a client against a real server; each has users of its own."""
+"""Cases of both clients against a real server; each has users of its own."""
 import copy
 import os
 import random
-import tempfile
 
-import roam_client as roam
 import roam_pb2 as pb
-from client_rig import Device, case, must_raise, same, server_of_its_own
+from client_rig import (Device, must_raise, of_client, same,
+                        server_of_its_own)
 
 
 def fill(server, count, size=40):
@@ -30,7 +29,7 @@ def catch_up(server, count, size, **limits):
     reader = Device(server, alice, **limits)
     same(reader.login().result, pb.DELTA)
     reader.settle()
-    room = min(reader.client.who["max_frame"],
+    room = min(reader.client.max_frame,
                reader.client.asked.max_inflated) - 448
     same([(e.body, e.cut_size) for e in reader.messages()],
          [(b, 0) if len(b) <= room else (b"", len(b)) for b in bodies])
@@ -43,7 +42,7 @@ def catch_up(server, count, size, **limits):
     return reader, batches, bodies
 
 
-@case
+@of_client
 def catch_up_by_batches_deflated(server):
     _, batches, bodies = catch_up(server, 300, 400)
     assert {b.codec for b in batches} == {1}, "not deflated"
@@ -51,29 +50,29 @@ def catch_up_by_batches_deflated(server):
     assert packed < sum(map(len, bodies)), "nothing saved"
 
 
-@case
+@of_client
 def catch_up_by_batches_without_codec(server):
     same({b.codec for b in catch_up(server, 100, 400, codecs=0)[1]}, {0})
 
 
-@case
+@of_client
 def catch_up_within_the_smallest_limits(server):
     for codecs in (0, 2):
         reader, batches, _ = catch_up(
             server, 60, 120, max_frame=512, max_inflated=1024, max_unacked=4,
-            codecs=codecs, eager_ack=False)
+            codecs=codecs)
         assert max(b.count for b in batches) <= 4
         assert len(batches) >= 15, "a batch above the window"
 
 
-@case
+@of_client
 def catch_up_within_the_largest_limits(server):
     reader = catch_up(server, 200, 3000, max_frame=2**24 - 1,
                             max_inflated=2**24 - 1, max_unacked=100000)[0]
     assert not any(e.cut_size for e in reader.messages())
 
 
-@case
+@of_client
 def bodies_are_cut_above_the_limits_and_only_there(server):
     alice, bob = server.users("alice", "bob")
     sender = Device(server, bob)
@@ -97,7 +96,7 @@ def bodies_are_cut_above_the_limits_and_only_there(server):
                  [b if len(b) <= room else b"" for b in bodies])
 
 
-@case
+@of_client
 def any_split_of_the_stream_is_the_same(server):
     alice, sender, bodies = fill(server, 20)
     reader = Device(server, alice)
@@ -108,7 +107,7 @@ def any_split_of_the_stream_is_the_same(server):
     same(reader.settle().bodies(), bodies)
 
 
-@case
+@of_client
 def devices_and_siblings_see_the_same_live(server):
     alice, bob = server.users("alice", "bob")
     devices = [Device(server, alice, 1), Device(server, alice, 3),
@@ -138,7 +137,7 @@ def devices_and_siblings_see_the_same_live(server):
              [e.version for e in b.store.entries])
 
 
-@case
+@of_client
 def a_new_device_is_told_of_by_an_entry(server):
     with server_of_its_own(server.roamd, "--set",
                            "announce_devices=yes") as own:
@@ -155,7 +154,7 @@ def a_new_device_is_told_of_by_an_entry(server):
             same(device.store.cursor, news.version)
 
 
-@case
+@of_client
 def own_message_is_noop_now_and_named_in_a_later_session(server):
     alice, bob = server.users("alice", "bob")
     phone, tablet = Device(server, alice, 1), Device(server, alice, 2)
@@ -179,7 +178,7 @@ def own_message_is_noop_now_and_named_in_a_later_session(server):
          [(mark, b"mine"), (note, b"note")])
 
 
-@case
+@of_client
 def a_message_is_stored_once_however_often_it_is_sent(server):
     alice, bob = server.users("alice", "bob")
     phone, desk, other = (Device(server, alice, 1), Device(server, alice, 3),
@@ -198,7 +197,7 @@ def a_message_is_stored_once_however_often_it_is_sent(server):
     same(other.settle().bodies(), [b"once"])
 
 
-@case
+@of_client
 def errors_answer_their_command_and_the_session_goes_on(server):
     alice, bob = server.users("alice", "bob")
     phone = Device(server, alice)
@@ -213,14 +212,14 @@ def errors_answer_their_command_and_the_session_goes_on(server):
     same(phone.wait("sent", "unsent")[::3], ("sent", False))
 
 
-@case
+@of_client
 def more_sends_than_the_window_of_commands(server):
     alice, sender, bodies = fill(server, 500)
     same(sender.store.outbox, {})
     same(len(sender.store.sent), 500)
 
 
-@case
+@of_client
 def take_over_kicks_the_other_and_kicked_is_told_at_login(server):
     alice, = server.users("alice")
     old, new, desk = (Device(server, alice), Device(server, alice),
@@ -231,7 +230,6 @@ def take_over_kicks_the_other_and_kicked_is_told_at_login(server):
     same(new.login().reason, pb.OCCUPIED)
     same(new.client.refusal.generation, generation)
     same(new.client.refusal.holder.device_name, "python")
-    same(new.client.retry()[0], "ask")
     must_raise("LOGIN-18", new.client.login)
     new.client.take_over()
     new.wait("login_ok")
@@ -239,7 +237,6 @@ def take_over_kicks_the_other_and_kicked_is_told_at_login(server):
     same((kick.reason, kick.generation), (pb.TAKEN_OVER,
                                           new.client.session.generation))
     assert kick.generation > generation
-    same(old.client.retry()[0], "ask")
     old.close()
     old.connect()
     must_raise("KICK-7", old.client.login)
@@ -254,7 +251,7 @@ def take_over_kicks_the_other_and_kicked_is_told_at_login(server):
     must_raise("LOGIN-3", desk.client.take_over)
 
 
-@case
+@of_client
 def a_generation_exists_only_once(server):
     alice, = server.users("alice")
     devices = [Device(server, alice) for _ in range(3)]
@@ -268,7 +265,7 @@ def a_generation_exists_only_once(server):
     devices[1].settle()
 
 
-@case
+@of_client
 def the_holder_comes_back_and_supersedes_itself(server):
     alice, = server.users("alice")
     first = Device(server, alice)
@@ -282,7 +279,7 @@ def the_holder_comes_back_and_supersedes_itself(server):
     second.login()
 
 
-@case
+@of_client
 def a_copy_is_stale_and_draws_a_new_device_id(server):
     alice, = server.users("alice")
     phone = Device(server, alice)
@@ -290,15 +287,13 @@ def a_copy_is_stale_and_draws_a_new_device_id(server):
     phone.login()
     same(clone.login().reason, pb.STALE)
     assert clone.store.device_id != phone.store.device_id
-    same(clone.client.retry()[0], "login")
     same(clone.login().reason, pb.TOKEN_BOUND)             # DEV-1
-    same(clone.client.retry()[0], "credential")
     clone.client.who["token"] = server.token(alice[0])
     same(clone.login().reason, pb.OCCUPIED)
     phone.settle()
 
 
-@case
+@of_client
 def logout_frees_the_slot(server):
     alice, = server.users("alice")
     phone, other = Device(server, alice), Device(server, alice)
@@ -316,7 +311,7 @@ def logout_frees_the_slot(server):
     same(phone.login(person=True).reason, pb.OCCUPIED)  # it logged out itself
 
 
-@case
+@of_client
 def a_bad_credential_is_refused(server):
     alice, bob = server.users("alice", "bob")
     phone_only = server._call("token", "issue", alice[0], "--type", "phone")
@@ -326,11 +321,10 @@ def a_bad_credential_is_refused(server):
                               ((alice[0], phone_only), 3, pb.TYPE_FORBIDDEN)):
         device = Device(server, who, kind)
         same(device.login().reason, reason)
-        same(device.client.retry()[0], "credential")
     Device(server, (alice[0], phone_only)).login()
 
 
-@case
+@of_client
 def reset_when_the_cursor_is_no_link_or_too_far_behind(server):
     alice, sender, bodies = fill(server, 5)
     reader = Device(server, alice)
@@ -355,7 +349,7 @@ def reset_when_the_cursor_is_no_link_or_too_far_behind(server):
     same(reader.wait("sync_ok")[1].result, pb.DELTA)
 
 
-@case
+@of_client
 def no_more_than_max_unacked_in_flight(server):
     alice, sender, bodies = fill(server, 50)
     reader = Device(server, alice, max_unacked=10)
@@ -374,7 +368,7 @@ def no_more_than_max_unacked_in_flight(server):
     same(reader.store.cursor, head)
 
 
-@case
+@of_client
 def a_server_with_a_smaller_window_is_no_end(server):
     with server_of_its_own(server.roamd, "--set", "max_unacked=8") as small:
         alice, _, bodies = fill(small, 100)
@@ -383,7 +377,7 @@ def a_server_with_a_smaller_window_is_no_end(server):
         same(reader.settle().bodies(), bodies)
 
 
-@case
+@of_client
 def one_that_does_not_ack_delays_nobody(server):
     alice, sender, bodies = fill(server, 50)
     stuck = Device(server, alice, 1, max_unacked=4)
@@ -399,50 +393,7 @@ def one_that_does_not_ack_delays_nobody(server):
     same(stuck.settle().bodies(), bodies + [b"live"])
 
 
-@case
-def a_killed_server_loses_nothing_and_the_outbox_is_sent_again(server):
-    with server_of_its_own(server.roamd) as own, \
-            tempfile.TemporaryDirectory() as home:
-        alice, bob = own.users("alice", "bob")
-        path = home + "/phone"
-        phone = Device(own, alice, store=roam.Store(path))
-        other, desk = Device(own, bob), Device(own, alice, 3)
-        for device in (phone, other, desk):
-            device.login()
-        said = []
-        for round_ in range(3):
-            phone.client.events.clear()
-            for i in range(20):
-                said.append(b"%d.%d" % (round_, i))
-                phone.client.send(bob[0], said[-1])
-            if round_ == 0:                 # stored or not: no answer is read
-                phone.wire.sock.sendall(phone.client.take_output())
-            else:
-                phone.wait("sent")          # at least one is
-            own.kill()
-            same(len(phone.store.outbox) < 20, round_ > 0)
-            own.start()
-            for device in (phone, other, desk):
-                device.close()
-            phone = Device(own, alice, store=roam.Store(path))
-            for device in (phone, other, desk):
-                if device.client.state != "OPEN":
-                    device.connect()
-                assert device.login().result != pb.RESET
-            # Its own entry may be the answer before SEND_OK comes: SEND-15.
-            while phone.store.outbox or phone.client.open:
-                phone.wait("sent", "entry")
-        for device in (other, desk):
-            same(sorted(device.settle().bodies()), sorted(said))
-            same(len(set(e.msg_id for e in device.messages())), len(said))
-        phone.settle()
-        mine = {**{e.msg_id: e.body for e in phone.messages()},
-                **{msg_id: frame.body for msg_id, frame in
-                   phone.store.sent.items()}}
-        same(mine, {e.msg_id: e.body for e in other.messages()})
-
-
-@case
+@of_client
 def a_pong_tells_what_was_stored_before(server):
     alice, bob = server.users("alice", "bob")
     phone, other = Device(server, alice), Device(server, bob)
@@ -451,85 +402,3 @@ def a_pong_tells_what_was_stored_before(server):
     for i in range(10):
         phone.send(bob[0], b"%d" % i)
         same(len(other.settle().messages()), i + 1)
-
-
-@case
-def pages_bring_what_was_said_before(server):
-    alice, sender, bodies = fill(server, 30)
-    reader = Device(server, alice, max_entries=0)
-    same(reader.login().result, pb.RESET)
-    reader.client.ask(pb.Conversations, max_rows=10)
-    rows, page = reader.page()
-    same((page.count, page.more, page.as_of), (1, False, reader.store.cursor))
-    same([(row["conversation"], row["body"], row["unread"]) for row in rows],
-         [(sender.user, bodies[-1], 30)])
-    got, before = [], 0
-    while len(got) < 30:
-        reader.client.ask(pb.History, conversation=sender.user, max_rows=7,
-                          before=before)
-        rows, page = reader.page()
-        same(page.more, len(got) + len(rows) < 30)
-        got[:0] = [row["body"] for row in rows]
-        before = rows[0]["msg_id"]
-    same(got, bodies)
-    reader.client.ask(pb.History, conversation="no" + sender.user, max_rows=1)
-    same(reader.wait("unsent", "page")[2], pb.NO_SUCH_CONVERSATION)
-
-
-@case
-def an_operation_is_sent_like_a_message(server):
-    alice, bob = server.users("alice", "bob")
-    phone, other = Device(server, alice), Device(server, bob)
-    phone.login()
-    other.login()
-    target = phone.send(bob[0], b"not so")[2]
-    answer = phone.send(bob[0], pb.Target(msg_id=target).SerializeToString(),
-                        kind=pb.RECALL)
-    same(answer[0], "sent")
-    said, recall = other.settle().store.entries
-    same((said.msg_id, recall.kind), (target, pb.RECALL))
-    same(pb.Target.FromString(recall.body).msg_id, target)
-    other.client.ask(pb.History, conversation=alice[0], max_rows=9)
-    rows, _ = other.page()
-    same([(row["msg_id"], row["recalled"]) for row in rows],
-         [(target, True), (recall.msg_id, False)])
-
-
-@case
-def what_the_program_did_not_store_comes_again(server):
-    alice, sender, bodies = fill(server, 5)
-    reader = Device(server, alice, manual=True)
-    reader.login()
-    told = [reader.wait("entry")[1] for _ in bodies]
-    same([e.body for e in told], bodies)
-    same((reader.store.cursor, reader.store.entries), (0, []))
-    reader.client.stored(told[1].version)
-    must_raise("ACK-1", reader.client.stored, told[-1].version + 1)
-    must_raise("ACK-1", reader.client.stored, told[0].version)
-    same(reader.bodies(), bodies[:2])
-    reader.close()
-    reader.connect()
-    reader.login()
-    same([reader.wait("entry")[1].body for _ in bodies[2:]], bodies[2:])
-    reader.client.stored(told[-1].version)
-    same((reader.bodies(), reader.store.cursor), (bodies, told[-1].version))
-
-
-@case
-def silence_is_filled_and_found(server):
-    alice, = server.users("alice")
-    now = [0.0]
-    phone = Device(server, alice, clock=lambda: now[0])
-    phone.login()
-    beat = phone.client.session.heartbeat_ms / 1000
-    now[0] = beat * 0.95
-    phone.client.tick()                     # TIME-1
-    phone.wait("pong")
-    now[0] += beat
-    phone.client.tick()                     # TIME-3
-    now[0] += 9.9
-    phone.client.tick()
-    same(phone.client.state, "LIVE")
-    now[0] += 0.1
-    phone.client.tick()
-    same(phone.client.state, "CLOSED")

@@ -15,16 +15,32 @@ import time
 
 import roam_client as roam
 import roam_pb2 as pb
+import roam_sdk
 
-CASES = []
+CASES = []      # what a case is run with: a client, or none; and the case
 
 
 def case(function):
-    CASES.append(function)
+    """A case without a server."""
+    CASES.append((None, function))
+    return function
+
+
+def of_client(function):
+    """A case that both clients pass."""
+    CASES.append((roam, function))
+    return of_sdk(function)
+
+
+def of_sdk(function):
+    """A case of what roam_sdk.py has besides."""
+    CASES.append((roam_sdk, function))
     return function
 
 
 class Server:
+    client = roam_sdk       # the module whose clients are on the devices
+
     def __init__(self, roamd, home):
         self.roamd, self.home, self.process = roamd, home, None
         self.names = 0
@@ -131,7 +147,7 @@ class Wire:
 
 def judge(client, row):
     """What a server owes each entry, and a client need not look at."""
-    room = min(client.who["max_frame"], client.asked.max_inflated) - 448
+    room = min(client.max_frame, client.asked.max_inflated) - 448
     own = row.sender == client.who["user"]
     roam.check(row.kind or len(row.body) <= room < (
         row.cut_size or room + 1), "BATCH-4", row.version)
@@ -145,9 +161,10 @@ class Device:
 
     def __init__(self, server, user, kind=1, store=None, **limits):
         self.server, self.frames, self.held = server, [], False
-        store = store or roam.Store()
+        store = store or server.client.Store()
         token = server.token_for(*user, store.device_id)
-        self.client = roam.Client(store, user[0], token, kind, **limits)
+        self.client = server.client.Client(store, user[0], token, kind,
+                                           **limits)
         self.store, self.user = self.client.store, user[0]
         for name in ("Push", "Batch"):
             self._spy("_on_" + name, name)
@@ -159,7 +176,8 @@ class Device:
             apply(rows)
         self.client._apply = judged
         ack = self.client.ack
-        self.client.ack = lambda: None if self.held else ack()
+        self.client.ack = lambda *least: (None if self.held
+                                          else ack(*least))
         self.connect()
 
     def _spy(self, method, name):
@@ -198,7 +216,7 @@ class Device:
         """Says this under an id that was used before."""
         self.store.outbox[mark] = pb.Send(
             client_msg_id=mark, conversation=to, body=body,
-            content_type=ctype), 0
+            content_type=ctype)
         self.client.tried.discard(mark)
         self.client.flush()
 
@@ -206,9 +224,9 @@ class Device:
         """The rows of the page that was asked for, and the page."""
         rows = []
         while True:
-            name, what, *_ = self.wait("row", "page")
+            name, what, *more = self.wait("row", "page")
             if name == "page":
-                return rows, what
+                return rows, more[0]
             rows.append(what)
 
     def settle(self):

@@ -7,11 +7,12 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]
                        / "adapters"))
 import adapter_python as adapter  # noqa: E402
-import reading  # noqa: E402, F401
 import roam_client as roam  # noqa: E402
 import roam_pb2 as pb  # noqa: E402, F401
+import roam_sdk  # noqa: E402
 
-Client, Handle, Refuse = roam.Client, adapter.Handle, roam.Refuse
+Client, Store, Handle = roam_sdk.Client, roam_sdk.Store, adapter.Handle
+Refuse, FRAMES = roam.Refuse, roam.FRAMES
 FAULTS = {}
 
 

@@ -1,23 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
 """Faults of batches and of frames."""
+import collections
 import zlib
 
-from sdk_bend import Client, Refuse, before, behind, fault, reading, roam
+from sdk_bend import Client, FRAMES, Refuse, before, behind, fault, pb, roam
 
 # ------------------------------------------------------------------- batches
 
 @fault
 def batch_not_checked():
     """Takes what it can make of a batch that is not as it should be."""
-    plain = roam.rows_of
+    plain = roam.inflate
 
-    def rows_of(m, asked):
+    def inflate(m, asked):
         try:
-            return plain(m, asked)
-        except Refuse:
-            return [dict(version=m.prev_version + 1, msg_id=1, sender="x",
-                         prev_version=m.prev_version, conversation="x")]
-    roam.rows_of = rows_of
+            columns = plain(m, asked)
+            roam.unpack(m, columns)
+            return columns
+        except (Refuse, ValueError, zlib.error):
+            m.count, m.last_version = 1, m.prev_version + 1
+            return pb.Columns(conversations=["x"], senders=["x"], id_rest=[1])
+    roam.inflate = inflate
 
 
 @fault
@@ -36,24 +39,28 @@ def batch_lies_forgiven():
 @fault
 def batch_offered_again():
     """Forgets that a batch was bad."""
-    before(Client, "_sync", lambda self: setattr(
-        self, "rejected", (None, 0)))
+    before(Client, "_sync", lambda self, *_: setattr(
+        self, "rejected", collections.Counter()))
 
 
 @fault
 def batch_wanted_again():
     """Offers no codec, and never less than that."""
-    before(Client, "_sync", lambda self: setattr(
-        self, "rejected", (self.rejected[0], min(self.rejected[1], 1))))
+    before(Client, "_sync", lambda self, *_: setattr(
+        self, "rejected", self.rejected & collections.Counter(
+            list(self.rejected))))
 
 
 @fault
 def inflates_for_ever():
     """Believes inflated_size only when it is done."""
-    def inflate(batch, codecs, most):
-        if not batch.codec:
-            return batch.payload
-        return zlib.decompress(batch.payload, -15)[:batch.inflated_size]
+    plain = roam.inflate
+
+    def inflate(m, asked):
+        if m.codec:
+            m.payload = zlib.decompress(m.payload, -15)[:m.inflated_size]
+            m.codec = 0
+        return plain(m, asked)
     roam.inflate = inflate
 
 
@@ -67,7 +74,12 @@ def deflate_not_understood():
 @fault
 def columns_in_any_order():
     """Reads columns as they come, like a stock library."""
-    reading.check_form = lambda *_: None
+    plain = roam.parse
+
+    def parse(kind, data):
+        return (kind.FromString(data) if kind is pb.Columns
+                else plain(kind, data))
+    roam.parse = parse
 
 
 # -------------------------------------------------------------------- frames
@@ -95,16 +107,15 @@ def unknown_type_closes():
 
 @fault
 def unknown_fields_close():
-    plain = roam.decode
+    plain = roam.parse
 
-    def decode(frame, limit):
-        m = plain(frame, limit)
-        size = m.ByteSize() if m else 0
-        if m:
-            m.DiscardUnknownFields()
-            roam.check(m.ByteSize() == size, "FRAME-12", "unknown field")
+    def parse(kind, data):
+        m = plain(kind, data)
+        size = m.ByteSize()
+        m.DiscardUnknownFields()
+        roam.check(m.ByteSize() == size, "FRAME-12", "unknown field")
         return m
-    roam.decode = decode
+    roam.parse = parse
 
 
 @fault
@@ -123,17 +134,9 @@ def broken_frames_forgiven():
 @fault
 def state_not_checked():
     """Takes every frame in every state."""
-    def following(self):
-        size = int.from_bytes(self._in[1:4], "big")
-        if len(self._in) < 4 or len(self._in) < 4 + size:
-            return False
-        frame, self._in = self._in[:4 + size], self._in[4 + size:]
-        m = roam.decode(frame, self.limit)
-        take = getattr(self, "_on_" + type(m).__name__, None)
-        if take:
-            take(m)
-        return True
-    Client._next = following
+    states = ("OPEN", "LOGIN", *roam.SESSION)
+    for number, (kind, _, required) in FRAMES.items():
+        FRAMES[number] = kind, states, required
 
 
 @fault

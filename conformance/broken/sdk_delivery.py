@@ -145,10 +145,10 @@ def starts_over_on_reconnect():
     """Names cursor 0 whenever it connects."""
     plain = Client._sync
 
-    def sync(self):
+    def sync(self, state):
         kept, self.store.cursor = self.store.cursor, (
-            0 if self.state == "LOGIN" else self.store.cursor)
-        plain(self)
+            0 if state == "LOGIN" else self.store.cursor)
+        plain(self, state)
         self.store.cursor = kept
     Client._sync = sync
 
@@ -157,7 +157,7 @@ def starts_over_on_reconnect():
 
 @fault
 def ack_never():
-    Client.ack = lambda self: None
+    Client.ack = lambda self, least=1: None
 
 
 @fault
@@ -165,8 +165,8 @@ def ack_late():
     """Acknowledges when the window is full, not when half of it is."""
     plain = Client.ack
 
-    def ack(self):
-        if len(self.flight) >= self.window - 1:
+    def ack(self, least=1):
+        if self.state == "LIVE" and len(self.flight) >= self.window - 1:
             plain(self)
     Client.ack = ack
 
@@ -176,7 +176,7 @@ def ack_by_own_window():
     """Acknowledges at half of what it named, not of what it was told."""
     plain = Client.ack
 
-    def ack(self):
+    def ack(self, least=1):
         if len(self.flight) >= self.asked.max_unacked // 2:
             plain(self)
     Client.ack = ack
@@ -185,7 +185,7 @@ def ack_by_own_window():
 @fault
 def ack_ahead():
     """Acknowledges the entry that comes next."""
-    def ack(self):
+    def ack(self, least=1):
         if self.flight and self.state == "LIVE":
             self._frame(pb.Ack(version=self.store.cursor + 1))
             self.flight = []
@@ -240,20 +240,20 @@ def reset_not_stored():
 
 @fault
 def entries_before_sync_ok_applied():
-    plain = Client._apply
+    plain = Client._on_Push
 
-    def apply(self, rows):
+    def push(self, m):
         state, self.state = self.state, "LIVE"
-        plain(self, rows)
+        plain(self, m)
         self.state = state if self.state == "LIVE" else self.state
-    Client._apply = apply
+    Client._on_Push = push
 
 
 @fault
 def sync_while_one_is_open():
     """Asks again for every entry that it has to drop."""
-    behind(Client, "_apply", lambda self, rows: self.state == "SYNC"
-           and not self.gaps and self._sync())
+    behind(Client, "_on_Push", lambda self, m: self.state == "SYNC"
+           and not self.gaps and self._sync("SYNC"))
 
 
 @fault

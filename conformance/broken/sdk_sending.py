@@ -2,7 +2,7 @@
 """Faults of what is sent, and of what is told of it."""
 import itertools
 
-from sdk_bend import Client, Handle, before, behind, fault, roam
+from sdk_bend import Client, Handle, Store, before, behind, fault, roam
 
 
 @fault
@@ -17,11 +17,10 @@ def ids_count_up():
 @fault
 def resent_under_a_new_id():
     def renew(self, m):
-        box = self.store.outbox
-        for mark in [m for m in box if box[m][1]]:
-            frame, first = box.pop(mark)
+        for mark in list(self.store.first):
+            frame = self.store.outbox.pop(mark)
             frame.client_msg_id = roam.secrets.randbits(62) + 1
-            box[frame.client_msg_id] = frame, first
+            self.store.outbox[frame.client_msg_id] = frame
     before(Client, "_on_LoginOk", renew)
 
 
@@ -29,15 +28,15 @@ def resent_under_a_new_id():
 def resent_changed():
     """Marks a repetition in its body."""
     def change(self, m):
-        for frame, first in self.store.outbox.values():
-            frame.body += b" (again)" if first else b""
+        for mark in self.store.first:
+            self.store.outbox[mark].body += b" (again)"
     before(Client, "_on_LoginOk", change)
 
 
 @fault
 def not_resent():
     before(Client, "_on_LoginOk", lambda self, m: self.tried.update(
-        mark for mark, item in self.store.outbox.items() if item[1]))
+        self.store.first))
 
 
 @fault
@@ -45,10 +44,10 @@ def resent_although_answered():
     plain = Client._answered
 
     def answered(self, mark, *values):
-        item = self.store.outbox.get(mark)
+        frame = self.store.outbox.get(mark)
         plain(self, mark, *values)
-        if item:
-            self.store.outbox[mark] = item
+        if frame:
+            self.store.outbox[mark] = frame
     Client._answered = answered
 
 
@@ -65,26 +64,27 @@ def outbox_not_stored():
 
     def init(self, store, *values, **named):
         plain(self, store, *values, **named)
-        for mark, (frame, first) in list(store.outbox.items()):
+        for mark, frame in list(store.outbox.items()):
             del store.outbox[mark]
-            if first:
+            if mark in store.first:
                 frame.client_msg_id ^= 1
-                store.outbox[frame.client_msg_id] = frame, first
+                store.outbox[frame.client_msg_id] = frame
     Client.__init__ = init
 
 
 @fault
 def own_entry_not_taken():
     """An own entry is no answer: it repeats the message all the same."""
-    def forget(self, rows):
-        self.store.own = {row.client_msg_id for row in rows}
-    before(Client, "_apply", forget)
-    plain = roam.Store.commit
+    plain = Store.commit
 
     def commit(self, entries=(), done=(), **values):
-        plain(self, entries, [pair for pair in done if pair[0] not in
-                              vars(self).get("own", ())], **values)
-    roam.Store.commit = commit
+        outbox, own = self.outbox, {row.client_msg_id for row in entries}
+        kept = {mark: frame for mark, frame in outbox.items() if mark in own}
+        self.outbox = {mark: frame for mark, frame in outbox.items()
+                       if mark not in own}
+        plain(self, entries, done, **values)
+        self.outbox |= kept
+    Store.commit = commit
 
 
 @fault
@@ -123,7 +123,7 @@ def limited_overtakes_itself():
 @fault
 def rate_limited_is_a_failure():
     def error(self, m):
-        self._answered(m.ref, 0, "unsent", m.ref, m.code)
+        self._answered(m.ref, "unsent", m.code)
     Client._on_Error = error
 
 

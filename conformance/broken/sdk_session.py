@@ -50,7 +50,7 @@ def take_over_by_itself():
 def send_before_login_ok():
     """Does not wait for LOGIN_OK with what is in the outbox."""
     def early(self, *_):
-        for frame, _ in self.store.outbox.values():
+        for frame in self.store.outbox.values():
             self._frame(frame)
     behind(Client, "login", early)
 
@@ -62,7 +62,7 @@ def ping_before_login_ok():
 
 @fault
 def sync_twice_at_login():
-    behind(Client, "login", lambda self, *_: self._sync())
+    behind(Client, "login", lambda self, *_: self._sync("LOGIN"))
 
 
 @fault
@@ -140,7 +140,8 @@ def unknown_refusal_is_never():
 def second_login_in_a_session():
     """Logs in again as soon as it is in."""
     behind(Client, "_on_LoginOk", lambda self, m: self._frame(pb.Login(
-        device_id=self.store.device_id, attempt=99, **self.who)))
+        device_id=self.store.device_id, attempt=99,
+        max_frame=self.max_frame, **self.who)))
 
 
 # ------------------------------------------------------------------- endings
@@ -224,7 +225,7 @@ def send_behind_logout():
 
     def flush(self):
         if self.state == "LEAVING":
-            for frame, _ in self.store.outbox.values():
+            for frame in self.store.outbox.values():
                 self._frame(frame)
         plain(self)
     Client.flush = flush

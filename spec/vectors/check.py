@@ -13,34 +13,11 @@ import generated  # noqa: E402
 
 generated.load()
 from reading import U32, Refuse, decode, inflate, unpack  # noqa: E402
+from vector_file import hex_of, parse  # noqa: E402
 
 FILES = ("client.txt", "server.txt", "reject.txt", "batch.txt",
          "batch-example.txt", "batch-reject.txt", "page.txt",
          "page-reject.txt")
-
-# ------------------------------------------------------------- the vectors
-
-def parse(path):
-    """Yields (name, {section: lines}) of each vector of a file."""
-    name, sections, section = None, {}, None
-    for line in path.read_text().splitlines():
-        if line.startswith("#") or not line.strip():
-            continue
-        if line.startswith("vector "):
-            if name:
-                yield name, sections
-            name, sections, section = line.split()[1], {}, None
-        elif not line.startswith(" "):
-            section, *rest = line.split(maxsplit=1)
-            assert section not in sections, f"{name}: {section} twice"
-            sections[section] = rest
-        else:
-            sections[section].append(line.strip())
-    yield name, sections
-
-
-def hex_of(lines):
-    return bytes.fromhex(" ".join(line.split("#")[0] for line in lines))
 
 
 def value_text(field, value):

@@ -445,10 +445,12 @@ def reject_file():
          dict(client_msg_id=1))
     edit("pong-head-2-63", "A version of 64 bits.", out, "PONG", {},
          head=2**63)
-    edit("error-no-code", "code is required.", out, "ERROR", dict(retry=4))
-    edit("error-no-retry", "retry is required.", out, "ERROR", dict(code=32))
-    edit("error-detail-129", "129 bytes of detail.", form, "ERROR",
-         dict(code=32, retry=4), detail="d" * 129)
+    error = dict(code=32, retry=4, ref=7)
+    for field in error:
+        edit(f"error-no-{field}", f"{field} is required.", out, "ERROR",
+             {k: v for k, v in error.items() if k != field})
+    edit("error-detail-129", "129 bytes of detail.", form, "ERROR", error,
+         detail="d" * 129)
     ask = dict(ref=1, conversation="bob", max_rows=50, max_inflated=4096)
     for field in ask:
         edit(f"history-no-{field.replace('_', '-')}", f"{field} is required.",

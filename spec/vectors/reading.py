@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """A second reading of sections 3, 4 and 8 of the spec, by the stock protobuf
 library and zlib: what may come in a frame, a batch or a page, written down
-once more. Nothing here comes from the C code.
+once more. Nothing here comes from the C code, or from the client in Python.
 
 `decode` takes a frame, `inflate` and `unpack` what a Batch or a page packs;
 each raises Refuse with the word for what is wrong. check.py holds the vectors
-against it, and the client in Python (conformance/adapters) reads by it. Needs
-roam_pb2, made by protoc, on the path."""
+against it. Needs roam_pb2, made by protoc, on the path."""
 import zlib
 
 import roam_pb2 as pb
@@ -56,7 +55,7 @@ MESSAGES = {
                       5: (1, U32), 6: (1, U32)}),
     0x47: (pb.SendOk, {1: (1, U64), 2: (1, V), 3: (0, U32), 4: (0, 64)}),
     0x48: (pb.Pong, {1: (0, U64), 2: (0, V)}),
-    0x49: (pb.Error, {1: (1, U32), 2: (1, U32), 3: (0, U64), 4: (0, 128),
+    0x49: (pb.Error, {1: (1, U32), 2: (1, U32), 3: (1, U64), 4: (0, 128),
                       5: (0, U32)}),
     0x4a: (pb.HistoryPage, {1: (1, U64), 2: (0, U32), 3: (0, 1000),
                             4: (0, U32), 5: (0, U32), 6: (0, U32)}),
