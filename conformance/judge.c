@@ -80,6 +80,7 @@ const struct judge_rule judge_rules[] = {
                "the next PONG's head"},
     {"HIST-10", "pages asked for count among them"},
     {"GRP-22", "members asked for count among them"},
+    {"DEV-11", "SESSIONS and END_SESSION count among them"},
     {"OP-1", "an operation has a msg_id of its own"},
     {"GRP-13", "entries of a group reach its members and nobody else"},
     {"GRP-14", "alike for each of them"},

@@ -104,7 +104,7 @@ bool judge_overtaken(struct world *w, const struct link *l, uint64_t order,
                      struct frame *f)
 {
     size_t open = 1;
-    bool members = false;
+    bool members = false, question = false;
     for (size_t i = 0; i < w->sent_count; i++) {
         const struct sent *s = &w->sent[i];
         open += s->link == l && s->order < order && !s->is_answered;
@@ -114,10 +114,14 @@ bool judge_overtaken(struct world *w, const struct link *l, uint64_t order,
         bool is_open = p->link == l && p->order < order && !p->is_answered;
         open += is_open;
         members = members || (is_open && p->is_members);
+        question = question || (is_open && p->question != 0);
     }
     return open <= l->max_commands ||
            world_fail(
-               w, members ? "SEND-11 GRP-22" : "SEND-11 HIST-10",
+               w,
+               question  ? "SEND-11 DEV-11"
+               : members ? "SEND-11 GRP-22"
+                         : "SEND-11 HIST-10",
                arena_printf("%zu commands were unanswered together", open),
                arena_printf("KICK TOO_MANY_COMMANDS above %" PRIu32,
                             l->max_commands),

@@ -56,13 +56,23 @@ static bool is_beside(const struct sent *s, const struct user *u,
     return seen && strcmp(seen, p->conversation) == 0;
 }
 
+/* A RECALL takes a group's message from everybody, also from who left meanwhile
+ * and is told of it by nothing else. */
+static bool is_in_reach(const struct sent *s, const struct user *u,
+                        const Roam__V1__Push *message)
+{
+    const char *to = (const char *)s->conversation.data;
+    return judge_is_group(to) ? strcmp(to, message->conversation) == 0
+                              : is_beside(s, u, message);
+}
+
 bool judge_was_recalled(const struct world *w, const struct user *u,
                         const Roam__V1__Push *message, uint64_t before)
 {
     for (size_t i = 0; i < w->sent_count; i++) {
         const struct sent *s = &w->sent[i];
         if (s->kind == ROAM__V1__KIND__RECALL && s->target == message->msg_id &&
-            is_beside(s, u, message) && was_done(s, before)) {
+            is_in_reach(s, u, message) && was_done(s, before)) {
             return true;
         }
     }

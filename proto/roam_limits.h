@@ -57,6 +57,10 @@
 #define ROAM_FILE_NAME_MAX 255u
 #define ROAM_URL_MAX 1024u
 #define ROAM_THUMBNAIL_MAX 4096u
+/* How many of the SENDs that were limited a session knows, the first ones: so
+ * many may turn out to be stored elsewhere before the wait for them to come
+ * again has only time to end it. */
+#define ROAM_HELD_SENDS 16u
 /* A shorter heartbeat would cost more than it tells. */
 #define ROAM_HEARTBEAT_MIN_MS 1000u
 

@@ -288,7 +288,7 @@ static void test_sends_known_to_be_held_and_one_more(void **state)
         }
         rig_pass(&rig, 1000);
         uint64_t last = 4 + behind;
-        if (behind < ROAM__HELD_SENDS) {
+        if (behind < ROAM_HELD_SENDS) {
             peer_send(&p, last, "bob", "x");
         } else {
             peer_say(&p, say_send(last, "bob", "x"));

@@ -261,27 +261,68 @@ static void test_nobody_is_watched_while_nobody_is_here(void **state)
     rig_stop(&rig);
 }
 
+/* Logs in with a token of which 1,000 ms are left. */
+static void log_in_shortly(struct rig *rig, struct peer *p)
+{
+    start(rig);
+    uint64_t now = rig->now.wall_ms - ROAM_EPOCH_UNIX_MS;
+    roam_store_mem_add_token(rig->store, "alice", "short", 0, now + 1000);
+    struct roam_message *m = say_login("alice", 1, PHONE, 1, 0);
+    strcpy(m->u.login.token, "short");
+    peer_connect(rig, p);
+    peer_say(p, m);
+    rig_take(p, ROAM_LOGIN_OK);
+}
+
+static void take_expired(struct peer *p)
+{
+    assert_int_equal(rig_take_kick(p, roam_v1_KickReason_EXPIRED)->u.kick.retry,
+                     roam_v1_Retry_REAUTHENTICATE);
+}
+
 static void test_session_ends_when_its_token_does(void **state)
 {
     (void)state;
     struct rig rig;
     struct peer p;
-    start(&rig);
-    uint64_t now = rig.now.wall_ms - ROAM_EPOCH_UNIX_MS;
-    roam_store_mem_add_token(rig.store, "alice", "short", 0, now + 1000);
-    struct roam_message *m = say_login("alice", 1, PHONE, 1, 0);
-    strcpy(m->u.login.token, "short");
-    peer_connect(&rig, &p);
-    peer_say(&p, m);
-    rig_take(&p, ROAM_LOGIN_OK);
+    log_in_shortly(&rig, &p);
     rig_pass(&rig, 999);
     rig_take_none(&p);
     rig_pass(&rig, 1);
-    assert_int_equal(
-        rig_take_kick(&p, roam_v1_KickReason_EXPIRED)->u.kick.retry,
-        roam_v1_Retry_REAUTHENTICATE);
+    take_expired(&p);
     peer_free(&p);
     rig_stop(&rig);
+}
+
+/* Forwards past the token's end, or back: what is left of it stays 1,000 ms. A
+ * login is judged by the clock as it is. [DEV-10] [LOGIN-9] */
+static void test_a_clock_that_is_set_ends_no_session_and_keeps_none(void **st)
+{
+    (void)st;
+    for (int forwards = 0; forwards < 2; forwards++) {
+        struct rig rig;
+        struct peer p, late;
+        log_in_shortly(&rig, &p);
+        rig.now.wall_ms += forwards ? 3600000u : 0u;
+        rig.now.wall_ms -= forwards ? 0u : 3600000u;
+        rig_pass(&rig, 999);
+        rig_take_none(&p);
+        rig_pass(&rig, 1);
+        take_expired(&p);
+        struct roam_message *m = say_login("alice", 1, PHONE, 2, 0);
+        strcpy(m->u.login.token, "short");
+        peer_connect(&rig, &late);
+        peer_say(&late, m);
+        if (forwards) {
+            assert_int_equal(rig_take(&late, ROAM_REFUSED)->u.refused.reason,
+                             roam_v1_RefusedReason_TOKEN_EXPIRED);
+        } else {
+            rig_take(&late, ROAM_LOGIN_OK);
+        }
+        peer_free(&late);
+        peer_free(&p);
+        rig_stop(&rig);
+    }
 }
 
 static void test_both_count_as_commands(void **state)
@@ -370,6 +411,8 @@ int main(void)
         cmocka_unit_test(test_login_that_saw_fewer_revocations_is_not_missed),
         cmocka_unit_test(test_nobody_is_watched_while_nobody_is_here),
         cmocka_unit_test(test_session_ends_when_its_token_does),
+        cmocka_unit_test(
+            test_a_clock_that_is_set_ends_no_session_and_keeps_none),
         cmocka_unit_test(test_both_count_as_commands),
         cmocka_unit_test(test_highest_version_of_both_is_spoken),
     };

@@ -225,7 +225,7 @@ class Client:
 
     def logout(self):
         self._frame(pb.Logout(), "SYNC", "LIVE")
-        self.state = "LEAVING"
+        self.state, self.person = "LEAVING", "KICK-12"
 
     def sync(self):
         self._must(self.state == "LIVE", "SYNC-6")

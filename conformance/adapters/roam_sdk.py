@@ -197,7 +197,7 @@ class Client(roam.Client):
         self.told_to = m.retry
 
     def _on_LoginOk(self, m):
-        self.since = self.clock()
+        self.since = self.asked_at = self.clock()               # TIME-7
         super()._on_LoginOk(m)
 
     def _on_Refused(self, m):

@@ -172,6 +172,13 @@ def returns_after_logged_out():
 
 
 @fault
+def returns_after_logout():
+    """Comes back when the answer to LOGOUT did not come."""
+    behind(Client, "lost", lambda self: keeps(self)
+           if self.person == "KICK-12" else None)
+
+
+@fault
 def returns_after_never():
     kicks(99)
 

@@ -44,6 +44,18 @@ def waits_for_ever_for_sync():
 
 
 @fault
+def sync_has_what_login_left():
+    """Counts the time of a SYNC from when it was sent, with its LOGIN."""
+    plain = Client._on_LoginOk
+
+    def take(self, m):
+        asked_at = self.asked_at
+        plain(self, m)
+        self.asked_at = asked_at
+    Client._on_LoginOk = take
+
+
+@fault
 def no_backoff():
     plain = Client.retry
     Client.retry = lambda self: (plain(self)[0], 0)

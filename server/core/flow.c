@@ -260,7 +260,8 @@ bool roam__flow_send(struct roam_session *s, uint64_t ref, size_t body_len)
     uint64_t hold = hold_of(s, ref);
     uint64_t wait = later(hold, wait_to_send(s, body_len));
     if (wait > 0 && !ROAM_FAULT("sends-unlimited")) {
-        if (s->refused_count < ROAM__HELD_SENDS) {
+        if (s->refused_count < ROAM_HELD_SENDS &&
+            !(s->refused_count > 0 && ROAM_FAULT("hold-knows-one"))) {
             s->refused[s->refused_count++] = ref;
         }
         s->send_again_ms = now + wait;

@@ -232,15 +232,17 @@ static void log_login(struct roam_session *s)
               (unsigned long long)s->identity.attempt);
 }
 
-/* In the clock of deadlines. */
+/* In the clock of deadlines, which nobody sets. [DEV-10] */
 static void set_expiry(struct roam_session *s, uint64_t expires_ms)
 {
     const struct roam_core *core = s->core;
     uint64_t now = roam__stored_now(core);
     uint64_t left = expires_ms > now ? expires_ms - now : 0;
+    uint64_t clock = ROAM_FAULT("expired-by-the-wall") ? core->now.wall_ms
+                                                       : core->now.mono_ms;
     s->expires_ms = expires_ms == 0 || ROAM_FAULT("expired-goes-on")
                         ? UINT64_MAX
-                        : core->now.mono_ms + left;
+                        : clock + left;
 }
 
 static void grant(struct roam_session *s, const struct roam_store_login *l)

@@ -20,6 +20,7 @@
 #include "frame.h"
 #include "output.h"
 #include "rate.h"
+#include "roam_limits.h"
 #include "window.h"
 
 enum roam__state {
@@ -61,11 +62,6 @@ typedef void (*roam__action_fn)(struct roam_session *s,
 
 /* Most device types, plus one: they count from 1. */
 #define ROAM__DEVICE_TYPES 7u
-
-/* How many of the SENDs that were refused for a limit a session knows; so
- * many may turn out to be stored elsewhere before the wait for them to come
- * again has only time to end it. [FLOW-3] */
-#define ROAM__HELD_SENDS 16u
 
 /* A user with at least one live session. */
 struct roam__user {
@@ -137,8 +133,8 @@ struct roam_session {
     uint64_t address;     /* 0: exempt from limits for addresses */
     uint64_t user_key;    /* of the LOGIN's user, in the table of users */
     uint64_t failure_key; /* of the LOGIN's user at this address */
-    uint64_t refused[ROAM__HELD_SENDS]; /* client_msg_ids of SENDs that were
-                                 limited, since one of them came again */
+    uint64_t refused[ROAM_HELD_SENDS];  /* client_msg_ids of SENDs that were
+                                  limited, since one of them came again */
     size_t refused_count;               /* 0: nothing is held up */
     uint64_t send_again_ms;             /* when they may come again */
     struct roam__bucket cost;           /* of frames and tiny reads */

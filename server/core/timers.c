@@ -33,6 +33,17 @@ static uint64_t stuck_by(const struct roam_session *s)
                : s->moved_ms + s->core->config.write_timeout_ms; /* [TIME-5] */
 }
 
+/* When its token is over. [DEV-2] */
+static uint64_t expires_by(const struct roam_session *s)
+{
+    uint64_t by = s->expires_ms;
+    if (ROAM_FAULT("expired-by-the-wall") && by != UINT64_MAX) {
+        uint64_t wall = s->core->now.wall_ms;
+        by = s->core->now.mono_ms + (by > wall ? by - wall : 0);
+    }
+    return by;
+}
+
 /* The time limit of the state alone. */
 static uint64_t state_by(const struct roam_session *s)
 {
@@ -47,7 +58,7 @@ static uint64_t state_by(const struct roam_session *s)
     case ROAM__IDLE:
     case ROAM__SYNCING:
     case ROAM__DELIVERING:
-        return earlier(idle_by(s), s->expires_ms); /* [DEV-2] */
+        return earlier(idle_by(s), expires_by(s));
     case ROAM__DECIDING:
         /* Held back by the peer's own doing, or the store will answer. */
         return s->held != NULL ? s->login_by_ms : UINT64_MAX;
@@ -87,7 +98,7 @@ static void expire(struct roam_session *s)
     } else if (read_by(s) <= now && state_by(s) > now) {
         s->read_again_ms = 0;
         roam__delivery_pump(s);
-    } else if (s->expires_ms <= now) {
+    } else if (expires_by(s) <= now) {
         roam__session_end(s, roam_v1_KickReason_EXPIRED);
     } else {
         roam__session_end(s, roam_v1_KickReason_IDLE);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "db.h"
+#include "fault.h"
 #include "roam.pb.h"
 #include "token_hash.h"
 
@@ -85,7 +86,8 @@ bool roam_credential_check(sqlite3_stmt *user_stmt, sqlite3_stmt *token_stmt,
     bool same = same_hash(hash, t.hash);
     if (!same || *user == 0 || t.user != *user || t.revoked) {
         login->refused = roam_v1_RefusedReason_CREDENTIAL;
-    } else if (t.expires_ms != 0 && login->now_ms >= t.expires_ms) {
+    } else if (t.expires_ms != 0 && login->now_ms >= t.expires_ms &&
+               !ROAM_FAULT("type-before-expiry")) {
         login->refused = roam_v1_RefusedReason_TOKEN_EXPIRED;
     } else if (t.device_type != 0 && t.device_type != login->device_type) {
         login->refused = roam_v1_RefusedReason_TYPE_FORBIDDEN;
