@@ -122,12 +122,14 @@ static void read_again(struct roam_session *s,
     if (req->kind == ROAM_STORE_HISTORY) {
         again->u.history.before = req->u.history.before;
         again->u.history.after = req->u.history.after;
+        again->u.history.oldest = req->u.history.oldest;
         again->u.history.max_count = req->u.history.max_count;
         again->u.history.operations_only = req->u.history.operations_only;
     } else if (req->kind == ROAM_STORE_MEMBERS) {
         again->u.members.max_count = req->u.members.max_count;
     } else {
         again->u.conversations.before = req->u.conversations.before;
+        again->u.conversations.oldest = req->u.conversations.oldest;
         again->u.conversations.max_count = req->u.conversations.max_count;
     }
     again->next = s->pages;
