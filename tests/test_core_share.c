@@ -323,6 +323,34 @@ static void test_silence_ends_a_session_whose_backlog_pauses(void **state)
     rig_stop(&rig);
 }
 
+/* What the store has is answered, though the pause ends before it is. */
+static void test_drain_answers_a_session_whose_backlog_pauses(void **state)
+{
+    (void)state; /* [KICK-10] */
+    struct rig rig;
+    struct peer sender, p;
+    start_paced(&rig);
+    peer_login(&rig, &sender, "bob", 1, PHONE, 1, 0);
+    send_bodies(&rig, &sender, "alice", 1, 30);
+    peer_login(&rig, &p, "alice", 1, PHONE, 1, 0);
+    peer_put(&p, say_sync(0));
+    rig_settle(&rig);
+    rig_take(&p, ROAM_SYNC_OK);
+    rig_catch_up(&p, NULL, NULL);
+    uint64_t pause_ms = p.session->read_again_ms - rig.now.mono_ms;
+    assert_in_range(pause_ms, 1, rig.config.drain_ms - 1);
+    peer_put(&p, say_send(1, "bob", "x"));
+    roam_core_drain(rig.core, rig.now);
+    rig.now.mono_ms += pause_ms; /* the store is not done yet */
+    roam_core_tick(rig.core, rig.now);
+    rig_settle(&rig);
+    rig_take(&p, ROAM_SEND_OK);
+    rig_take_kick(&p, roam_v1_KickReason_GOING_AWAY);
+    peer_free(&p);
+    peer_free(&sender);
+    rig_stop(&rig);
+}
+
 /* ------------------------------------------------------------------ turns */
 
 enum {
@@ -605,6 +633,7 @@ int main(void)
         cmocka_unit_test(test_live_entries_do_not_pause),
         cmocka_unit_test(test_new_sync_does_not_shorten_the_pause),
         cmocka_unit_test(test_silence_ends_a_session_whose_backlog_pauses),
+        cmocka_unit_test(test_drain_answers_a_session_whose_backlog_pauses),
         cmocka_unit_test(test_turn_of_the_loop_packs_a_bounded_number_of_bytes),
         cmocka_unit_test(test_turn_packs_a_bounded_number_of_bytes_for_one),
         cmocka_unit_test(test_readers_that_leave_the_queue_hold_up_nobody),

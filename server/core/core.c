@@ -262,6 +262,7 @@ void roam_core_drain(struct roam_core *core, struct roam_now now)
         }
         if (s->state != ROAM__ENDING && s->writes > 0) {
             s->deaf = true; /* its answers come first [KICK-10] */
+            s->read_again_ms = 0;
         }
         s->end_by_ms = core->drain_by_ms;
         roam__timers_update(s);
