@@ -81,6 +81,20 @@ static void test_debt_beyond_the_burst_is_bounded(void **state)
     assert_true(roam__bucket_wait(&b, &three_in_a_second, 3, 0) == 2000);
 }
 
+/* The rate changes under a debt: nobody waits for longer than for two buckets
+ * of the new one. */
+static void test_debt_of_an_old_rate_is_bounded_by_the_new_one(void **state)
+{
+    (void)state;
+    const struct roam_rate before = {1000000, 100000};
+    const struct roam_rate after = {10, 1000};
+    struct roam__bucket b = {0};
+    roam__bucket_take(&b, &before, 1000000, 0);
+    assert_true(roam__bucket_wait(&b, &after, 10, 0) == 2000);
+    assert_true(roam__bucket_wait(&b, &after, 10, 1500) == 500);
+    assert_true(roam__bucket_wait(&b, &after, 1, 2000) == 0);
+}
+
 static void test_no_burst_is_no_limit(void **state)
 {
     (void)state;
@@ -246,6 +260,7 @@ int main(void)
         cmocka_unit_test(test_wait_is_exact_to_the_millisecond),
         cmocka_unit_test(test_more_than_the_burst_waits_for_all_of_it),
         cmocka_unit_test(test_debt_beyond_the_burst_is_bounded),
+        cmocka_unit_test(test_debt_of_an_old_rate_is_bounded_by_the_new_one),
         cmocka_unit_test(test_no_burst_is_no_limit),
         cmocka_unit_test(test_widest_rate_does_not_overflow),
         cmocka_unit_test(test_never_more_than_the_rate_over_any_time),

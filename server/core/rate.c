@@ -17,14 +17,23 @@ static uint64_t full(const struct roam_rate *rate)
     return (uint64_t)rate->burst * rate->fill_ms;
 }
 
+/* Whatever is taken without asking, or was under another rate than today's,
+ * nobody waits longer than for two. */
+static uint64_t bounded(const struct roam_rate *rate, uint64_t debt)
+{
+    uint64_t most = 2 * full(rate);
+    return debt < most ? debt : most;
+}
+
 static uint64_t debt_at(const struct roam__bucket *b,
                         const struct roam_rate *rate, uint64_t now_ms)
 {
     uint64_t passed = now_ms > b->at_ms ? now_ms - b->at_ms : 0;
-    if (rate->burst == 0 || passed > b->debt / rate->burst) {
+    uint64_t debt = bounded(rate, b->debt);
+    if (rate->burst == 0 || passed > debt / rate->burst) {
         return 0;
     }
-    return b->debt - passed * rate->burst;
+    return debt - passed * rate->burst;
 }
 
 static uint64_t cost(const struct roam_rate *rate, uint64_t n)
@@ -50,11 +59,7 @@ void roam__bucket_take(struct roam__bucket *b, const struct roam_rate *rate,
     if (rate->burst == 0) {
         return;
     }
-    b->debt = debt_at(b, rate, now_ms) + cost(rate, n);
-    /* Whatever is taken without asking, nobody waits longer than for two. */
-    if (b->debt > 2 * full(rate)) {
-        b->debt = 2 * full(rate);
-    }
+    b->debt = bounded(rate, debt_at(b, rate, now_ms) + cost(rate, n));
     b->at_ms = now_ms;
 }
 
