@@ -255,9 +255,10 @@ static void test_settings_that_may_change_do(void **state)
     enter(&wires[0], rig);
     write_file(path_of(rig, "roamd.conf"), "max_sessions = 1\n"
                                            "user_sends = 5/1000\n"
+                                           "user_deliveries = 5/1000\n"
                                            "heartbeat_ms = 5000\n"
                                            "linger_ms = 7\n");
-    reload(rig, "info reloaded settings=2 certificate=none\n");
+    reload(rig, "info reloaded settings=3 certificate=none\n");
     assert_true(
         roamd_log_has(rig, "warn setting-kept name=heartbeat_ms until="));
     assert_true(roamd_log_has(rig, "warn setting-kept name=linger_ms until="));

@@ -14,17 +14,18 @@
 
 /* What roam_core_change() takes over, and what is kept here. */
 static const char *const changeable[] = {
-    "certificate",        "key",
-    "log_level",          "max_sessions",
-    "output_total_bytes", "user_logins",
-    "user_syncs",         "user_sends",
-    "user_send_bytes",    "user_pages",
-    "user_backlog_bytes", "address_connections",
-    "address_logins",     "login_failures",
-    "session_cost",       "max_strangers",
-    "login_timeout_ms",   "max_strangers_address",
-    "write_timeout_ms",   "decision_timeout_ms",
-    "retry_window_ms",    "drain_ms",
+    "certificate",         "key",
+    "log_level",           "max_sessions",
+    "output_total_bytes",  "user_logins",
+    "user_syncs",          "user_sends",
+    "user_send_bytes",     "user_deliveries",
+    "user_pages",          "user_backlog_bytes",
+    "address_connections", "address_logins",
+    "login_failures",      "session_cost",
+    "max_strangers",       "max_strangers_address",
+    "login_timeout_ms",    "decision_timeout_ms",
+    "write_timeout_ms",    "drain_ms",
+    "retry_window_ms",
 };
 
 struct change {
