@@ -520,6 +520,51 @@ static void test_ninth_connection_is_closed(void **state)
     assert_int_equal(roamd_stop(rig, SIGTERM), 0);
 }
 
+/* The processor's time that a process has had, in ticks of the kernel. */
+static unsigned long ticks_of(pid_t pid)
+{
+    char path[64];
+    unsigned long user, system;
+
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    assert_int_equal(fscanf(file,
+                            "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u"
+                            " %*u %*u %lu %lu",
+                            &user, &system),
+                     2);
+    fclose(file);
+    return user + system;
+}
+
+/* A connection that cannot be accepted stays readable. */
+static void test_without_descriptors_it_rests(void **state)
+{
+    struct roamd_rig *rig = *state;
+    enum {
+        MANY = 60
+    };
+    int fds[MANY];
+
+    roamd_start(rig, (struct roamd_limits){.files = 40}, "run", "--plain-port",
+                "0", "--set", "metrics=127.0.0.1:0", NULL);
+    for (int i = 0; i < MANY; i++) {
+        fds[i] = roamd_connect(rig->plain_port);
+    }
+    roamd_await_log(rig, "accept-paused");
+    int fd = roamd_connect(rig->metrics_port);
+    put(fd, "GET /metrics HTTP/1.1\r\n\r\n");
+    unsigned long before = ticks_of(rig->pid);
+    poll(NULL, 0, 1000); /* a hundred ticks, of which it needs none */
+    assert_in_range(ticks_of(rig->pid) - before, 0, 10);
+    for (int i = 0; i < MANY; i++) {
+        close(fds[i]);
+    }
+    assert_int_equal(read_answer(fd), 200);
+    assert_int_equal(roamd_stop(rig, SIGTERM), 0);
+}
+
 static void test_it_does_not_keep_a_server_from_stopping(void **state)
 {
     struct roamd_rig *rig = *state;
@@ -574,6 +619,7 @@ int main(void)
         TEST(test_head_is_bounded_to_the_byte),
         TEST(test_deadline_is_absolute),
         TEST(test_ninth_connection_is_closed),
+        TEST(test_without_descriptors_it_rests),
         TEST(test_it_does_not_keep_a_server_from_stopping),
         TEST(test_it_is_for_loopback_and_off_by_default),
     };

@@ -85,7 +85,7 @@ struct roam_net {
     struct roam_net_stats stats;
     struct roam_deadlines handshakes;
     struct roam_deadlines lingering;
-    uint64_t accept_again_ms; /* 0: the listeners are polled */
+    uint64_t accept_again_ms; /* 0: all that listens is polled */
     uint64_t armed_ms;        /* what the timer is set to */
     unsigned handshakes_now;  /* steps of full ones in this turn of the loop */
     unsigned resumptions_now; /* and of those with a ticket */
@@ -118,7 +118,15 @@ uint64_t roam_net_deadline(const struct roam_net *net);
 /* Does what has fallen due. */
 void roam_net_tick(struct roam_net *net);
 
-/* Lets go of metrics; nothing when there are none. */
+/* After an accept() that failed with this errno: true when descriptors or
+ * memory are short. Then nothing that listens is polled for a while, since a
+ * connection that cannot be accepted stays readable. */
+bool roam_net_rests(struct roam_net *net, int error);
+
+/* Polls for those who ask for metrics, or does not. Nothing, as the next one
+ * does, when there are no metrics. */
+void roam_http_poll(struct roam_net *net, bool on);
+/* Lets go of metrics. */
 void roam_http_close(struct roam_net *net);
 
 /* A line for the log; as printf. */

@@ -271,6 +271,17 @@ static void on_accept(uv_poll_t *handle, int status, int events)
     }
     if (fd >= 0) {
         open_conn(http, fd);
+    } else if (status == 0) {
+        (void)roam_net_rests(http->net, errno);
+    }
+}
+
+void roam_http_poll(struct roam_net *net, bool on)
+{
+    if (net->http != NULL && on) {
+        uv_poll_start(&net->http->poll, UV_READABLE, on_accept);
+    } else if (net->http != NULL) {
+        uv_poll_stop(&net->http->poll);
     }
 }
 

@@ -23,8 +23,7 @@
 
 /* New connections taken before the others get their turn. */
 #define ACCEPTS_PER_TURN 64
-/* Out of descriptors or memory: the listeners rest this long, since a
- * connection that cannot be accepted stays readable. */
+/* Out of descriptors or memory: all that listens rests this long. */
 #define ACCEPT_PAUSE_MS 100
 /* Unfinished handshakes cost some 40 KB each, whoever makes them. Whoever
  * needs longer than the grace may have to give way. */
@@ -185,6 +184,7 @@ static void poll_listeners(struct roam_net *net, bool on)
             uv_poll_stop(&l->poll);
         }
     }
+    roam_http_poll(net, on);
 }
 
 static void pause_listeners(struct roam_net *net, const char *reason)
@@ -195,10 +195,14 @@ static void pause_listeners(struct roam_net *net, const char *reason)
     poll_listeners(net, false);
 }
 
-static bool is_shortage(int error)
+bool roam_net_rests(struct roam_net *net, int error)
 {
-    return error == EMFILE || error == ENFILE || error == ENOBUFS ||
-           error == ENOMEM;
+    if (error != EMFILE && error != ENFILE && error != ENOBUFS &&
+        error != ENOMEM) {
+        return false;
+    }
+    pause_listeners(net, strerror(error));
+    return true;
 }
 
 /* False: too many are in the middle of a handshake. One that is there for
@@ -233,12 +237,10 @@ static bool accept_one(struct roam_listener *l)
     int fd = accept4(l->fd, &a.any, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
     if (fd < 0) {
-        if (is_shortage(errno)) {
-            pause_listeners(l->net, strerror(errno));
-            return false;
-        }
+        int error = errno;
         /* Somebody who waited has left: look at the next one. */
-        return errno == EINTR || errno == ECONNABORTED || errno == EPROTO;
+        return !roam_net_rests(l->net, error) &&
+               (error == EINTR || error == ECONNABORTED || error == EPROTO);
     }
     l->net->stats.accepted++;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
@@ -358,7 +360,6 @@ static void close_listeners(struct roam_net *net)
         net->listeners = l->next;
         uv_close((uv_handle_t *)&l->poll, on_listener_closed);
     }
-    net->accept_again_ms = 0;
 }
 
 /* ---------------------------------------------------- the turn of the loop */
