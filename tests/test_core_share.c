@@ -233,6 +233,49 @@ static void test_pages_count_as_backlog(void **state)
     rig_stop(&rig);
 }
 
+/* A page of one row, for which much is looked at, also when whoever asked is
+ * gone before it comes. */
+static void test_page_costs_what_was_looked_at(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct peer sender, p;
+    start(&rig);
+    rig.config.user_rates[ROAM_RATE_PAGES] = (struct roam_rate){10, 1000};
+    rig_start(&rig);
+    peer_login(&rig, &p, "alice", 1, PHONE, 1, 0);
+    peer_login(&rig, &sender, "bob", 1, PHONE, 1, 0);
+    peer_send_many(&sender, "alice", 1, 300); /* the price of two pages */
+    peer_free(&sender);
+    unsigned answered = 0;
+    uint8_t type = ROAM_CONVERSATION_PAGE;
+    while (type == ROAM_CONVERSATION_PAGE) {
+        struct roam_message *m = say_conversations(1, 0, "");
+        m->u.conversations.max_rows = 1;
+        peer_say(&p, m);
+        type = rig_peek(&p);
+        rig_take(&p, type);
+        answered += type == ROAM_CONVERSATION_PAGE ? 1 : 0;
+    }
+    assert_int_equal(type, ROAM_ERROR);
+    assert_int_equal(answered, 4); /* of ten */
+    rig_pass(&rig, 2000);
+    for (uint64_t attempt = 2; attempt <= 4; attempt++) {
+        peer_put(&p, say_conversations(2, 0, ""));
+        peer_cut(&p);
+        rig_settle(&rig);
+        peer_free(&p);
+        peer_login(&rig, &p, "alice", 1, PHONE, attempt, 0);
+    }
+    peer_say(&p, say_conversations(2, 0, ""));
+    rig_take(&p, ROAM_CONVERSATION_PAGE);
+    peer_say(&p, say_conversations(2, 0, ""));
+    assert_int_equal(rig_take(&p, ROAM_ERROR)->u.error.code,
+                     roam_v1_ErrorCode_RATE_LIMITED);
+    peer_free(&p);
+    rig_stop(&rig);
+}
+
 static void test_live_entries_do_not_pause(void **state)
 {
     (void)state; /* [FLOW-8]: of a sibling whose backlog does */
@@ -630,6 +673,7 @@ int main(void)
         cmocka_unit_test(test_syncs_up_to_the_rate_and_one_more),
         cmocka_unit_test(test_backlog_pauses_and_comes_whole),
         cmocka_unit_test(test_pages_count_as_backlog),
+        cmocka_unit_test(test_page_costs_what_was_looked_at),
         cmocka_unit_test(test_live_entries_do_not_pause),
         cmocka_unit_test(test_new_sync_does_not_shorten_the_pause),
         cmocka_unit_test(test_silence_ends_a_session_whose_backlog_pauses),

@@ -84,6 +84,8 @@ static int steps(void)
     return sum;
 }
 
+static uint64_t told; /* by the store, of the last page's cost, in rows */
+
 /* Reads one page; returns what it cost. */
 static int cost_of(struct roam_store_request *req, size_t want, bool more)
 {
@@ -101,6 +103,7 @@ static int cost_of(struct roam_store_request *req, size_t want, bool more)
     assert_int_equal(list ? req->u.conversations.more : req->u.history.more,
                      more);
     int cost = steps();
+    told = list ? req->u.conversations.cost : req->u.history.cost;
     roam_store_reader_close(&reader);
     roam_store_request_free(req);
     return cost;
@@ -171,10 +174,40 @@ static void test_a_page_costs_what_is_in_it(void **state)
     assert_int_equal(cost_of_operations(), operations);
 }
 
+static void change(const char *sql)
+{
+    char error[256] = "";
+    sqlite3 *db = roam_db_open(rig.path, false, error, sizeof(error));
+
+    assert_non_null(db);
+    assert_int_equal(roam_db_exec(db, sql), SQLITE_OK);
+    roam_db_close(db);
+}
+
+/* Whoever asks pays for what was looked at, told or not: conversations that
+ * have no place in the page, and own messages above the mark. */
+static void test_what_a_page_cost_is_told(void **state)
+{
+    (void)state;
+    fill(100);
+    cost_of_history(0, 0);
+    assert_in_range(told, 1, 5);
+    cost_of_list();
+    assert_in_range(told, CONVERSATIONS, 5 * CONVERSATIONS);
+    uint64_t before = told;
+    change("UPDATE message SET sender = 1, receiver = sender,"
+           " client_msg_id = id;"
+           "UPDATE conversation SET read_mark = 0");
+    cost_of_list(); /* a page of 50 */
+    assert_in_range(told - before, 50 * 100 / 64, 50 * 100);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_page_costs_what_is_in_it, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_what_a_page_cost_is_told, setup,
                                         teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -38,6 +38,9 @@ static const struct roam_rate tell_rate = {64, 6400};
 /* What an entry or a row counts beside its body, in the bytes of a backlog. */
 #define ROW_BYTES 64u
 
+/* A page whose search cost more, in rows, counts as so many more. */
+#define COST_OF_PAGE 128u
+
 bool roam__flow_open(struct roam_core *core)
 {
     const struct roam_core_config *config = &core->config;
@@ -303,6 +306,14 @@ bool roam__flow_backlog(struct roam_session *s)
     s->read_again_ms = now_of(s) + wait;
     roam__timers_update(s);
     return false;
+}
+
+/* The list of conversations is a look at all of them, and at what may be
+ * unread there, however few are told. No delivery pauses for it. */
+void roam__flow_page_found(struct roam_session *s, uint64_t cost)
+{
+    roam__meters_take(&s->core->user_meters, s->user_key, ROAM_RATE_PAGES,
+                      cost / COST_OF_PAGE, now_of(s));
 }
 
 /* A row without a body is no gift either. */

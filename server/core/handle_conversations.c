@@ -48,7 +48,8 @@ void roam__conversations_done(struct roam_session *s,
                               read->rows,
                               read->count,
                               read->more,
-                              read->no_memory};
+                              read->no_memory,
+                              read->cost};
     if (roam__page_arrived(s, req, &page)) {
         answer(s, &page);
         roam__page_answered(s);

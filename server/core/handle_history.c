@@ -67,7 +67,8 @@ void roam__history_done(struct roam_session *s, struct roam_store_request *req)
                               history->rows,
                               history->count,
                               history->more,
-                              history->no_memory};
+                              history->no_memory,
+                              history->cost};
     if (!roam__page_arrived(s, req, &page)) {
         return;
     }

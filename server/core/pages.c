@@ -144,6 +144,8 @@ bool roam__page_arrived(struct roam_session *s, struct roam_store_request *req,
                         const struct roam__page *page)
 {
     s->paging = false;
+    roam__flow_backlog_read(s, page->rows, page->count);
+    roam__flow_page_found(s, page->cost);
     if (s->closed || s->deaf || !roam__session_is_live(s)) {
         return false;
     }
@@ -151,7 +153,6 @@ bool roam__page_arrived(struct roam_session *s, struct roam_store_request *req,
         roam__session_no_memory(s);
         return false;
     }
-    roam__flow_backlog_read(s, page->rows, page->count);
     if (page->head < s->told) { /* [HIST-6] */
         read_again(s, req, page->ask);
         return false;

@@ -285,6 +285,7 @@ struct roam__page {
     size_t count;
     bool more;
     bool no_memory;
+    uint64_t cost; /* of the search for them, in rows */
 };
 
 /* A new request for a page, which counts as a command; what both kinds
@@ -415,9 +416,12 @@ bool roam__flow_page(struct roam_session *s, uint64_t ref);
 void roam__flow_delivered(struct roam_session *s, size_t count);
 /* False: the backlog of s pauses; the timer goes on with it. [FLOW-8] */
 bool roam__flow_backlog(struct roam_session *s);
-/* These rows were read for it, or for a page. */
+/* These rows were read for it, or for a page; also of a dead session, as the
+ * next one. */
 void roam__flow_backlog_read(struct roam_session *s,
                              const struct roam_entry *rows, size_t count);
+/* To find the rows of a page cost as much as so many. */
+void roam__flow_page_found(struct roam_session *s, uint64_t cost);
 
 /* ---------------------------------------------------------- strangers.c */
 

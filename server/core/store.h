@@ -220,6 +220,7 @@ struct roam_store_history {
                                 own, freed with the request; its slices
                                 point into results */
     size_t count;
+    uint64_t cost; /* of the search, in rows read; it may be far above count */
 };
 
 /* The user's conversations by the newest row of each, newest first, with
@@ -240,6 +241,7 @@ struct roam_store_conversations {
     bool no_memory;
     struct roam_entry *rows; /* falling (msg_id, conversation) */
     size_t count;
+    uint64_t cost;
 };
 
 /* The members of a group, as one of them sees them; spec, section 7.2. */

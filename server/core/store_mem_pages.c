@@ -194,8 +194,9 @@ static void tell_marks(struct roam_entry *row, const struct roam__mem *mem,
 
 /* The newest row with each other user, newest first. */
 static bool gather_newest(struct gathering *g, const struct roam__mem *mem,
-                          uint64_t oldest)
+                          uint64_t oldest, uint64_t *cost)
 {
+    *cost = 0;
     g->rows = roam__alloc(((size_t)mem->last_user + (size_t)mem->last_group) *
                           sizeof *g->rows);
     if (g->rows == NULL) {
@@ -204,6 +205,7 @@ static bool gather_newest(struct gathering *g, const struct roam__mem *mem,
     for (const struct roam__mem_message *m = mem->messages; m != NULL;
          m = m->next) {
         const struct roam__mem_user *peer = roam__mem_peer(m, g->user);
+        ++*cost;
         if (peer != NULL && m->msg_id >= oldest && !is_known(g, peer) &&
             roam__mem_sees(g->user, m)) {
             add(g, m);
@@ -224,7 +226,7 @@ bool roam__mem_conversations(struct roam__mem *mem,
     const struct roam_entry last = {.msg_id = read->before,
                                     .conversation = read->conversation};
     read->head = g.user->head;
-    read->no_memory = !gather_newest(&g, mem, read->oldest);
+    read->no_memory = !gather_newest(&g, mem, read->oldest, &read->cost);
     if (read->no_memory) {
         return true;
     }

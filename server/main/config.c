@@ -87,7 +87,9 @@ static const struct setting settings[] = {
     {"user_send_bytes", USER(ROAM_RATE_SEND_BYTES), "bodies of a user, bytes"},
     {"user_deliveries", USER(ROAM_RATE_DELIVERIES),
      "entries that messages of a user make for all who get them"},
-    {"user_pages", USER(ROAM_RATE_PAGES), "pages and other questions"},
+    {"user_pages", USER(ROAM_RATE_PAGES),
+     "pages and other questions; one for which much is looked at counts as"
+     " several"},
     {"user_backlog_bytes", USER(ROAM_RATE_BACKLOG_BYTES),
      "read from the log for a user; above it deliveries pause, pages wait"},
     {"address_connections", FROM(ROAM_RATE_CONNECTIONS),

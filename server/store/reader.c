@@ -313,6 +313,42 @@ static bool do_login(struct roam_store_reader *r,
                                  r->stmt[ROAM_READER_TOKEN], login, &user);
 }
 
+/* -------------------------------------------------------------------- pages */
+
+/* Steps of SQLite's machine that go into a row of a page: so many are needed
+ * when nothing else is looked at. */
+#define STEPS_A_ROW 64u
+
+/* All so far, modulo 2^32. */
+static uint32_t steps_of(sqlite3_stmt *const *stmt, size_t count)
+{
+    uint32_t steps = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        steps += (uint32_t)sqlite3_stmt_status(stmt[i],
+                                               SQLITE_STMTSTATUS_VM_STEP, 0);
+    }
+    return steps;
+}
+
+static uint32_t steps(const struct roam_store_reader *r)
+{
+    return steps_of(r->stmt, ROAM_READER_STATEMENTS) +
+           steps_of(r->groups.stmt, ROAM_GROUP_READER_STATEMENTS);
+}
+
+static bool do_page(struct roam_store_reader *r, struct roam_store_request *req)
+{
+    bool list = req->kind == ROAM_STORE_CONVERSATIONS;
+    uint64_t *cost = list ? &req->u.conversations.cost : &req->u.history.cost;
+    uint32_t before = steps(r);
+    bool ok =
+        list ? roam_read_conversations(r, req) : roam_read_history(r, req);
+
+    *cost = (uint32_t)(steps(r) - before) / STEPS_A_ROW;
+    return ok;
+}
+
 bool roam_store_reader_do(struct roam_store_reader *r,
                           struct roam_store_request *req)
 {
@@ -322,9 +358,8 @@ bool roam_store_reader_do(struct roam_store_reader *r,
     case ROAM_STORE_READ:
         return do_read(r, req);
     case ROAM_STORE_HISTORY:
-        return roam_read_history(r, req);
     case ROAM_STORE_CONVERSATIONS:
-        return roam_read_conversations(r, req);
+        return do_page(r, req);
     case ROAM_STORE_MEMBERS:
         return roam_read_members(r, req);
     case ROAM_STORE_LOGIN:
