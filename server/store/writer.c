@@ -93,7 +93,8 @@ static const char *const sql[ROAM_WRITER_STATEMENTS] = {
         " WHERE user = ?1 AND peer = ?2",
     [ROAM_WRITER_BLOCK] = "SELECT 1 FROM block WHERE user = ?1 AND other = ?2",
     [ROAM_WRITER_SPOKE] = "SELECT 1 FROM message" IN_PAIR
-                          " AND part IN (0, 1) AND sender = ?3 LIMIT 1",
+                          " AND part IN (0, 1) AND msg_id > ?4"
+                          " AND sender = ?3 LIMIT 1",
     [ROAM_WRITER_CHANGED] = "UPDATE provision SET changes = changes + 1",
     [ROAM_WRITER_TOKEN_BIND] = "UPDATE token SET device_id = ?2"
                                " WHERE id = ?1 AND device_id IS NULL",
@@ -160,6 +161,7 @@ bool roam_writer_open(struct roam_writer *w,
 
 void roam_writer_close(struct roam_writer *w)
 {
+    roam_pair_map_clear(&w->silent);
     roam_msg_ids_close(&w->msg_ids);
     roam_timelines_close(&w->timelines);
     roam_user_names_free(w->names);

@@ -85,6 +85,7 @@ struct roam_writer {
     struct roam_user_names *names;
     struct roam_timelines timelines;
     struct roam_msg_ids msg_ids;
+    struct roam_pair_map silent; /* see write_policy.c */
     struct roam_groups groups;
     struct roam_store_settings settings;
     struct roam_store_keep keep;
