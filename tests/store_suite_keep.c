@@ -228,6 +228,31 @@ static void test_old_messages_are_erased_and_ids_rise_all_the_same(void **st)
     assert_int_equal(history_of(&a, "bob", 0), 1);
 }
 
+/* That its message is erased makes no entry old. [KEEP-1] */
+static void test_entries_may_be_kept_longer_than_messages(void **state)
+{
+    (void)state;
+    const struct roam_store_keep keeps[] = {
+        {.history_ms = DAY_MS, .dedup_ms = 1, .timeline_ms = 10 * DAY_MS},
+        {.history_ms = DAY_MS, .dedup_ms = 1, .timeline_entries = 100}};
+    for (uint64_t i = 0; i < 2; i++) {
+        keep(keeps[i]);
+        struct roam_identity a = probe_enter("alice", 1, PHONE, 1 + i, 0);
+        struct roam_identity b = probe_enter("bob", 1, PHONE, 1 + i, 0);
+        uint64_t now_ms = NOW_MS + 20 * i * DAY_MS;
+        probe_send_at(&a, 10 * i + 1, "bob", "x", now_ms);
+        probe_send_at(&a, 10 * i + 2, "bob", "x", now_ms);
+        trim(now_ms + 2 * DAY_MS);
+        probe_send_at(&a, 10 * i + 3, "bob", "x", now_ms + 2 * DAY_MS);
+        trim(now_ms + 2 * DAY_MS);
+        assert_int_equal(history_of(&b, "alice", 0), 1);
+        expect_timeline(&b, i == 0 ? 3 : 4); /* the newest of then */
+        probe_send_at(&a, 10 * i + 4, "bob", "x", now_ms + 15 * DAY_MS);
+        trim(now_ms + 15 * DAY_MS); /* those of before go with what is old */
+        expect_timeline(&b, i == 0 ? 1 : 5);
+    }
+}
+
 static void test_ids_are_remembered_longer_than_history(void **state)
 {
     (void)state;
@@ -296,6 +321,7 @@ int store_suite_keep(void)
         KEEP_CLAIM(test_what_is_old_is_unread_no_more),
         KEEP_CLAIM(test_old_messages_are_erased_and_ids_rise_all_the_same),
         KEEP_CLAIM(test_erased_message_is_never_mistaken_for_a_later_one),
+        KEEP_CLAIM(test_entries_may_be_kept_longer_than_messages),
         KEEP_CLAIM(test_ids_are_remembered_longer_than_history),
         KEEP_CLAIM(test_message_from_the_future_keeps_nothing_else),
     };

@@ -4,11 +4,10 @@
  * on where the last one stopped. Spec: section 6.5.
  *
  * The age of a message, and of the entries that name it, is told by its
- * msg_id. An entry whose message is erased before it counts as old; whoever
- * still gets it, gets a NOOP [KEEP-6]. A message is erased when neither the
- * history nor the memory of client_msg_ids needs it [KEEP-4]; its msg_id stays
- * behind in `erased` when it was the newest, so that no later one is
- * lower [SEND-6].
+ * msg_id. Whoever gets an entry whose message is erased before it gets a NOOP
+ * [KEEP-6]. A message is erased when neither the history nor the memory of
+ * client_msg_ids needs it [KEEP-4]; its msg_id stays behind in `erased` when it
+ * was the newest, so that no later one is lower [SEND-6].
  *
  * The last message of all stays: SQLite numbers rows from there on, and an
  * entry that names an erased message must never come to name another.
@@ -43,6 +42,18 @@ static bool is_older(uint64_t msg_id, uint64_t now_ms, uint64_t kept_ms)
     return kept_ms != 0 && now_ms > time && now_ms - time > kept_ms;
 }
 
+/* How long a message is kept; 0: for ever. */
+static uint64_t message_ms(const struct roam_store_keep *keep)
+{
+    uint64_t dedup_ms = keep->dedup_ms + ROAM_STORE_DEDUP_GRACE_MS;
+
+    if (keep->history_ms == 0 || keep->dedup_ms == 0 ||
+        ROAM_FAULT("ids-go-with-history")) {
+        return keep->history_ms;
+    }
+    return keep->history_ms > dedup_ms ? keep->history_ms : dedup_ms;
+}
+
 /* -------------------------------------------------------------- timelines */
 
 /* The version up to which there are more than timeline_entries; 0: none. */
@@ -62,57 +73,83 @@ static bool find_excess(struct roam_writer *w, int64_t user, uint64_t *upto)
     return rc == SQLITE_ROW || rc == SQLITE_DONE;
 }
 
-/* How many entries may go from the front, at most `most`: each is old or one
- * too many, and has one behind it [KEEP-2]. *upto is the last one's. */
-static bool count_old(struct roam_writer *w, int64_t user, uint64_t now_ms,
-                      int most, uint64_t *upto, int *count)
+/* What a look at the front of a timeline has found. */
+struct front {
+    int seen;      /* entries looked at */
+    int old;       /* of these may go: up to the last old one that has one
+                      behind it [KEEP-2] */
+    uint64_t upto; /* its version */
+};
+
+/* Is the entry in the row old? Where its message is erased its age is not
+ * known: it is old then if it counted as such before the message did, else when
+ * one behind it is. *ends: nothing behind it is old. [KEEP-1] */
+static bool entry_is_old(const struct roam_writer *w, sqlite3_stmt *row,
+                         uint64_t excess, uint64_t now_ms, bool *ends)
+{
+    uint64_t kept_ms = w->keep.timeline_ms;
+
+    *ends = false;
+    if (roam_db_u64(row, 0) <= excess) {
+        return true;
+    }
+    if (sqlite3_column_type(row, 1) == SQLITE_NULL) {
+        return kept_ms != 0 && kept_ms <= message_ms(&w->keep);
+    }
+    *ends = !is_older(roam_db_u64(row, 1), now_ms, kept_ms);
+    return !*ends;
+}
+
+/* Looks at `most` entries at most, and at one behind these. */
+static bool look_at_front(struct roam_writer *w, int64_t user, uint64_t now_ms,
+                          int most, struct front *f)
 {
     sqlite3_stmt *stmt = w->stmt[ROAM_WRITER_TRIM_OLDEST];
     uint64_t excess;
     uint64_t last = 0;
-    int rc;
+    struct front next = {0}; /* when there is one behind it */
+    bool ends = false;
+    int rc = SQLITE_DONE;
 
-    *count = 0;
-    *upto = 0;
+    *f = (struct front){0};
     if (!find_excess(w, user, &excess)) {
         return false;
     }
     sqlite3_bind_int64(stmt, 1, user);
-    while ((rc = sqlite3_step(stmt)) == SQLITE_ROW && *count < most) {
-        if (last != 0) { /* it has one behind it: this one */
-            *upto = last;
-            *count += 1;
-        }
-        uint64_t version = roam_db_u64(stmt, 0);
-        bool gone = sqlite3_column_type(stmt, 1) == SQLITE_NULL;
-        if (version > excess && !gone &&
-            !is_older(roam_db_u64(stmt, 1), now_ms, w->keep.timeline_ms)) {
-            rc = SQLITE_DONE;
+    while (!ends && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+        f->old = next.old;
+        f->upto = next.upto;
+        if (f->seen == most) {
             break;
         }
-        last = version;
+        f->seen++;
+        last = roam_db_u64(stmt, 0);
+        if (entry_is_old(w, stmt, excess, now_ms, &ends)) {
+            next.old = f->seen;
+            next.upto = last;
+        }
     }
     sqlite3_reset(stmt);
     if (ROAM_FAULT("newest-goes") && rc == SQLITE_DONE && last != 0) {
-        *upto = last;
-        *count += 1;
+        f->upto = last;
+        f->old = f->seen;
     }
     return rc == SQLITE_ROW || rc == SQLITE_DONE;
 }
 
-/* *rows is what the step may still erase. *all: nothing old is left. */
+/* *rows is what the step may still look at. *all: nothing old is left, or it
+ * lies behind more entries of erased messages than a whole step looks at. */
 static bool trim_user(struct roam_writer *w, int64_t user, uint64_t now_ms,
                       int *rows, bool *all)
 {
-    uint64_t upto;
-    int count;
+    struct front f;
 
-    if (!count_old(w, user, now_ms, *rows, &upto, &count)) {
+    if (!look_at_front(w, user, now_ms, *rows, &f)) {
         return false;
     }
-    *all = count < *rows;
-    *rows -= count < *rows ? count : *rows;
-    return count == 0 || roam_timelines_cut(&w->timelines, user, upto);
+    *all = f.seen < *rows || (f.old == 0 && *rows == ROWS_MAX);
+    *rows -= f.seen;
+    return f.old == 0 || roam_timelines_cut(&w->timelines, user, f.upto);
 }
 
 /* The user behind that one; 0: there is none. */
@@ -158,18 +195,6 @@ struct old_message {
     int64_t receiver;
     uint64_t msg_id;
 };
-
-/* How long a message is kept; 0: for ever. */
-static uint64_t message_ms(const struct roam_store_keep *keep)
-{
-    uint64_t dedup_ms = keep->dedup_ms + ROAM_STORE_DEDUP_GRACE_MS;
-
-    if (keep->history_ms == 0 || keep->dedup_ms == 0 ||
-        ROAM_FAULT("ids-go-with-history")) {
-        return keep->history_ms;
-    }
-    return keep->history_ms > dedup_ms ? keep->history_ms : dedup_ms;
-}
 
 /* The next old messages, at most ROWS_MAX. *done: behind them are none. */
 static bool find_old(struct roam_writer *w, uint64_t now_ms, int rows,
