@@ -49,7 +49,9 @@ static void log_in(const struct roamd_rig *rig, struct wire *w,
                    const char *token, uint8_t device, roam_v1_DeviceType type,
                    struct roam_message *answer)
 {
-    *answer = login_message("alice", token, device, "a\tdevice");
+    *answer = login_message("alice", token, device,
+                            "a\t\xc2\x9b\xe2\x80\xae"
+                            "device");
     answer->u.login.device_type = type;
     strcpy(answer->u.login.software, "soft 1");
     wire_open(w, rig->plain_port);
@@ -113,7 +115,7 @@ static void assert_prints(const struct roamd_rig *rig, const char *text)
 static void test_slots_that_are_held_are_listed(void **state)
 {
     struct roamd_rig *rig = *state;
-    char device[33], type[9], since[21], seen[21], name[32], software[9];
+    char device[33], type[9], since[21], seen[21], name[64], software[9];
     unsigned long long generation;
 
     roamd_expect(rig, 0, "session", "list", "alice");
@@ -122,14 +124,15 @@ static void test_slots_that_are_held_are_listed(void **state)
     enter_desk(rig);
     roamd_expect(rig, 0, "session", "list", "alice");
     assert_int_equal(
-        sscanf(rig->out, "%32s\t%8s\t%llu\t%20s\t%20s\t%31s\t%8[^\n]", device,
+        sscanf(rig->out, "%32s\t%8s\t%llu\t%20s\t%20s\t%63s\t%8[^\n]", device,
                type, &generation, since, seen, name, software),
         7);
     assert_string_equal(device, PHONE_ID);
     assert_string_equal(type, "phone");
     assert_int_equal(generation, 1);
     assert_string_equal(since, seen);
-    assert_string_equal(name, "a\\x09device");
+    assert_string_equal(name, "a\\x09\\xc2\\x9b\\xe2\\x80\\xae"
+                              "device");
     assert_string_equal(software, "soft 1");
     assert_prints(rig, DESK_ID "\tdesktop\t1\t");
     roamd_expect(rig, 1, "session", "list", "bob");

@@ -12,16 +12,35 @@
 #include "../store/store_file.h"
 #include "roam_limits.h"
 
-/* A name may hold what would break the line, or steer a terminal. */
+/* Bytes at s that would break the line, or steer a terminal: C0 and DEL, C1,
+ * and the marks that turn the direction of text around. */
+static size_t control_length(const unsigned char *s)
+{
+    if (s[0] < 0x20 || s[0] == 0x7f) {
+        return 1;
+    }
+    if (s[0] == 0xc2 && s[1] >= 0x80 && s[1] < 0xa0) {
+        return 2;
+    }
+    bool marks = s[0] == 0xe2 && ((s[1] == 0x80 && s[2] >= 0xaa) ||
+                                  (s[1] == 0x81 && s[2] >= 0xa6));
+    return marks && (s[2] <= (s[1] == 0x80 ? 0xae : 0xa9)) ? 3 : 0;
+}
+
+/* A name is UTF-8, chosen by who knows whom. */
 static void print_name(const char *name)
 {
-    for (const char *c = name; *c != '\0'; c++) {
-        unsigned char byte = (unsigned char)*c;
-        if (byte < 0x20 || byte == 0x7f || byte == '\\') {
-            printf("\\x%02x", byte);
-        } else {
-            putchar(*c);
+    const unsigned char *s = (const unsigned char *)name;
+
+    while (*s != '\0') {
+        size_t escaped = *s == '\\' ? 1 : control_length(s);
+        for (size_t i = 0; i < escaped; i++) {
+            printf("\\x%02x", s[i]);
         }
+        if (escaped == 0) {
+            putchar(*s);
+        }
+        s += escaped == 0 ? 1 : escaped;
     }
 }
 
