@@ -268,11 +268,14 @@ static void splits(const char *server, const char *want_host,
 
 static void test_a_server_is_a_host_and_a_port(void **state)
 {
-    static const char *const bad[] = {"host",  ":1",   "host:",  "::1:7",
-                                      "[::1]", "[]:1", "[::1:7", ""};
+    static const char *const bad[] = {
+        "host",       ":1",         "host:",   "::1:7",    "[::1]",
+        "[]:1",       "[::1:7",     "",        "host:abc", "host:0",
+        "host:65536", "host:99999", "host:1x", "host:-1",  "host: 1"};
     (void)state;
     splits("localhost:7626", "localhost", "7626");
     splits("127.0.0.1:1", "127.0.0.1", "1");
+    splits("127.0.0.1:65535", "127.0.0.1", "65535");
     splits("[::1]:7626", "::1", "7626");
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         char text[64], *host, *port;

@@ -48,6 +48,9 @@ static void read_file(const char *name, char *text, size_t cap)
     text[n] = '\0';
 }
 
+#define USUAL ">out 2>err </dev/null"
+static const char *redirections = USUAL;
+
 /* Runs `roam WORDS` on that device; the exit status. What it prints is in
  * `out` and `err`. */
 static int roam(int device, const char *format, ...)
@@ -60,11 +63,11 @@ static int roam(int device, const char *format, ...)
     va_end(args);
     strcpy(program, roamd_program());
     program[strlen(program) - 1] = '\0'; /* roamd, roam */
-    int n =
-        snprintf(command, sizeof command,
-                 "cd '%s' && '%s' %s --user %s --type %s --state %s-%s"
-                 " >out 2>err </dev/null",
-                 rig.dir, program, words, d->user, d->type, d->user, d->type);
+    int n = snprintf(command, sizeof command,
+                     "cd '%s' && '%s' %s --user %s --type %s --state %s-%s"
+                     " %s",
+                     rig.dir, program, words, d->user, d->type, d->user,
+                     d->type, redirections);
     assert_true(n > 0 && (size_t)n < sizeof command);
     int status = system(command);
     read_file("out", out, sizeof out);
@@ -476,6 +479,49 @@ static void test_a_new_device_is_told_of(void **state)
     assert_not_out("new device"); /* it is no history */
 }
 
+/* A script that feeds chat learns that not all that it said was said. */
+static void test_a_line_that_chat_does_not_take_is_told(void **state)
+{
+    static const char *const bad[] = {"hello", "/no-such-command", "/to ",
+                                      "/to "
+                                      "0123456789012345678901234567890123456789"
+                                      "0123456789012345678901234",
+                                      "/recall"};
+    char input[256];
+    (void)state;
+    redirections = input;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        snprintf(input, sizeof input, ">out 2>err <<'END'\n%s\nEND\n", bad[i]);
+        expect(1, ALICE, "chat");
+        assert_true(err[0] != '\0');
+    }
+    snprintf(input, sizeof input, ">out 2>err <<'END'\n/to \xff\nso\nEND\n");
+    expect(1, ALICE, "chat");
+    snprintf(input, sizeof input, ">out 2>err <<'END'\n/to bob\nso\nEND\n");
+    expect(0, ALICE, "chat");
+    redirections = USUAL;
+}
+
+/* Output that cannot be written is a failure, and one that is told. */
+static void test_output_that_is_lost_is_told(void **state)
+{
+    static const char *const commands[] = {
+        "status",        "status --json", "history", "conversations",
+        "send bob lost", "sessions",      "--help",  "--version"};
+    (void)state;
+    if (access("/dev/full", W_OK) != 0) {
+        skip();
+    }
+    redirections = ">/dev/full 2>err </dev/null";
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        int code = roam(ALICE, "%s", commands[i]);
+        if (code != 1 || !strstr(err, "output")) {
+            fail_msg("%s: exit status %d: %s", commands[i], code, err);
+        }
+    }
+    redirections = USUAL;
+}
+
 static void test_who_is_blocked_is_told(void **state)
 {
     (void)state;
@@ -503,6 +549,8 @@ int main(void)
         /* A name reaches a device with what comes next, a new one at once.
          */
         cmocka_unit_test(test_people_are_shown_by_their_names),
+        cmocka_unit_test(test_a_line_that_chat_does_not_take_is_told),
+        cmocka_unit_test(test_output_that_is_lost_is_told),
         cmocka_unit_test(test_who_is_blocked_is_told),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -32,15 +32,17 @@ struct chat {
     bool failed; /* a line was not taken */
 };
 
-static void complain(const char *text)
+/* A line that is not taken is told of, now and at the end. */
+static void refuse(struct chat *c, const char *text)
 {
     fprintf(stderr, "-- %s\n", text);
+    c->failed = true;
 }
 
 static void set_peer(struct chat *c, const char *name, size_t len)
 {
     if (len < 1 || len >= sizeof c->peer || memchr(name, '\0', len)) {
-        complain("a name has 1 to 64 bytes");
+        refuse(c, "a name has 1 to 64 bytes");
         return;
     }
     memcpy(c->peer, name, len);
@@ -53,7 +55,7 @@ static void send_as(struct chat *c, enum roam_kind kind, struct roam_bytes body)
     struct roam_bytes peer = {(const uint8_t *)c->peer, strlen(c->peer)};
     uint64_t id;
     if (!c->peer[0]) {
-        complain("to whom? say /to NAME");
+        refuse(c, "to whom? say /to NAME");
         return;
     }
     enum roam_posix_status status =
@@ -63,6 +65,7 @@ static void send_as(struct chat *c, enum roam_kind kind, struct roam_bytes body)
         return;
     }
     fprintf(stderr, "-- not sent: %s\n", roam_posix_status_text(status));
+    c->failed = true;
     if (status != ROAM_POSIX_STATUS_BAD_ARGUMENT) {
         roam_online_finish(&c->session, ROAM_EXIT_FAILED);
     }
@@ -102,7 +105,7 @@ static void operate(struct chat *c, enum roam_kind kind)
     const struct roam_operation op = {.kind = kind,
                                       .msg_id = find_target(c, kind)};
     if (op.msg_id == 0) {
-        complain("there is nothing yet");
+        refuse(c, "there is nothing yet");
         return;
     }
     struct roam_bytes body = {
@@ -121,8 +124,8 @@ static void take_command(struct chat *c, const char *line, size_t len)
     } else if (len == 5 && memcmp(line, "/read", 5) == 0) {
         operate(c, ROAM_KIND_READ);
     } else {
-        complain("commands are /to NAME, /recall, /read and /quit; // begins"
-                 " a message");
+        refuse(c, "commands are /to NAME, /recall, /read and /quit; // begins"
+                  " a message");
     }
 }
 
@@ -150,8 +153,7 @@ static void take_input(struct chat *c)
     roam_input_fill(&c->input, STDIN_FILENO);
     while (!c->leaving && roam_input_line(&c->input, &line, &too_long)) {
         if (too_long) {
-            complain("line too long for a message; not sent");
-            c->failed = true;
+            refuse(c, "line too long for a message; not sent");
         } else {
             take_line(c, line);
         }
@@ -187,7 +189,7 @@ static bool count_outbox(struct chat *c)
     struct roam_local_counts counts;
     if (roam_local_count(roam_posix_store(c->session.posix), &counts) !=
         ROAM_POSIX_STATUS_OK) {
-        complain(roam_local_error(roam_posix_store(c->session.posix)));
+        refuse(c, roam_local_error(roam_posix_store(c->session.posix)));
         return false;
     }
     c->unanswered = counts.outbox;

@@ -75,7 +75,7 @@ enum roam_exit roam_command_status(const struct roam_options *o)
     } else {
         status_as_text(&t, &s);
     }
-    good = good && roam_text_write(&t, STDOUT_FILENO);
+    good = good && roam_text_print(&t);
     roam_text_free(&t);
     roam_local_close(store);
     return good ? ROAM_EXIT_OK : ROAM_EXIT_FAILED;

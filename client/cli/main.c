@@ -4,6 +4,16 @@
 
 #include "commands.h"
 
+/* Text that is for people, and on the standard output. */
+static enum roam_exit end_of_text(void)
+{
+    bool bad = fflush(stdout) != 0 || ferror(stdout) != 0;
+    if (bad) {
+        perror("roam: standard output");
+    }
+    return bad ? ROAM_EXIT_FAILED : ROAM_EXIT_OK;
+}
+
 int main(int argc, char **argv)
 {
     char error[ROAM_OPTIONS_ERROR_MAX];
@@ -14,11 +24,11 @@ int main(int argc, char **argv)
     }
     if (o.help) {
         roam_options_print_help();
-        return ROAM_EXIT_OK;
+        return (int)end_of_text();
     }
     if (o.version) {
         puts("roam " ROAM_VERSION_STRING);
-        return ROAM_EXIT_OK;
+        return (int)end_of_text();
     }
     switch (o.command) {
     case ROAM_COMMAND_LOGIN:

@@ -395,7 +395,9 @@ bool roam_options_parse(struct roam_options *o, int argc, char **argv,
 bool roam_options_split_server(char *server, char **host, char **port)
 {
     char *colon = strrchr(server, ':');
-    if (!colon || colon == server || !colon[1]) {
+    uint64_t number;
+    if (!colon || colon == server ||
+        !roam_number_parse(colon + 1, 65535, &number)) {
         return false;
     }
     char *end = colon;

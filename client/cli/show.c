@@ -44,8 +44,9 @@ struct roam_content roam__show_content_of_row(const struct roam_local_row *row)
 
 void roam__show_emit(struct roam_text *t, int fd)
 {
-    if (!roam_text_write(t, fd) && fd == STDOUT_FILENO) {
-        perror("roam: standard output");
+    if (fd != STDOUT_FILENO) {
+        (void)roam_text_write(t, fd);
+    } else if (!roam_text_print(t)) {
         exit(ROAM_EXIT_FAILED);
     }
     roam_text_free(t);

@@ -25,7 +25,7 @@ static void complain(struct roam_online *s, enum roam_posix_status status)
 }
 
 /* What a script wants to know: how to name it from now on. */
-static void print_answer(const struct roam_submission *what,
+static bool print_answer(const struct roam_submission *what,
                          const struct roam_posix_event *e)
 {
     struct roam_text t = {0};
@@ -37,8 +37,9 @@ static void print_answer(const struct roam_submission *what,
     } else {
         roam_text_printf(&t, "%" PRIu64 "\n", e->u.engine.u.sent.msg_id);
     }
-    (void)roam_text_write(&t, STDOUT_FILENO);
+    bool good = roam_text_print(&t);
     roam_text_free(&t);
+    return good;
 }
 
 bool roam_submit(struct roam_online *s, const struct roam_submission *what)
@@ -52,21 +53,24 @@ bool roam_submit(struct roam_online *s, const struct roam_submission *what)
         complain(s, status);
         return false;
     }
-    bool refused = false;
+    bool answered = false;
     while (roam_online_next(s, false, &e) != ROAM_ONLINE_OVER) {
         if (e.type != ROAM_POSIX_PROTOCOL || e.message.client_msg_id != id) {
             continue;
         }
         if (e.u.engine.type == ROAM_EVENT_SENT) {
-            if (!s->options->json) {
-                print_answer(what, &e);
+            if (s->options->json || print_answer(what, &e)) {
+                return true;
             }
-            return true;
+            fputs("roam: it is sent, though\n", stderr);
+            roam_online_finish(s, ROAM_EXIT_FAILED);
+            answered = true;
+            continue;
         }
-        refused = true;
+        answered = true;
         roam_online_finish(s, ROAM_EXIT_FAILED);
     }
-    if (!refused) {
+    if (!answered) {
         fputs("roam: it stays in the outbox\n", stderr);
         if (s->exit_code == ROAM_EXIT_OK) {
             s->exit_code = ROAM_EXIT_FAILED;

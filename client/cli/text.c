@@ -260,3 +260,12 @@ bool roam_text_write(struct roam_text *t, int fd)
     t->len = 0;
     return true;
 }
+
+bool roam_text_print(struct roam_text *t)
+{
+    if (!roam_text_write(t, STDOUT_FILENO)) {
+        perror("roam: standard output");
+        return false;
+    }
+    return true;
+}

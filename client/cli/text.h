@@ -53,4 +53,7 @@ void roam_text_add_json_bytes(struct roam_text *t, const char *name,
  * not be written. */
 bool roam_text_write(struct roam_text *t, int fd);
 
+/* The same to the standard output; that it failed is said. */
+bool roam_text_print(struct roam_text *t);
+
 #endif
