@@ -87,6 +87,11 @@ def coverage():
                      UNSEEN), "a column that varies")
     claim(not covers(TABLE.replace("A-2\tMUST\tyes\t-", "A-2\tMUST\tyes\tyes"),
                      UNSEEN), "a note that is stale")
+    claim(covers(TABLE, UNSEEN + "server A-4 all it cannot be shown\n"),
+          "a SHOULD may be noted")
+    claim(not covers(TABLE.replace("A-4\tSHOULD\t-", "A-4\tSHOULD\tyes"),
+                     UNSEEN + "server A-4 all it cannot be shown\n"),
+          "a note about a SHOULD that is stale")
     claim(not covers(TABLE, UNSEEN + "server A-9 all nothing\n"),
           "a note about no rule")
     claim(not covers(TABLE, UNSEEN + "server A-1\n"), "a note without reason")

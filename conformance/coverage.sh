@@ -3,21 +3,17 @@
 #
 # Puts what `--coverage` wrote for each role together, as coverage.tsv has it.
 #
-# A rule is about which of two things comes first, and its cases take either:
-# what they show differs from run to run, and is written as "varies".
-#
 # Of the clients one has what another has not, so what any of them showed counts.
 #
 # usage: coverage.sh SERVER CLIENT...
 set -eu
-varies='client:SYNC-8'
 
 echo '# SPDX-License-Identifier: Apache-2.0'
 head -n 1 "$1"
 for file in "$@"; do
     [ "$(wc -l <"$file")" -gt 1 ]
     tail -n +2 "$file"
-done | awk -v varies=" $varies " 'BEGIN { FS = OFS = "\t" }
+done | awk 'BEGIN { FS = OFS = "\t" }
     !(($1, $2) in row) { row[$1, $2] = ++rows }
     {
         n = row[$1, $2]
@@ -26,9 +22,6 @@ done | awk -v varies=" $varies " 'BEGIN { FS = OFS = "\t" }
             for (i = 4; i <= 6; i++) {
                 $i = before[i] == "yes" ? "yes" : $i
             }
-        }
-        if (index(varies, " " $1 ":" $2 " ")) {
-            $5 = $6 = "varies"
         }
         line[n] = $0
     }

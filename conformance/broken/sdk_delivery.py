@@ -141,6 +141,15 @@ def cursor_not_stored():
 
 
 @fault
+def named_before_stored():
+    """A program that starts again names what the one before it was handed."""
+    behind(Client, "_apply", lambda self, rows: self.store.commit(
+        handed=self.at))
+    before(Client, "__init__", lambda self, store, *_: setattr(
+        store, "cursor", max(store.cursor, vars(store).get("handed", 0))))
+
+
+@fault
 def starts_over_on_reconnect():
     """Names cursor 0 whenever it connects."""
     plain = Client._sync

@@ -11,6 +11,16 @@ def login_not_first():
 
 
 @fault
+def outbox_greets():
+    """Says what waits first when it comes back, and then who it is."""
+    def early(self, *_):
+        for frame, first in self.store.outbox.values():
+            if first:
+                self._frame(frame)
+    before(Client, "login", early)
+
+
+@fault
 def attempt_repeated():
     """Every LOGIN has the attempt of the first one."""
     behind(Client, "login", lambda self, *_: setattr(
@@ -75,6 +85,21 @@ def stale_same_id():
         plain(self, m)
         self.store.device_id, self.store.attempt = old
     Client._on_Refused = refused
+
+
+@fault
+def stale_id_comes_back():
+    """Refused a second time, it takes the id that it had at first."""
+    ids = []
+
+    def refused(self, m):
+        if m.reason == pb.STALE:
+            ids.append(self.store.device_id)
+            if len(ids) > 2:
+                self.store.commit(device_id=ids[0])
+    before(Client, "_on_Refused", lambda self, m: ids or ids.append(
+        self.store.device_id))
+    behind(Client, "_on_Refused", refused)
 
 
 @fault
