@@ -255,6 +255,12 @@ static void run_nobody(const struct matrix *m, const struct run_options *quiet,
                            who));
 }
 
+/* As the matrix calls a peer that is none, and as --fault takes it. */
+static const char *null_name(const char *mode, bool is_server)
+{
+    return arena_printf("null %s: %s", is_server ? "server" : "adapter", mode);
+}
+
 static struct run_options null_options(const struct matrix *m)
 {
     struct run_options quiet = quiet_options(m->o);
@@ -278,7 +284,7 @@ static void run_null_adapter(const struct matrix *m, const char *mode)
                     arena_string("null-adapter"), arena_string(mode), NULL};
     const struct adapter_target target = {.argv = argv};
     struct run_options quiet = null_options(m);
-    const char *reason = NULL, *name = arena_printf("null adapter: %s", mode);
+    const char *reason = NULL, *name = null_name(mode, false);
     quiet.adapter = &target;
     if (client_self_check(&quiet, m->rules, &reason)) {
         survives(name, "it passes the self-check");
@@ -290,7 +296,7 @@ static void run_null_adapter(const struct matrix *m, const char *mode)
 static void run_null_server(const struct matrix *m, const char *mode)
 {
     struct peer peer = {0};
-    const char *reason = "", *name = arena_printf("null server: %s", mode);
+    const char *reason = "", *name = null_name(mode, true);
     if (!null_peer_start(&peer, mode, &reason)) {
         survives(name, reason);
         return;
@@ -314,14 +320,34 @@ static void add_trial(struct matrix *m, const struct fault *f, const char *mode,
         (struct trial){.fault = f, .mode = mode, .is_server = is_server};
 }
 
-static void add_null_peers(struct matrix *m)
+static bool is_wanted(const char *only, const char *name)
 {
-    bool servers = !m->o->adapter || m->o->is_pair;
-    for (size_t i = 0; servers && null_peer_modes[i]; i++) {
-        add_trial(m, NULL, null_peer_modes[i], true);
+    return !only || strcmp(only, name) == 0;
+}
+
+static void add_null_peers(struct matrix *m, const char *const *modes,
+                           bool is_server, const char *only)
+{
+    for (size_t i = 0; modes[i]; i++) {
+        if (is_wanted(only, null_name(modes[i], is_server))) {
+            add_trial(m, NULL, modes[i], is_server);
+        }
     }
-    for (size_t i = 0; m->o->adapter && null_adapter_modes[i]; i++) {
-        add_trial(m, NULL, null_adapter_modes[i], false);
+}
+
+static void add_trials(struct matrix *m, const struct faults *faults,
+                       const char *only)
+{
+    for (size_t i = 0; i < faults->count; i++) {
+        if (is_wanted(only, faults->at[i].name)) {
+            add_trial(m, &faults->at[i], NULL, false);
+        }
+    }
+    if (!m->o->adapter || m->o->is_pair) {
+        add_null_peers(m, null_peer_modes, true, only);
+    }
+    if (m->o->adapter) {
+        add_null_peers(m, null_adapter_modes, false, only);
     }
 }
 
@@ -509,14 +535,7 @@ int broken_run(const struct run_options *o, const char *table, const char *only,
     printf("%-8s %-28s %-10s %s\n", "verdict", "broken peer", "rule",
            "caught by");
     struct matrix m = {.o = o, .all = all, .rules = rules, .full = full};
-    for (size_t i = 0; i < faults.count; i++) {
-        if (!only || strcmp(only, faults.at[i].name) == 0) {
-            add_trial(&m, &faults.at[i], NULL, false);
-        }
-    }
-    if (!only) {
-        add_null_peers(&m);
-    }
+    add_trials(&m, &faults, only);
     run_trials(&m, &score);
     /* Last, because its records make each fork behind it dear. */
     if ((!only || o->record) && !run_interrupted()) {

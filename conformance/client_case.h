@@ -153,7 +153,11 @@ bool net_listen(struct sut *s, const char **reason);
  * deadline (of now_ms()); false: nothing came, or a failure was noted. */
 bool net_pump(struct stage *g, uint64_t deadline_ms);
 bool net_write(struct stage *g, struct conn *c, const uint8_t *bytes,
-               size_t len, size_t split);
+               size_t len);
+/* So many bytes at a time (0: all at once), and the client takes each piece
+ * before the next one comes. */
+bool net_write_pieces(struct stage *g, struct conn *c, const uint8_t *bytes,
+                      size_t len, size_t split);
 void net_end(struct stage *g, struct conn *c, bool reset);
 /* Refuses connections on the device's port, and takes them again. */
 bool net_unplug(struct stage *g, struct sut *s);

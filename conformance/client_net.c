@@ -204,13 +204,12 @@ bool net_pump(struct stage *g, uint64_t deadline_ms)
 }
 
 bool net_write(struct stage *g, struct conn *c, const uint8_t *bytes,
-               size_t len, size_t split)
+               size_t len)
 {
     uint64_t deadline = now_ms() + g->world.timeout_ms;
     size_t at = 0;
     while (at < len && !c->is_closed && c->fd >= 0) {
-        size_t n = split && split < len - at ? split : len - at;
-        ssize_t r = send(c->fd, bytes + at, n, MSG_NOSIGNAL);
+        ssize_t r = send(c->fd, bytes + at, len - at, MSG_NOSIGNAL);
         if (r > 0) {
             if (!c->relay) { /* what is relayed was recorded as it came */
                 record_bytes(&g->world, c, false, bytes + at, (size_t)r);
@@ -231,6 +230,20 @@ bool net_write(struct stage *g, struct conn *c, const uint8_t *bytes,
                               "the client stopped reading", "it reads on",
                               NULL);
         }
+    }
+    return true;
+}
+
+bool net_write_pieces(struct stage *g, struct conn *c, const uint8_t *bytes,
+                      size_t len, size_t split)
+{
+    for (size_t at = 0; at < len;) {
+        size_t n = split && split < len - at ? split : len - at;
+        if (!net_write(g, c, bytes + at, n) ||
+            (c->subject->is_open && !verb_settle(g, c->subject))) {
+            return false;
+        }
+        at += n;
     }
     return true;
 }

@@ -370,6 +370,15 @@ static const char *lie_rule(const struct step *step)
     return step->rule ? step->rule : "FRAME-14";
 }
 
+/* Frames in a row may come together; pieces of one may not, or nobody would
+ * have been shown that a piece is enough for nothing. */
+static bool write_frame(struct stage *g, struct conn *c,
+                        const struct raw_frame *raw)
+{
+    return raw->split ? net_write_pieces(g, c, raw->bytes, raw->len, raw->split)
+                      : net_write(g, c, raw->bytes, raw->len);
+}
+
 static bool send_it(struct stage *g, struct sut *s,
                     const struct frame_type *type, const ProtobufCMessage *m,
                     const struct step *step)
@@ -390,14 +399,13 @@ static bool send_it(struct stage *g, struct sut *s,
         world_event(&g->world, s->device, "<",
                     arena_printf("%zu of %zu bytes of %s",
                                  raw.len - FRAME_HEADER, told, type->name));
-        return net_write(g, c, raw.bytes, raw.len, raw.split);
+        return write_frame(g, c, &raw);
     }
     /* As the client reads it: edits may have made it anything. */
     struct frame *f = frame_decode(raw.bytes[0], raw.bytes + FRAME_HEADER,
                                    raw.len - FRAME_HEADER);
     note(g, s, f, step);
-    return shadow_served(g, c, f, lie_rule(step)) &&
-           net_write(g, c, raw.bytes, raw.len, raw.split);
+    return shadow_served(g, c, f, lie_rule(step)) && write_frame(g, c, &raw);
 }
 
 bool serve_step(struct stage *g, struct sut *s, const struct step *step)

@@ -299,21 +299,9 @@ bool link_pump(struct world *w, uint64_t deadline_ms)
            !w->failure.happened;
 }
 
-bool link_gather(struct world *w, struct link *l, bool begins)
+static bool write_now(struct world *w, struct link *l, const uint8_t *bytes,
+                      size_t len, size_t split)
 {
-    struct text all = l->gathered;
-    l->is_gathering = begins;
-    l->gathered = (struct text){0};
-    return all.len == 0 || link_write(w, l, (const uint8_t *)all.s, all.len, 0);
-}
-
-bool link_write(struct world *w, struct link *l, const uint8_t *bytes,
-                size_t len, size_t split)
-{
-    if (l->is_gathering) {
-        text_add_bytes(&l->gathered, bytes, len);
-        return true;
-    }
     uint64_t deadline = now_ms() + w->timeout_ms;
     size_t at = 0;
     if (w->ops) {
@@ -344,4 +332,35 @@ bool link_write(struct world *w, struct link *l, const uint8_t *bytes,
         }
     }
     return true;
+}
+
+/* One write, so that whoever answers what waited before has read the beginning
+ * of this, too. */
+static bool gather(struct world *w, struct link *l, const uint8_t *bytes,
+                   size_t len, size_t split)
+{
+    size_t first = l->gathered.len + (split < len ? split : len);
+    text_add_bytes(&l->gathered, bytes, len);
+    if (split == 0) {
+        return true;
+    }
+    struct text all = l->gathered;
+    l->gathered = (struct text){0};
+    text_add_bytes(&l->gathered, all.s + first, all.len - first);
+    return write_now(w, l, (const uint8_t *)all.s, first, 0);
+}
+
+bool link_write(struct world *w, struct link *l, const uint8_t *bytes,
+                size_t len, size_t split)
+{
+    return l->is_gathering ? gather(w, l, bytes, len, split)
+                           : write_now(w, l, bytes, len, split);
+}
+
+bool link_gather(struct world *w, struct link *l, bool begins)
+{
+    struct text all = l->gathered;
+    l->is_gathering = begins;
+    l->gathered = (struct text){0};
+    return all.len == 0 || link_write(w, l, (const uint8_t *)all.s, all.len, 0);
 }

@@ -20,8 +20,10 @@ void link_end(struct world *w, struct device *d, bool reset);
 /* Forgets it without ending it: a half-open connection. */
 void link_forget(struct device *d);
 
-/* Sends bytes, `split` at a time (0: all at once), reading meanwhile. True
- * also when the peer has ended the connection: what it said tells more. */
+/* Sends bytes, `split` at a time (0: all at once), reading meanwhile. While the
+ * link gathers they wait, but for the first `split` of them, which go with what
+ * waited before. True also when the peer has ended the connection: what it said
+ * tells more. */
 bool link_write(struct world *w, struct link *l, const uint8_t *bytes,
                 size_t len, size_t split);
 /* From now on what is written waits; or goes, in one write. */

@@ -391,19 +391,6 @@ static bool settle(struct stage *g, struct sut *s)
     return !s->is_open || verb_settle(g, s);
 }
 
-static bool write_pieces(struct stage *g, struct conn *c, const uint8_t *bytes,
-                         size_t len, uint64_t split)
-{
-    for (size_t at = 0; at < len;) {
-        size_t n = split && split < len - at ? (size_t)split : len - at;
-        if (!net_write(g, c, bytes + at, n, 0) || !settle(g, c->subject)) {
-            return false;
-        }
-        at += n;
-    }
-    return true;
-}
-
 /* The beginning of a frame, and the connection is lost. */
 static bool tear(struct stage *g, struct conn *c, const struct passing *p)
 {
@@ -412,7 +399,7 @@ static bool tear(struct stage *g, struct conn *c, const struct passing *p)
     way->tear = 0;
     world_event(&g->world, c->subject->device, "-",
                 arena_printf("only %zu of %zu bytes pass", n, p->len));
-    if (!net_write(g, c, p->bytes, n, 0) || !settle(g, c->subject)) {
+    if (!net_write_pieces(g, c, p->bytes, n, 0)) {
         return false;
     }
     relay_cut(g, c);
@@ -430,7 +417,7 @@ static bool pass_frame(struct stage *g, struct relay *r)
     const char *before = relay_accuse(g, NULL);
     bool ok = shadow_served(g, c, p->frame, NULL);
     g->world.accused = before;
-    return ok && write_pieces(g, c, p->bytes, p->len, way->split);
+    return ok && net_write_pieces(g, c, p->bytes, p->len, (size_t)way->split);
 }
 
 static bool pass_end(struct stage *g, struct relay *r)

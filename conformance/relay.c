@@ -20,9 +20,6 @@
 
 #define PAIRS_MAX 512u
 #define READ_BYTES 65536u
-/* How much at a time who loses pieces reads: less than a LOGIN has, so that it
- * does not hang on how fast the bytes come. */
-#define PIECE_BYTES 16u
 /* Above this a side is not read until the other one has taken some. */
 #define WAITING_MAX 65536u
 
@@ -79,7 +76,7 @@ static size_t pass_on(struct way *w, size_t at)
 /* Takes what `in` holds apart, down to an unfinished frame. */
 static void take_frames(const struct relay *r, struct pair *p, struct way *w)
 {
-    bool up = w == &p->up;
+    bool up = w == &p->up, loses = up && bend_loses_pieces(r->bend);
     size_t at = 0;
     for (;;) {
         at += pass_on(w, at);
@@ -89,6 +86,9 @@ static void take_frames(const struct relay *r, struct pair *p, struct way *w)
         }
         const uint8_t *frame = (const uint8_t *)w->in.s + at;
         if (!bend_takes(r->bend, &p->memory, up, frame[0])) {
+            if (loses && w->in.len - at < len) {
+                break;
+            }
             w->passing = len;
             continue;
         }
@@ -99,9 +99,8 @@ static void take_frames(const struct relay *r, struct pair *p, struct way *w)
         at += len;
     }
     consume(&w->in, at);
-    if (up && bend_loses_pieces(r->bend)) {
+    if (loses) {
         w->in.len = 0;
-        w->passing = 0;
     }
 }
 
@@ -110,8 +109,7 @@ static void take_frames(const struct relay *r, struct pair *p, struct way *w)
 static void read_way(const struct relay *r, struct pair *p, struct way *w)
 {
     static char buf[READ_BYTES];
-    bool pieces = w == &p->up && bend_loses_pieces(r->bend);
-    ssize_t n = recv(w->from, buf, pieces ? PIECE_BYTES : sizeof buf, 0);
+    ssize_t n = recv(w->from, buf, sizeof buf, 0);
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
         return;
     }
