@@ -16,6 +16,7 @@
 #include "expect.h"
 #include "report.h"
 #include "runner.h"
+#include "tls.h"
 #include "world.h"
 
 enum conn_state {
@@ -39,9 +40,14 @@ struct conn {
     bool is_left;      /* ended by this side */
     bool is_stalled;   /* not read for now */
     bool close_expected;
+    struct tls *tls;     /* NULL: without */
+    bool is_shaking;     /* its handshake is under way */
+    const char *shown;   /* tls_server.c */
+    bool is_doubtful;    /* what it was shown nobody may trust */
+    uint32_t record_max; /* plaintext of a record: [TLS-5] */
     uint8_t *in;
     size_t have, cap;
-    uint64_t received, sent; /* bytes in all */
+    uint64_t received, sent; /* bytes of frames in all */
 
     struct client_frame *frames;
     size_t frame_count, frame_cap;
@@ -91,6 +97,9 @@ struct sut {
     bool is_open;      /* the adapter has the handle */
     struct conn *conn; /* the newest; NULL: none */
     uint64_t connections;
+    struct tls_server *tls; /* NULL: without */
+    uint64_t tickets;       /* handshakes that offered the last ticket */
+    uint64_t resumed;       /* that went on from one */
 
     /* login */
     uint8_t device_id[16];
@@ -137,6 +146,7 @@ struct stage {
     struct adapter *adapters; /* role pair: there can be two */
     size_t adapter_count;
     bool is_pair;
+    bool is_secure;           /* role client: over TLS */
     struct passage *passages; /* role pair: one a device */
     bool is_stopped;          /* role pair: a step stopped the server */
     struct sut *suts;
@@ -162,6 +172,19 @@ void net_end(struct stage *g, struct conn *c, bool reset);
 /* Refuses connections on the device's port, and takes them again. */
 bool net_unplug(struct stage *g, struct sut *s);
 bool net_plug(struct stage *g, struct sut *s);
+
+/* ------------------------------------------------------------ client_tls.c */
+
+/* Where the case goes over TLS. False: a mistake was noted. */
+bool secure_begin(struct stage *g, struct sut *s);
+/* What the device is shown from its next connection on: tls_server.c. */
+bool secure_show(struct stage *g, const struct sut *s, const char *name);
+bool secure_accept(struct stage *g, struct conn *c);
+/* Goes on with the handshake. False: a failure was noted. */
+bool secure_shake(struct stage *g, struct conn *c);
+/* As recv() and send(), with TLS or without. */
+ssize_t secure_read(const struct conn *c, uint8_t *out, size_t cap);
+ssize_t secure_write(const struct conn *c, const uint8_t *data, size_t len);
 
 /* ---------------------------------------------------------- client_serve.c */
 

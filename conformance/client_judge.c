@@ -45,6 +45,7 @@ const struct judge_rule client_judge_rules[] = {
     {"BATCH-9", "behind a bad batch SYNC offers less"},
     {"FLOW-4", "no SEND before the time that RATE_LIMITED told"},
     {"FLOW-6", "no LOGIN before the time that THROTTLED told"},
+    {"TLS-3", "no LOGIN to a server whose certificate nobody may trust"},
 };
 const size_t client_judge_rule_count =
     sizeof client_judge_rules / sizeof client_judge_rules[0];
@@ -135,8 +136,14 @@ static bool judge_login(struct stage *g, struct conn *c, const struct frame *f)
         return fail(g, "LOGIN-1", "not the user, token or type of `open`", NULL,
                     f);
     }
+    if (c->is_doubtful) {
+        return fail(g, "TLS-3",
+                    arena_printf("LOGIN to a server that shows: %s", c->shown),
+                    "it ends the connection", f);
+    }
     c->state = CONN_LOGIN;
     c->sync_open = false;
+    c->record_max = m->max_frame;
     return judge_identity(g, s, f, m) && judge_take_over(g, s, f, m->take_over);
 }
 

@@ -50,7 +50,7 @@ static bool accept_conn(struct stage *g, struct sut *s)
     if (g->is_pair) {
         return relay_open(g, c);
     }
-    return client_judge_accept(g, c);
+    return secure_accept(g, c) && client_judge_accept(g, c);
 }
 
 static bool take_frames(struct stage *g, struct conn *c)
@@ -75,13 +75,19 @@ static bool take_frames(struct stage *g, struct conn *c)
 
 static bool read_conn(struct stage *g, struct conn *c)
 {
+    if (c->is_shaking && !secure_shake(g, c)) {
+        return false;
+    }
+    if (c->is_shaking) {
+        return true;
+    }
     if (c->cap - c->have < READ_BYTES) {
         uint8_t *in = arena_alloc(c->cap * 2);
         memcpy(in, c->in, c->have);
         c->in = in;
         c->cap *= 2;
     }
-    ssize_t n = recv(c->fd, c->in + c->have, c->cap - c->have, 0);
+    ssize_t n = secure_read(c, c->in + c->have, c->cap - c->have);
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
         return true;
     }
@@ -209,7 +215,7 @@ bool net_write(struct stage *g, struct conn *c, const uint8_t *bytes,
     uint64_t deadline = now_ms() + g->world.timeout_ms;
     size_t at = 0;
     while (at < len && !c->is_closed && c->fd >= 0) {
-        ssize_t r = send(c->fd, bytes + at, len - at, MSG_NOSIGNAL);
+        ssize_t r = secure_write(c, bytes + at, len - at);
         if (r > 0) {
             if (!c->relay) { /* what is relayed was recorded as it came */
                 record_bytes(&g->world, c, false, bytes + at, (size_t)r);
@@ -259,6 +265,9 @@ void net_end(struct stage *g, struct conn *c, bool reset)
         close(c->fd);
         c->fd = -1;
     } else {
+        if (c->tls && !c->is_shaking) {
+            tls_end(c->tls);
+        }
         shutdown(c->fd, SHUT_WR);
     }
     c->is_left = reset;

@@ -50,6 +50,9 @@ bool client_open_suts(struct stage *g)
         if (!net_listen(s, &reason)) {
             return world_mistake(w, reason);
         }
+        if (!secure_begin(g, s)) {
+            return false;
+        }
     }
     return true;
 }
@@ -84,6 +87,10 @@ bool client_can_run(struct stage *g, const struct adapter *a)
             return false;
         }
     }
+    if (g->is_secure && !adapter_can(a, "tls")) {
+        g->unsupported = "the adapter has no capability tls";
+        return false;
+    }
     return true;
 }
 
@@ -112,8 +119,8 @@ bool client_quit(struct stage *g)
 static const char *repeat_command(const struct run_options *o,
                                   const struct scenario *s)
 {
-    return arena_printf("roam-conform client --case %s --seed %" PRIu64 " %s",
-                        s->id, o->seed, o->repeat);
+    return arena_printf("roam-conform client%s --case %s --seed %" PRIu64 " %s",
+                        o->tls ? " --tls" : "", s->id, o->seed, o->repeat);
 }
 
 enum verdict client_verdict(const struct stage *g, bool passed)
@@ -140,6 +147,7 @@ struct result client_run_case(const struct run_options *o,
     const char *reason = "";
     g->adapters = a;
     g->adapter_count = 1;
+    g->is_secure = o->tls || scenario_needs(s, "tls");
     g->world.timeout_ms = o->timeout_ms;
     g->world.trace = o->trace;
     record_begin(&g->world, o->timeless);

@@ -33,6 +33,7 @@ static const struct client_verb verbs[] = {
     {"resume", ACT_RESUME, NULL, false, BOTH},
     {"unplug", ACT_UNPLUG, NULL, false, BOTH},
     {"plug", ACT_PLUG, NULL, false, BOTH},
+    {"show", ACT_SHOW, NULL, true, ROLE_CLIENT},
     {"row", ACT_ROW, &roam__v1__push__descriptor, false, ROLE_CLIENT},
     {"bend", ACT_BEND, NULL, true, ROLE_CLIENT},
     {"pull", ACT_PULL, NULL, false, ROLE_PAIR},
@@ -122,9 +123,9 @@ const ProtobufCMessageDescriptor *client_event_find(const char *name)
 
 bool client_capability_known(const char *name)
 {
-    static const char *const known[] = {"ack",        "sync",   "history",
-                                        "drop",       "limits", "restart",
-                                        "operations", "view",   "clock"};
+    static const char *const known[] = {
+        "ack",     "sync",       "history", "drop",  "limits",
+        "restart", "operations", "view",    "clock", "tls"};
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
         if (strcmp(known[i], name) == 0) {
             return true;

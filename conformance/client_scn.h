@@ -35,6 +35,7 @@ enum client_act {
     ACT_RESUME,
     ACT_UNPLUG, /* connections are refused */
     ACT_PLUG,
+    ACT_SHOW, /* by TLS, from the next connection on: tls_server.c */
     ACT_ROW,  /* of the next BATCH or page */
     ACT_BEND, /* the next BATCH or page lies so: client_pack.h */
     /* role pair: done by the relay */

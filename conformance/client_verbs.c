@@ -109,7 +109,8 @@ bool verb_open(struct stage *g, struct sut *s)
 {
     const struct device_decl *d = s->decl;
     json_t *r = json_object();
-    set_option(r, "host", "127.0.0.1");
+    set_option(r, "host", s->tls ? "localhost" : "127.0.0.1");
+    set_option(r, "ca", s->tls ? tls_server_ca(s->tls) : NULL);
     json_object_set_new(r, "port", json_integer(s->port));
     set_option(r, "store", s->store);
     set_option(r, "user", s->device->user->name);
@@ -151,6 +152,8 @@ static void publish(struct stage *g, const struct sut *s, const json_t *state)
     set_var(g, s, "attempt", number_of(state, "attempt", 0));
     set_var(g, s, "connections", number_of(state, "connections", 0));
     set_var(g, s, "unsent", number_of(state, "unsent", 0));
+    set_var(g, s, "tickets", s->tickets);
+    set_var(g, s, "resumed", s->resumed);
     bool connected = json_is_true(json_object_get(state, "connected"));
     set_var(g, s, "next_ms",
             number_of(state, "next_ms", connected ? 0 : UINT64_MAX));
@@ -643,6 +646,8 @@ bool verb_do(struct stage *g, struct sut *s, const struct step *step)
         return net_unplug(g, s);
     case ACT_PLUG:
         return net_plug(g, s);
+    case ACT_SHOW:
+        return secure_show(g, s, step->word);
     case ACT_ROW:
         return do_row(g, s, step);
     case ACT_BEND:

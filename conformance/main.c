@@ -295,7 +295,7 @@ static int command_pair(struct options *o, char **argv)
         return fail_usage(reason ? reason : "pair needs -- ADAPTER");
     }
     if (o->run.tls) {
-        return fail_usage("--tls is for the role server");
+        return fail_usage("--tls is for the roles server and client");
     }
     o->adapter.argv = argv;
     o->run.adapter = &o->adapter;

@@ -40,7 +40,7 @@ const char options_usage[] =
     "  --at HOST:PORT       or use a server that runs there\n"
     "  --control CMD        or servers that this program runs, see CONTROL.md\n"
     "  --provision CMD      makes users and tokens for --at and --control\n"
-    "  --tls                server: all cases over TLS\n"
+    "  --tls                server, client: all cases over TLS\n"
     "  --ca FILE            PEM; whom to trust then, unless it is --roamd\n"
     "  --adapter tcp:HOST:PORT   client: an adapter that runs there\n"
     "  --adapter serial:DEVICE[,BAUD]   the same, on a serial line (115200)\n"

@@ -233,6 +233,9 @@ static bool parse_header(struct parser *p, int line, const struct words *w)
             /* TLS disturbs nobody. */
             s->is_private =
                 s->is_private || (server && strcmp(w->at[i], "tls") != 0);
+            if ((s->roles & ROLE_PAIR) && strcmp(w->at[i], "tls") == 0) {
+                fail(p, line, "the role pair has no tls");
+            }
             if (!(server ? control_capability_known(w->at[i])
                          : client_capability_known(w->at[i]))) {
                 fail(p, line, arena_printf("no capability %s", w->at[i]));

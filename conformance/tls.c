@@ -7,40 +7,29 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include <mbedtls/ctr_drbg.h>
 #include <mbedtls/entropy.h>
 #include <mbedtls/error.h>
-#include <mbedtls/ssl.h>
-#include <mbedtls/version.h>
+#include "tls_parts.h"
 #if MBEDTLS_VERSION_NUMBER >= 0x03000000
 #include <psa/crypto.h>
 #endif
 
 #include "text.h"
 
-struct tls {
-    int fd;
-    bool was_shown; /* a certificate: it was no resumption */
-    mbedtls_ssl_config config;
-    mbedtls_ssl_context ssl;
-    mbedtls_x509_crt trusted;
-};
-
 struct tls_ticket {
     mbedtls_ssl_session session;
 };
 
-static const char *alpn[] = {"roam/1", NULL};
+const char *tls_alpn[] = {"roam/1", NULL};
 
-static const char *explain(const char *what, int rc)
+const char *tls_explain(const char *what, int rc)
 {
     char text[128];
     mbedtls_strerror(rc, text, sizeof text);
     return arena_printf("TLS: %s: %s", what, text);
 }
 
-/* One for the process; NULL with a reason. */
-static mbedtls_ctr_drbg_context *randomness(const char **reason)
+mbedtls_ctr_drbg_context *tls_randomness(const char **reason)
 {
     static mbedtls_entropy_context entropy;
     static mbedtls_ctr_drbg_context random;
@@ -58,7 +47,7 @@ static mbedtls_ctr_drbg_context *randomness(const char **reason)
     }
 #endif
     if (rc != 0) {
-        *reason = explain("randomness", rc);
+        *reason = tls_explain("randomness", rc);
         return NULL;
     }
     is_there = true;
@@ -87,9 +76,35 @@ static int take(void *ctx, const unsigned char *data, size_t len)
     return n < 0 ? MBEDTLS_ERR_SSL_CONN_EOF : (int)n;
 }
 
-static bool would_block(int rc)
+bool tls_would_block(int rc)
 {
     return rc == MBEDTLS_ERR_SSL_WANT_READ || rc == MBEDTLS_ERR_SSL_WANT_WRITE;
+}
+
+void tls_attach(struct tls *t)
+{
+    mbedtls_ssl_set_bio(&t->ssl, t, take, give, NULL);
+}
+
+struct tls *tls_new(int fd)
+{
+    struct tls *t = arena_alloc(sizeof *t);
+    t->fd = fd;
+    mbedtls_ssl_config_init(&t->config);
+    mbedtls_ssl_init(&t->ssl);
+    mbedtls_x509_crt_init(&t->trusted);
+    return t;
+}
+
+void tls_limit_version(mbedtls_ssl_config *c)
+{
+#if MBEDTLS_VERSION_NUMBER >= 0x03000000
+    mbedtls_ssl_conf_min_tls_version(c, MBEDTLS_SSL_VERSION_TLS1_2);
+    mbedtls_ssl_conf_max_tls_version(c, MBEDTLS_SSL_VERSION_TLS1_2);
+#else
+    mbedtls_ssl_conf_min_version(c, MBEDTLS_SSL_MAJOR_VERSION_3,
+                                 MBEDTLS_SSL_MINOR_VERSION_3);
+#endif
 }
 
 /* ----------------------------------------------------------- the handshake */
@@ -115,19 +130,14 @@ static int configure(struct tls *t, mbedtls_ctr_drbg_context *random)
     if (rc != 0) {
         return rc;
     }
-#if MBEDTLS_VERSION_NUMBER >= 0x03000000
-    mbedtls_ssl_conf_max_tls_version(c, MBEDTLS_SSL_VERSION_TLS1_2);
-#else
-    mbedtls_ssl_conf_min_version(c, MBEDTLS_SSL_MAJOR_VERSION_3,
-                                 MBEDTLS_SSL_MINOR_VERSION_3);
-#endif
+    tls_limit_version(c);
     mbedtls_ssl_conf_rng(c, mbedtls_ctr_drbg_random, random);
     mbedtls_ssl_conf_ca_chain(c, &t->trusted, NULL);
     mbedtls_ssl_conf_verify(c, on_certificate, t);
 #if defined(MBEDTLS_SSL_RENEGOTIATION)
     mbedtls_ssl_conf_renegotiation(c, MBEDTLS_SSL_RENEGOTIATION_ENABLED);
 #endif
-    return mbedtls_ssl_conf_alpn_protocols(c, alpn);
+    return mbedtls_ssl_conf_alpn_protocols(c, tls_alpn);
 }
 
 static int prepare(struct tls *t, const char *host,
@@ -144,7 +154,7 @@ static int prepare(struct tls *t, const char *host,
     if (rc == 0 && ticket) {
         rc = mbedtls_ssl_set_session(&t->ssl, &ticket->session);
     }
-    mbedtls_ssl_set_bio(&t->ssl, t, take, give, NULL);
+    tls_attach(t);
     return rc;
 }
 
@@ -162,13 +172,13 @@ static bool shake_hands(struct tls *t, uint64_t deadline_ms,
                         const char **reason)
 {
     int rc;
-    while (would_block(rc = mbedtls_ssl_handshake(&t->ssl))) {
+    while (tls_would_block(rc = mbedtls_ssl_handshake(&t->ssl))) {
         if (!wait_for(t, rc, deadline_ms)) {
             *reason = "TLS: the handshake does not come to its end";
             return false;
         }
     }
-    *reason = explain("handshake", rc);
+    *reason = tls_explain("handshake", rc);
     return rc == 0;
 }
 
@@ -176,22 +186,18 @@ struct tls *tls_open(int fd, const char *ca, const char *host,
                      const struct tls_ticket *ticket, uint64_t deadline_ms,
                      const char **reason)
 {
-    mbedtls_ctr_drbg_context *random = randomness(reason);
+    mbedtls_ctr_drbg_context *random = tls_randomness(reason);
     if (!random) {
         return NULL;
     }
-    struct tls *t = arena_alloc(sizeof *t);
-    t->fd = fd;
-    mbedtls_ssl_config_init(&t->config);
-    mbedtls_ssl_init(&t->ssl);
-    mbedtls_x509_crt_init(&t->trusted);
+    struct tls *t = tls_new(fd);
     int rc = mbedtls_x509_crt_parse_file(&t->trusted, ca);
     const char *what = ca;
     if (rc == 0) {
         what = "settings";
         rc = prepare(t, host, ticket, random);
     }
-    *reason = explain(what, rc);
+    *reason = tls_explain(what, rc);
     if (rc != 0 || !shake_hands(t, deadline_ms, reason)) {
         tls_close(t, false);
         return NULL;
@@ -206,7 +212,7 @@ const char *tls_wrong(const struct tls *t, const char **rule)
     bool is_secret_later = strstr(suite, "DHE-") != NULL;
     bool is_whole = strstr(suite, "-GCM") || strstr(suite, "-CCM") ||
                     strstr(suite, "CHACHA20-POLY1305");
-    if (!chosen || strcmp(chosen, alpn[0]) != 0) {
+    if (!chosen || strcmp(chosen, tls_alpn[0]) != 0) {
         *rule = "TLS-1";
         return arena_printf("it chose ALPN %s", chosen ? chosen : "none");
     }
@@ -234,7 +240,7 @@ bool tls_renegotiate(struct tls *t, uint64_t deadline_ms)
 {
 #if defined(MBEDTLS_SSL_RENEGOTIATION)
     int rc;
-    while (would_block(rc = mbedtls_ssl_renegotiate(&t->ssl)) &&
+    while (tls_would_block(rc = mbedtls_ssl_renegotiate(&t->ssl)) &&
            wait_for(t, rc, deadline_ms)) {
     }
     return rc == 0;
@@ -256,7 +262,7 @@ static ssize_t as_socket(int n)
     if (n == MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY) {
         return 0;
     }
-    errno = would_block(n) ? EAGAIN : ECONNRESET;
+    errno = tls_would_block(n) ? EAGAIN : ECONNRESET;
     return -1;
 }
 
@@ -270,10 +276,15 @@ ssize_t tls_write(struct tls *t, const void *data, size_t len)
     return as_socket(mbedtls_ssl_write(&t->ssl, data, len));
 }
 
+void tls_end(struct tls *t)
+{
+    mbedtls_ssl_close_notify(&t->ssl);
+}
+
 void tls_close(struct tls *t, bool politely)
 {
     if (politely) {
-        mbedtls_ssl_close_notify(&t->ssl);
+        tls_end(t);
     }
     mbedtls_ssl_free(&t->ssl);
     mbedtls_ssl_config_free(&t->config);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* TLS for the devices that the suite plays, over a connected socket that
- * does not block. tls.c alone knows mbedtls, 2.28 and 3.6; with either it
- * speaks TLS 1.2 and offers whatever the library has, so that the choice is
- * the server's.
+/* TLS for the devices and the servers that the suite plays, over a connected
+ * socket that does not block. tls.c and tls_server.c alone know mbedtls, 2.28
+ * and 3.6; with either they speak TLS 1.2. A device offers whatever the library
+ * has, so that the choice is the server's.
  *
  * tls_hello.c knows no library: it says the first words of a handshake byte by
  * byte, those that no library would say, and reads what the server makes of
@@ -41,8 +41,43 @@ bool tls_renegotiate(struct tls *t, uint64_t deadline_ms);
  * never more than one record's plaintext. */
 ssize_t tls_read(struct tls *t, void *out, size_t cap);
 ssize_t tls_write(struct tls *t, const void *data, size_t len);
+/* Tells the peer that nothing more comes; it can still be read. */
+void tls_end(struct tls *t);
 /* Frees it; `politely`: tells the server that nothing more comes. */
 void tls_close(struct tls *t, bool politely);
+
+/* ------------------------------------------------------------ tls_server.c */
+
+/* A server for `localhost`, with an authority of its own, and what it shows to
+ * those who connect: the certificate `good`, or one that nobody may trust. */
+struct tls_server;
+/* It shows `good`. NULL with a reason. */
+struct tls_server *tls_server_new(const char **reason);
+/* The certificate of its authority, in PEM. */
+const char *tls_server_ca(const struct tls_server *s);
+/* Is there something of that name to show? See tls_server.c. */
+bool tls_server_knows(const char *name);
+/* Shows that from the next connection on, and takes no ticket from before. */
+bool tls_server_show(struct tls_server *s, const char *name,
+                     const char **reason);
+const char *tls_server_shows(const struct tls_server *s);
+/* May a client that is told the authority trust it? */
+bool tls_server_is_good(const struct tls_server *s);
+
+/* The server's end of a connection, before the handshake. NULL with a reason.
+ * The server has to outlive it. */
+struct tls *tls_accept(struct tls_server *s, int fd, const char **reason);
+enum tls_progress {
+    TLS_SHAKING, /* more has to come from the client */
+    TLS_DONE,
+    TLS_LEFT,  /* the client ended it, as *reason says */
+    TLS_FAILED /* the client says what this server cannot take */
+};
+/* Goes on with the handshake, without waiting. */
+enum tls_progress tls_shake(struct tls *t, const char **reason);
+/* Of a server's end: the client offered the ticket that this server gave last.
+ */
+bool tls_has_offered(const struct tls *t);
 
 /* ------------------------------------------------------------- tls_hello.c */
 

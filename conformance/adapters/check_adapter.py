@@ -65,11 +65,23 @@ class Adapter:
                 self.last = self.said[-1]
 
 
+def by_tls(server):
+    """Where the server speaks TLS, and by which certificate it is known."""
+    home = pathlib.Path(server.home)
+    port, = (words[0] for words in map(
+        str.split, (home / "ports").read_text().splitlines())
+        if words[1] == "tls")
+    return dict(host="localhost", port=int(port),
+                ca=(home / "d" / "cert.pem").read_text())
+
+
 def run(adapter, lines, values, tokens, server):
     for way, line in lines:
         if way == ">":
             asked = dict(line)
             asked.update((key, values[key]) for key in values if key in line)
+            if "ca" in line:
+                asked.update(by_tls(server))
             if asked["verb"] == "ack":
                 asked["version"] = adapter.last["version"]
             if "token" in asked:        # one for each installation: DEV-1
@@ -189,7 +201,8 @@ def main():
         "roam_client.py": ["/usr/bin/python3", str(HERE / "adapter_python.py"),
                            build]}
     passed = failed = 0
-    with client_rig.server_of_its_own(os.path.abspath(roamd)) as server:
+    with client_rig.server_of_its_own(os.path.abspath(roamd),
+                                      "--port", "0") as server:
         for name, words in adapters.items():
             try:
                 passed += check(name, words, server)
