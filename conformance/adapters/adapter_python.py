@@ -7,12 +7,12 @@ import json
 import os
 import pathlib
 import select
-import socket
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(pathlib.Path(sys.argv[1]) / "gen-python"), str(HERE)]
 sys.dont_write_bytecode = True
+import roam_link  # noqa: E402
 import roam_pb2 as pb       # noqa: E402
 import roam_sdk as roam     # noqa: E402
 
@@ -44,7 +44,8 @@ def fields(message):
 
 class Handle:
     def __init__(self, r):
-        self.name, self.address = r["handle"], (r["host"], r["port"])
+        self.name, self.due = r["handle"], None     # when it logs in itself
+        self.link = roam_link.Link(r["host"], r["port"], r.get("ca"))
         self.store = stores.setdefault(r["store"], roam.Store())
         self.client = roam.Client(
             self.store, r["user"], r["token"],
@@ -52,24 +53,20 @@ class Handle:
             manual=r.get("ack") == "manual", clock=lambda: now_ms / 1000,
             wall=lambda: EPOCH + now_ms / 1000,
             **{key: int(r[key]) for key in LIMITS if key in r})
-        self.sock = self.due = None     # due: when to log in by itself
-        self.connections = self.received = self.sent = 0
-        self.out, self.detail = b"", ""
+        self.detail = ""
 
     def event(self, name, **values):
         say(event=name, handle=self.name, **shown(values))
 
     def login(self, person=False, take_over=0):
         self.due = None
-        if not self.sock:
+        if not self.link.sock:
             try:
-                self.sock = socket.create_connection(self.address)
-            except OSError:
+                self.link.connect()
+            except OSError as error:
+                self.detail = getattr(error, "verify_message", "")
                 self.client.failures += 1
                 return self.ended()
-            self.sock.setblocking(False)
-            self.connections, self.out = self.connections + 1, b""
-            self.received = self.sent = 0
             self.client.connected()
         self.client.login(person, take_over)
 
@@ -86,9 +83,8 @@ class Handle:
         self.detail = ""
 
     def verb_drop(self, r=None):
-        if self.sock:
-            self.sock.close()
-            self.sock = None
+        if self.link.sock:
+            self.link.close()
             self.client.lost()
             self.tell()
             self.ended()
@@ -113,33 +109,20 @@ class Handle:
             if name == "refused":
                 self.plan()
 
-    def flush(self):
-        self.out += self.client.take_output()
-        try:
-            while self.sock and self.out:
-                count = self.sock.send(self.out)
-                self.out, self.sent = self.out[count:], self.sent + count
-        except OSError:
-            pass                        # full; or reading tells how it ended
-
     def work(self):
         """All that can be done without waiting."""
         if self.due is not None and self.due <= now_ms:
             self.login()
-        if self.sock:
+        if self.link.sock:
             self.client.tick()
-        while self.sock:
+        while self.link.sock:
             self.tell()
-            self.flush()
+            self.link.write(self.client.take_output())
             if self.client.state in ("CLOSED", "ENDED"):
                 return self.verb_drop()
-            try:
-                data = self.sock.recv(65536)
-            except BlockingIOError:
+            data = self.link.read()
+            if data is None:
                 return
-            except OSError:
-                data = b""
-            self.received += len(data)
             try:
                 self.client.feed(data) if data else self.client.lost()
             except roam.Refuse as error:
@@ -171,21 +154,22 @@ class Handle:
     def verb_close(self, r):
         if r.get("logout"):
             return self.client.logout()
-        if self.sock:
-            self.sock.close()
+        if self.link.sock:
+            self.link.close()
         del handles[self.name]
 
     def verb_state(self, r):
         """The fence: all that the harness has written is read first."""
-        while (self.sock and self.connections == int(r.get("connections", 0))
-               and (self.received < int(r.get("received", 0))
+        link = self.link
+        while (link.sock and link.connections == int(r.get("connections", 0))
+               and (link.received < int(r.get("received", 0))
                     or r.get("ended"))):
-            select.select([self.sock], [], [])
+            link.wait()
             self.work()
         next_ms = {} if self.due is None else {"next_ms": self.due - now_ms}
-        return dict(next_ms, cursor=self.store.cursor, sent=self.sent,
-                    attempt=self.store.attempt, connected=bool(self.sock),
-                    connections=self.connections,
+        return dict(next_ms, cursor=self.store.cursor, sent=link.sent,
+                    attempt=self.store.attempt, connected=bool(link.sock),
+                    connections=link.connections,
                     unsent=len(self.store.outbox))
 
 
@@ -200,7 +184,7 @@ def advance(ms):
             return {"now": end}
         now_ms = min([end, *(
             at for h in handles.values() for at in (
-                h.due, now_ms + TICK_MS if h.sock else None)
+                h.due, now_ms + TICK_MS if h.link.sock else None)
             if at is not None and at > now_ms)])
 
 
@@ -228,10 +212,10 @@ def serve(r):
 def main():
     say(hello="roam_client.py", adapter=1, protocols=[1], clock="virtual",
         capabilities=["ack", "sync", "history", "drop", "limits",
-                      "operations", "restart"])
+                      "operations", "restart", "tls"])
     buffer = b""
     while True:
-        socks = [h.sock for h in handles.values() if h.sock]
+        socks = [h.link.sock for h in handles.values() if h.link.sock]
         ready = select.select([0] + socks, [], [])[0]
         for handle in list(handles.values()):
             handle.work()

@@ -19,6 +19,7 @@ import sdk_delivery  # noqa: F401
 import sdk_sending  # noqa: F401
 import sdk_session  # noqa: F401
 import sdk_time  # noqa: F401
+import sdk_tls  # noqa: F401
 
 if __name__ == "__main__":
     name = os.environ.get("ROAM_FAULT")

@@ -13,6 +13,7 @@ import roam_sdk  # noqa: E402
 
 Client, Store, Handle = roam_sdk.Client, roam_sdk.Store, adapter.Handle
 Refuse, FRAMES = roam.Refuse, roam.FRAMES
+Link = adapter.roam_link.Link
 FAULTS = {}
 
 
