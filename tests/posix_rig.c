@@ -114,6 +114,8 @@ static const struct roam_bytes *text_of_event(const struct roam_posix_event *e)
     switch (e->u.engine.type) {
     case ROAM_EVENT_ENTRY:
         return &e->u.engine.u.entry.body;
+    case ROAM_EVENT_PAGE_ROW:
+        return &e->u.engine.u.page_row.row.body;
     case ROAM_EVENT_MEMBER:
         return &e->u.engine.u.member.user;
     case ROAM_EVENT_SESSION:

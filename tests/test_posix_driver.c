@@ -441,11 +441,12 @@ static void test_a_copied_state_becomes_a_device_of_its_own(void **state)
     struct roam_local_device device = rig_device(r);
     assert_memory_equal(device.device_id, second.u.login.device_id.bytes, 16);
     assert_true(second.u.login.attempt > first.u.login.attempt);
-    rig_driver_event(r, ROAM_POSIX_NEW_DEVICE);
+    struct roam_posix_event e = rig_driver_event(r, ROAM_POSIX_NEW_DEVICE);
+    assert_int_equal(e.u.engine.u.refused.reason, ROAM_REFUSED_STALE);
 
     /* A server that says so again is not believed a second time. */
     rig_refuse(r, roam_v1_RefusedReason_STALE, roam_v1_Retry_NOW, 1);
-    struct roam_posix_event e = rig_event(r, ROAM_EVENT_REFUSED);
+    e = rig_event(r, ROAM_EVENT_REFUSED);
     assert_int_equal(e.u.engine.u.refused.reason, ROAM_REFUSED_STALE);
 }
 

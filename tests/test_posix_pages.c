@@ -451,6 +451,190 @@ static void test_pages_that_end_the_connection_are_not_asked_for_ever(
     assert_quiet(r);
 }
 
+/* -------------------------------------------------- what the program asks for
+ */
+
+/* A RESET that nobody surveys, with a message of bob's before it. */
+static void begin_with_a_hole(struct posix_rig *r)
+{
+    struct roam_message m;
+    r->config.no_survey = true;
+    rig_start(r);
+    log_in_behind_reset(r, 500, &m);
+    rig_event(r, ROAM_EVENT_SYNCED);
+}
+
+static void test_a_page_is_told_and_stored(void **state)
+{
+    struct posix_rig *r = *state;
+    struct roam_message m;
+    uint64_t ref = 0, other = 0;
+    rig_start(r);
+    assert_int_equal(roam_posix_history(r->posix, "bob", 90, 10, 7, &ref),
+                     ROAM_POSIX_STATUS_OK); /* when there is a session */
+    assert_int_equal(roam_posix_history(r->posix, "bob", 0, 0, 7, &other),
+                     ROAM_POSIX_STATUS_BAD_STATE);
+    rig_log_in(r, 0, &m);
+    expect_history(r, &m, 10, 90);
+    assert_int_equal(m.u.history.max_rows, 7);
+    assert_true(m.u.history.ref == ref);
+    answer(r, &m, 60, 62, true);
+    struct roam_posix_event e = rig_event(r, ROAM_EVENT_PAGE_END);
+    assert_true(e.u.engine.u.page_end.ref == ref);
+    assert_int_equal(e.u.engine.u.page_end.rows, 3);
+    assert_true(e.u.engine.u.page_end.more);
+    assert_string_equal(r->bodies, "60|61|62|");
+    assert_int_equal(rig_counts(r).messages, 3);
+    assert_int_equal(rig_device(r).cursor, 0); /* HIST-11 */
+    assert_int_equal(roam_posix_history(r->posix, "bob", 0, 0, 7, &other),
+                     ROAM_POSIX_STATUS_OK);
+    assert_true(other != ref);
+    expect_history(r, &m, 0, 0);
+}
+
+static void test_a_page_of_the_program_goes_before_the_survey(void **state)
+{
+    struct posix_rig *r = *state;
+    struct roam_message m;
+    uint64_t ref;
+    rig_start(r);
+    assert_int_equal(roam_posix_history(r->posix, "bob", 0, 0, 5, &ref),
+                     ROAM_POSIX_STATUS_OK);
+    log_in_behind_reset(r, 500, &m);
+    expect_history(r, &m, 0, 0);
+    answer(r, &m, 5, 5, false);
+    rig_event(r, ROAM_EVENT_PAGE_END);
+    rig_frame(r, ROAM_CONVERSATIONS, &m);
+    assert_int_equal(roam_posix_history(r->posix, "bob", 5, 0, 5, &ref),
+                     ROAM_POSIX_STATUS_OK); /* behind this page */
+    answer(r, &m, 0, 0, false);
+    rig_driver_event(r, ROAM_POSIX_HOLES);
+    expect_history(r, &m, 0, 5);
+}
+
+/* HIST-13 */
+static void test_a_page_ends_with_its_connection(void **state)
+{
+    struct posix_rig *r = *state;
+    struct roam_message m;
+    uint64_t ref;
+    rig_start(r);
+    rig_log_in(r, 0, &m);
+    assert_int_equal(roam_posix_history(r->posix, "bob", 0, 0, 5, &ref),
+                     ROAM_POSIX_STATUS_OK);
+    expect_history(r, &m, 0, 0);
+    rig_hang_up(r);
+    struct roam_posix_event e = rig_event(r, ROAM_EVENT_PAGE_FAILED);
+    assert_true(e.u.engine.u.page_failed.ref == ref);
+    assert_int_equal(e.u.engine.u.page_failed.code, 0);
+    rig_log_in(r, 0, &m);
+    assert_quiet(r);
+}
+
+static void test_a_list_from_the_start_is_the_survey(void **state)
+{
+    struct posix_rig *r = *state;
+    struct roam_message m;
+    uint64_t ref;
+    begin_with_a_hole(r);
+    assert_int_equal(roam_posix_conversations(r->posix, 0, "", 9, &ref),
+                     ROAM_POSIX_STATUS_OK);
+    rig_frame(r, ROAM_CONVERSATIONS, &m);
+    assert_int_equal(m.u.conversations.max_rows, 9);
+    answer(r, &m, 80, 80, true);
+    rig_event(r, ROAM_EVENT_PAGE_END);
+    assert_string_equal(r->bodies, "80|");
+    assert_int_equal(rig_counts(r).messages, 1);
+    assert_true(rig_counts(r).survey_due);
+
+    /* One from elsewhere is not, and does not end it. */
+    assert_int_equal(roam_posix_conversations(r->posix, 70, "carol", 9, &ref),
+                     ROAM_POSIX_STATUS_OK);
+    rig_frame(r, ROAM_CONVERSATIONS, &m);
+    assert_true(m.u.conversations.before == 70);
+    assert_string_equal(m.u.conversations.conversation, "carol");
+    answer(r, &m, 0, 0, false);
+    rig_event(r, ROAM_EVENT_PAGE_END);
+    assert_true(rig_counts(r).survey_due);
+
+    assert_int_equal(roam_posix_conversations(r->posix, 80, "bob", 9, &ref),
+                     ROAM_POSIX_STATUS_OK);
+    rig_frame(r, ROAM_CONVERSATIONS, &m);
+    answer(r, &m, 0, 0, false);
+    rig_event(r, ROAM_EVENT_PAGE_END);
+    assert_false(rig_counts(r).survey_due);
+    assert_quiet(r);
+}
+
+/* HIST-16, also for a list that the survey did not ask for. */
+static void test_a_list_of_a_lost_past_is_surveyed(void **state)
+{
+    struct posix_rig *r = *state;
+    struct roam_message m;
+    uint64_t ref;
+    begin_with_a_hole(r);
+    for (int i = 0; i < 3; i++) { /* the survey's; at its end; behind it */
+        static const uint64_t before[] = {0, 80, 0};
+        assert_int_equal(roam_posix_conversations(r->posix, before[i],
+                                                  before[i] ? "bob" : "", 9,
+                                                  &ref),
+                         ROAM_POSIX_STATUS_OK);
+        rig_frame(r, ROAM_CONVERSATIONS, &m);
+        as_of = 510 + 10 * (uint64_t)i;
+        answer(r, &m, 80, i == 1 ? 0 : 80, i == 0);
+        rig_event(r, ROAM_EVENT_PAGE_END);
+    }
+    as_of = 0;
+    assert_false(rig_counts(r).survey_due);
+    rig_hang_up(r);
+    rig_driver_event(r, ROAM_POSIX_DISCONNECTED);
+    rig_log_in(r, 529, &m); /* above the survey's, below the last one */
+    assert_true(rig_counts(r).survey_due);
+}
+
+static void test_a_page_has_its_bounds(void **state)
+{
+    struct posix_rig *r = *state;
+    char name[66];
+    const uint64_t above = (uint64_t)INT64_MAX + 1;
+    uint64_t ref;
+    memset(name, 'b', 65);
+    name[65] = '\0';
+    rig_start(r);
+#define BAD(call) assert_int_equal(call, ROAM_POSIX_STATUS_BAD_ARGUMENT)
+    BAD(roam_posix_history(r->posix, "", 0, 0, 1, &ref));
+    BAD(roam_posix_history(r->posix, name, 0, 0, 1, &ref));
+    BAD(roam_posix_history(r->posix, "\xff", 0, 0, 1, &ref));
+    BAD(roam_posix_history(r->posix, "bob", above, 0, 1, &ref));
+    BAD(roam_posix_history(r->posix, "bob", 0, above, 1, &ref));
+    BAD(roam_posix_history(r->posix, "bob", 0, 0, 0, &ref));
+    BAD(roam_posix_history(r->posix, "bob", 0, 0, 1001, &ref));
+    BAD(roam_posix_conversations(r->posix, 0, "bob", 1, &ref));
+    BAD(roam_posix_conversations(r->posix, 5, "", 1, &ref));
+    name[64] = '\0';
+    assert_int_equal(roam_posix_history(r->posix, name, 1, 1, 1000, &ref),
+                     ROAM_POSIX_STATUS_OK);
+}
+
+static void test_how_the_user_stands_is_told(void **state)
+{
+    struct posix_rig *r = *state;
+    struct roam_local_row row;
+    struct roam_message m;
+    rig_start(r);
+    rig_log_in(r, 1, &m);
+    rig_push(r, 1, 0, "unread");
+    rig_event(r, ROAM_EVENT_SYNCED);
+    struct roam_local *store = roam_posix_store(r->posix);
+    assert_int_equal(roam_local_state(store, "bob", &row),
+                     ROAM_POSIX_STATUS_OK);
+    assert_int_equal(row.unread, 1);
+    assert_int_equal(row.role, ROAM_ROLE_NONE);
+    assert_int_equal(roam_local_state(store, "nobody", &row),
+                     ROAM_POSIX_STATUS_OK);
+    assert_int_equal(row.unread, 0);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, posix_rig_open, posix_rig_close)
@@ -470,6 +654,13 @@ int main(void)
         T(test_from_now_is_for_a_new_device_and_once),
         T(test_a_conversation_that_is_gone_is_given_up),
         T(test_pages_that_end_the_connection_are_not_asked_for_ever),
+        T(test_a_page_is_told_and_stored),
+        T(test_a_page_of_the_program_goes_before_the_survey),
+        T(test_a_page_ends_with_its_connection),
+        T(test_a_list_from_the_start_is_the_survey),
+        T(test_a_list_of_a_lost_past_is_surveyed),
+        T(test_a_page_has_its_bounds),
+        T(test_how_the_user_stands_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

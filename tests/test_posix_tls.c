@@ -110,7 +110,8 @@ static void open_sockets(struct pair *p)
     assert_int_equal(fcntl(fds[1], F_SETFL, O_NONBLOCK), 0);
 }
 
-static void open_pair(struct pair *p, const char *ca, const char *host)
+static void open_pair_pem(struct pair *p, const char *ca, const char *pem,
+                          const char *host)
 {
     char error[256];
     memset(p, 0, sizeof *p);
@@ -119,10 +120,15 @@ static void open_pair(struct pair *p, const char *ca, const char *host)
     assert_non_null(p->server.shared);
     p->server.tls = roam_tls_new(p->server.shared);
     assert_non_null(p->server.tls);
-    assert_int_equal(roam_link_tls_new(ca, host, &p->client, p->detail),
+    assert_int_equal(roam_link_tls_new(ca, pem, host, &p->client, p->detail),
                      ROAM_POSIX_STATUS_OK);
     assert_int_equal(roam_link_tls_start(p->client, p->fd),
                      ROAM_POSIX_STATUS_OK);
+}
+
+static void open_pair(struct pair *p, const char *ca, const char *host)
+{
+    open_pair_pem(p, ca, NULL, host);
 }
 
 static void close_pair(struct pair *p)
@@ -212,9 +218,9 @@ static void test_a_host_is_needed(void **state)
     struct roam_link_tls *tls;
     char detail[ROAM_POSIX_DETAIL_MAX];
     (void)state;
-    assert_int_equal(roam_link_tls_new(cert, NULL, &tls, detail),
+    assert_int_equal(roam_link_tls_new(cert, NULL, NULL, &tls, detail),
                      ROAM_POSIX_STATUS_BAD_ARGUMENT);
-    assert_int_equal(roam_link_tls_new(cert, "", &tls, detail),
+    assert_int_equal(roam_link_tls_new(cert, NULL, "", &tls, detail),
                      ROAM_POSIX_STATUS_BAD_ARGUMENT);
     assert_null(tls);
 }
@@ -224,13 +230,40 @@ static void test_a_ca_file_must_hold_certificates(void **state)
     struct roam_link_tls *tls;
     char detail[ROAM_POSIX_DETAIL_MAX] = "";
     (void)state;
-    assert_int_equal(roam_link_tls_new(key, "localhost", &tls, detail),
+    assert_int_equal(roam_link_tls_new(key, NULL, "localhost", &tls, detail),
                      ROAM_POSIX_STATUS_CA_FILE);
     assert_non_null(strstr(detail, key));
     assert_int_equal(
-        roam_link_tls_new("/nonexistent.pem", "localhost", &tls, detail),
+        roam_link_tls_new("/nonexistent.pem", NULL, "localhost", &tls, detail),
         ROAM_POSIX_STATUS_CA_FILE);
     assert_null(tls);
+}
+
+static void test_a_ca_may_come_as_text(void **state)
+{
+    static char pem[4096];
+    struct roam_link_tls *tls;
+    char detail[ROAM_POSIX_DETAIL_MAX] = "";
+    struct pair p;
+    (void)state;
+    FILE *file = fopen(cert, "r");
+    assert_non_null(file);
+    size_t len = fread(pem, 1, sizeof pem - 1, file);
+    fclose(file);
+    assert_true(len > 0 && len < sizeof pem - 1);
+    open_pair_pem(&p, NULL, pem, "localhost");
+    assert_int_equal(shake(&p), ROAM_LINK_DONE);
+    close_pair(&p);
+    open_pair_pem(&p, other_cert, pem, "localhost"); /* not the file's */
+    assert_int_equal(shake(&p), ROAM_LINK_DONE);
+    close_pair(&p);
+    static const char *const bad[] = {"", "no certificate"};
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(
+            roam_link_tls_new(cert, bad[i], "localhost", &tls, detail),
+            ROAM_POSIX_STATUS_CA_FILE);
+        assert_null(tls);
+    }
 }
 
 static void test_a_second_connection_resumes_the_session(void **state)
@@ -358,7 +391,7 @@ static enum roam_posix_status meet(struct odd_server *s, struct pair *p)
 {
     enum roam_link_io io = ROAM_LINK_WANT_WRITE;
     assert_int_equal(
-        roam_link_tls_new(cert, "localhost", &p->client, p->detail),
+        roam_link_tls_new(cert, NULL, "localhost", &p->client, p->detail),
         ROAM_POSIX_STATUS_OK);
     assert_int_equal(roam_link_tls_start(p->client, p->fd),
                      ROAM_POSIX_STATUS_OK);
@@ -453,6 +486,7 @@ int main(void)
         cmocka_unit_test(test_an_unknown_ca_is_not_trusted),
         cmocka_unit_test(test_a_host_is_needed),
         cmocka_unit_test(test_a_ca_file_must_hold_certificates),
+        cmocka_unit_test(test_a_ca_may_come_as_text),
         cmocka_unit_test(test_a_second_connection_resumes_the_session),
         cmocka_unit_test(test_the_end_of_the_stream_is_told),
         cmocka_unit_test(test_a_server_that_speaks_something_else_is_refused),

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The inside of struct roam_posix, shared by the files of the driver:
- * posix.c (new, free, loop), posix_round.c (what the engine says),
- * posix_outbox.c (messages under way), posix_history.c (what is missing) and
- * posix_question.c (what the program asks).
+ * posix_new.c (new, free), posix.c (loop), posix_round.c (what the engine
+ * says), posix_outbox.c (messages under way), posix_history.c (what is missing)
+ * and posix_question.c (what the program asks).
  *
  * One run() is one round: read what is there, let the engine speak, gather
  * what it says in one transaction, commit, tell the engine that it is
@@ -10,8 +10,9 @@
  * acknowledged, and nothing sent for the first time, that the disk does not
  * know of.
  *
- * The driver's clock runs like the monotonic one and reads like Unix time at
- * the start, so that times of earlier runs can be compared with it. */
+ * Unless the program has a clock, the driver's runs like the monotonic one and
+ * reads like Unix time at the start, so that times of earlier runs can be
+ * compared with it. */
 #ifndef ROAM_POSIX_DRIVER_H
 #define ROAM_POSIX_DRIVER_H
 
@@ -24,10 +25,8 @@
 
 /* A batch of this size holds some thousand messages; a larger one would only
  * delay its first entry. */
-#define RX_BYTES (256u * 1024u + 4u)
-#define INFLATED_BYTES (1024u * 1024u)
-/* The longest SEND and as much again, so that two are under way at once. */
-#define TX_BYTES (2u * (ROAM_POSIX_BODY_MAX + 256u))
+#define MAX_FRAME (256u * 1024u)
+#define MAX_INFLATED (1024u * 1024u)
 /* Entries in flight: two full batches. */
 #define MAX_UNACKED 8192u
 /* SENDs in the engine's hands; the rest of the outbox waits on the disk. */
@@ -74,6 +73,18 @@ struct roam__pages {
     char fetch_conversation[65]; /* empty: all */
 };
 
+/* The page that the program asked for, and has no answer to yet. */
+struct roam__wish {
+    uint64_t ref; /* 0: none */
+    bool list;    /* of conversations */
+    char conversation[65];
+    uint64_t before, after;
+    uint32_t max_rows;
+    bool under_way;
+    struct roam_local_survey place; /* of the survey, when it was asked for */
+    bool due;                       /* there was one */
+};
+
 /* What the program asked, and has no answer to yet. */
 struct roam__question {
     enum {
@@ -117,6 +128,7 @@ struct roam_posix {
     char failure_detail[ROAM_POSIX_DETAIL_MAX];
 
     struct roam__pages pages;
+    struct roam__wish wish;
     struct roam__question question;
     struct roam__slot slots[SLOT_COUNT];
     struct roam_outbox_item items[SLOT_COUNT];
@@ -125,11 +137,13 @@ struct roam_posix {
     uint8_t out[CHUNK_BYTES]; /* bytes that the engine gave away */
     size_t out_at, out_len;
     uint8_t in[CHUNK_BYTES];
-    uint8_t rx[RX_BYTES], tx[TX_BYTES], inflated[INFLATED_BYTES];
+    uint8_t *rx, *tx, *inflated; /* of the limits in the config */
 };
 
 uint64_t roam__posix_clock_ms(clockid_t which);
 uint64_t roam__posix_now_ms(const struct roam_posix *p);
+/* For what people read: follows the system's clock when that is set. */
+uint64_t roam__posix_unix_ms(const struct roam_posix *p);
 /* From how many entries on RESET is preferred. */
 uint32_t roam__posix_max_entries(const struct roam_posix *p);
 

@@ -45,19 +45,27 @@ static bool make_room(struct roam_events *q)
     return true;
 }
 
+static size_t entry_slices(struct roam_entry_event *e,
+                           struct roam_bytes *out[SLICES_MAX])
+{
+    out[0] = &e->conversation;
+    out[1] = &e->sender;
+    out[2] = &e->content_type;
+    out[3] = &e->body;
+    out[4] = &e->conversation_name;
+    out[5] = &e->sender_name;
+    return 6;
+}
+
 /* 0: it has none of its own. */
 static size_t engine_slices(struct roam_event *e,
                             struct roam_bytes *out[SLICES_MAX])
 {
     switch (e->type) {
     case ROAM_EVENT_ENTRY:
-        out[0] = &e->u.entry.conversation;
-        out[1] = &e->u.entry.sender;
-        out[2] = &e->u.entry.content_type;
-        out[3] = &e->u.entry.body;
-        out[4] = &e->u.entry.conversation_name;
-        out[5] = &e->u.entry.sender_name;
-        return 6;
+        return entry_slices(&e->u.entry, out);
+    case ROAM_EVENT_PAGE_ROW:
+        return entry_slices(&e->u.page_row.row, out);
     case ROAM_EVENT_MEMBER:
         out[0] = &e->u.member.user;
         out[1] = &e->u.member.name;

@@ -137,13 +137,19 @@ static void explain_distrust(const struct roam_link_tls *tls, char *detail)
 /* ------------------------------------------------------------------ setup */
 
 static enum roam_posix_status read_ca(struct roam_link_tls *tls,
-                                      const char *ca_file, char *detail)
+                                      const char *ca_file, const char *ca_pem,
+                                      char *detail)
 {
-    const char *path = ca_file ? ca_file : SYSTEM_CA_FILE;
-    int rc = mbedtls_x509_crt_parse_file(&tls->ca, path);
-    /* A bundle may hold certificates that this library cannot read; a file
-     * of the caller's own must be read whole. */
-    if (rc < 0 || (rc > 0 && ca_file) || tls->ca.version == 0) {
+    const char *path = ca_pem    ? "CA certificates"
+                       : ca_file ? ca_file
+                                 : SYSTEM_CA_FILE;
+    int rc =
+        ca_pem ? mbedtls_x509_crt_parse(&tls->ca, (const unsigned char *)ca_pem,
+                                        strlen(ca_pem) + 1)
+               : mbedtls_x509_crt_parse_file(&tls->ca, path);
+    /* A bundle may hold certificates that this library cannot read; what is
+     * the caller's own must be read whole. */
+    if (rc < 0 || (rc > 0 && (ca_file || ca_pem)) || tls->ca.version == 0) {
         if (rc < 0) {
             explain(detail, path, rc);
         } else {
@@ -200,7 +206,8 @@ static void note_address(struct roam_link_tls *tls)
     }
 }
 
-enum roam_posix_status roam_link_tls_new(const char *ca_file, const char *host,
+enum roam_posix_status roam_link_tls_new(const char *ca_file,
+                                         const char *ca_pem, const char *host,
                                          struct roam_link_tls **out,
                                          char *detail)
 {
@@ -224,7 +231,7 @@ enum roam_posix_status roam_link_tls_new(const char *ca_file, const char *host,
     mbedtls_ctr_drbg_init(&tls->random);
     mbedtls_ssl_config_init(&tls->config);
     mbedtls_ssl_session_init(&tls->session);
-    enum roam_posix_status status = read_ca(tls, ca_file, detail);
+    enum roam_posix_status status = read_ca(tls, ca_file, ca_pem, detail);
     if (status == ROAM_POSIX_STATUS_OK) {
         status = configure(tls, detail);
     }

@@ -25,11 +25,13 @@ struct roam_link_tls;
 /* Reads the CA certificates and sets up all that connections share.
  *
  * ca_file  borrowed, PEM; NULL: the system's certificates.
+ * ca_pem   borrowed; the text of such a file, in place of one; or NULL.
  * host     kept; the name or address that the certificate must be for.
  * detail   ROAM_POSIX_DETAIL_MAX bytes; the cause of a failure.
  *
  * CA_FILE, RANDOM, MEMORY, BAD_ARGUMENT (host is NULL or empty). */
-enum roam_posix_status roam_link_tls_new(const char *ca_file, const char *host,
+enum roam_posix_status roam_link_tls_new(const char *ca_file,
+                                         const char *ca_pem, const char *host,
                                          struct roam_link_tls **tls,
                                          char *detail);
 /* NULL is allowed. */

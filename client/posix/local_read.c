@@ -108,3 +108,15 @@ void roam_local_history_close(struct roam_local_history *h)
         free(h);
     }
 }
+
+enum roam_posix_status roam_local_state(struct roam_local *l,
+                                        const char *conversation,
+                                        struct roam_local_row *row)
+{
+    memset(row, 0, sizeof *row);
+    row->conversation.data = (const uint8_t *)conversation;
+    row->conversation.len = strlen(conversation);
+    enum roam_posix_status status = roam__local_state(l, row);
+    memset(&row->conversation, 0, sizeof row->conversation);
+    return status;
+}

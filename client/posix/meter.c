@@ -9,6 +9,7 @@
 void roam_meter_start(struct roam_meter *m)
 {
     m->stats.connections++;
+    m->stats.last_received = m->stats.last_sent = 0;
     m->header_have = 0;
     m->payload_left = 0;
 }
@@ -31,6 +32,7 @@ static void count_frame(struct roam_meter *m)
 void roam_meter_bytes(struct roam_meter *m, const uint8_t *data, size_t len)
 {
     m->stats.bytes_received += len;
+    m->stats.last_received += len;
     while (len > 0) {
         if (m->payload_left > 0) {
             size_t n = len < m->payload_left ? len : m->payload_left;
@@ -46,6 +48,12 @@ void roam_meter_bytes(struct roam_meter *m, const uint8_t *data, size_t len)
             count_frame(m);
         }
     }
+}
+
+void roam_meter_sent(struct roam_meter *m, size_t len)
+{
+    m->stats.bytes_sent += len;
+    m->stats.last_sent += len;
 }
 
 static void copy_text(char *out, size_t cap, struct roam_bytes text)

@@ -22,6 +22,9 @@ void roam_meter_start(struct roam_meter *m);
 /* These bytes were received. data: borrowed. */
 void roam_meter_bytes(struct roam_meter *m, const uint8_t *data, size_t len);
 
+/* So many were written. */
+void roam_meter_sent(struct roam_meter *m, size_t len);
+
 /* This entry was handed out. entry: borrowed. */
 void roam_meter_entry(struct roam_meter *m,
                       const struct roam_entry_event *entry);

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The driver: engine, link and store under one loop. */
+/* The driver: engine, link and store under one loop. How it is set up is in
+ * posix_new.c. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "driver.h"
 
-#define CONNECT_TIMEOUT_MS 10000u
 #define NEVER UINT64_MAX
 /* The longest wait that poll() is asked for; run() is called once more. */
 #define WAIT_MAX_MS 3600000u
@@ -22,7 +21,15 @@ uint64_t roam__posix_clock_ms(clockid_t which)
 
 uint64_t roam__posix_now_ms(const struct roam_posix *p)
 {
-    return roam__posix_clock_ms(CLOCK_MONOTONIC) + p->clock_offset_ms;
+    return p->config.clock_ms
+               ? p->config.clock_ms(p->config.clock_context)
+               : roam__posix_clock_ms(CLOCK_MONOTONIC) + p->clock_offset_ms;
+}
+
+uint64_t roam__posix_unix_ms(const struct roam_posix *p)
+{
+    return p->config.clock_ms ? roam__posix_now_ms(p)
+                              : roam__posix_clock_ms(CLOCK_REALTIME);
 }
 
 uint32_t roam__posix_max_entries(const struct roam_posix *p)
@@ -174,6 +181,7 @@ void roam__posix_write(struct roam_posix *p)
         if (n <= 0) {
             return;
         }
+        roam_meter_sent(&p->meter, (size_t)n);
         p->out_at += (size_t)n;
     }
 }
@@ -326,113 +334,40 @@ bool roam_posix_logged_in(const struct roam_posix *p)
     return roam_client_logged_in(&p->client);
 }
 
-/* ---------------------------------------------------------- new and free */
-
-static enum roam_status init_client(struct roam_posix *p)
+enum roam_posix_status roam_posix_stored(struct roam_posix *p, uint64_t version)
 {
-    struct roam_local_device device;
-    struct roam_client_config c;
-    roam_local_device(p->store, &device);
-    memset(&c, 0, sizeof c);
-    c.user = p->config.user;
-    c.token = p->config.token;
-    memcpy(c.device_id, device.device_id, sizeof c.device_id);
-    c.device_type = p->config.device_type;
-    c.device_name = p->config.device_name;
-    c.software = p->config.software;
-    c.cursor = device.cursor;
-    bool from_now = p->config.from_now && device.cursor == 0;
-    c.max_entries = from_now ? 0 : roam__posix_max_entries(p);
-    c.max_unacked = MAX_UNACKED;
-    c.deflate = !p->config.no_deflate;
-    c.rx = p->rx;
-    c.rx_bytes = sizeof p->rx;
-    c.tx = p->tx;
-    c.tx_bytes = sizeof p->tx;
-    c.inflated = p->inflated;
-    c.inflated_bytes = sizeof p->inflated;
-    c.outbox = p->items;
-    c.outbox_count = SLOT_COUNT;
-    memcpy(&c.random_seed, device.device_id, sizeof c.random_seed);
-    c.random_seed ^= roam__posix_clock_ms(CLOCK_REALTIME);
-    return roam_client_init(&p->client, &c);
-}
-
-static enum roam_posix_status set_up(struct roam_posix *p, char *detail)
-{
-    const struct roam_posix_config *c = &p->config;
-    enum roam_posix_status status = ROAM_POSIX_STATUS_OK;
-    if (!c->host || !*c->host || !c->port || !*c->port || !c->token ||
-        !c->store_path) {
-        snprintf(detail, ROAM_POSIX_DETAIL_MAX,
-                 "host, port, token or store path");
+    if (!p->config.says_stored) {
+        return ROAM_POSIX_STATUS_BAD_STATE;
+    }
+    if (roam_client_stored(&p->client, version, roam__posix_now_ms(p)) !=
+        ROAM_STATUS_OK) {
         return ROAM_POSIX_STATUS_BAD_ARGUMENT;
     }
-    if (!c->plain) {
-        status = roam_link_tls_new(c->ca_file, c->host, &p->tls, detail);
-    }
-    if (status == ROAM_POSIX_STATUS_OK) {
-        status = roam_local_open(c->store_path, c->user, c->device_type,
-                                 ROAM_LOCAL_OWN, &p->store, detail);
-    }
-    if (status != ROAM_POSIX_STATUS_OK) {
-        return status;
-    }
-    if (init_client(p) != ROAM_STATUS_OK) {
-        snprintf(detail, ROAM_POSIX_DETAIL_MAX,
-                 "user, token, device or software name");
-        return ROAM_POSIX_STATUS_BAD_ARGUMENT;
-    }
-    roam__posix_fill_outbox(p);
-    if (p->failure != ROAM_POSIX_STATUS_OK) {
-        snprintf(detail, ROAM_POSIX_DETAIL_MAX, "%s", p->failure_detail);
-    }
-    return p->failure;
-}
-
-enum roam_posix_status roam_posix_new(const struct roam_posix_config *config,
-                                      struct roam_posix **out, char *detail)
-{
-    *out = NULL;
-    struct roam_posix *p = calloc(1, sizeof *p);
-    if (!p) {
-        snprintf(detail, ROAM_POSIX_DETAIL_MAX, "driver");
-        return ROAM_POSIX_STATUS_MEMORY;
-    }
-    p->config = *config;
-    p->clock_offset_ms = roam__posix_clock_ms(CLOCK_REALTIME) -
-                         roam__posix_clock_ms(CLOCK_MONOTONIC);
-    roam_events_init(&p->events);
-    roam_link_init(&p->link);
-    enum roam_posix_status status = set_up(p, detail);
-    if (status != ROAM_POSIX_STATUS_OK) {
-        roam_posix_free(p);
-        return status;
-    }
-    p->link.host = p->config.host;
-    p->link.port = p->config.port;
-    p->link.tls = p->tls;
-    p->link.connect_timeout_ms = p->config.connect_timeout_ms
-                                     ? p->config.connect_timeout_ms
-                                     : CONNECT_TIMEOUT_MS;
-    *out = p;
+    roam__posix_settle(p);
+    roam__posix_write(p);
     return ROAM_POSIX_STATUS_OK;
 }
 
-void roam_posix_free(struct roam_posix *p)
+bool roam_posix_connected(const struct roam_posix *p)
 {
-    if (!p) {
-        return;
-    }
-    roam_link_stop(&p->link);
-    roam_link_tls_free(p->tls);
-    roam_local_close(p->store);
-    roam_events_free(&p->events);
-    for (size_t i = 0; i < SLOT_COUNT; i++) {
-        free(p->slots[i].bytes);
-    }
-    free(p);
+    return p->phase == OPEN;
 }
+
+uint64_t roam_posix_reconnect_ms(const struct roam_posix *p)
+{
+    uint64_t now = roam__posix_now_ms(p);
+    if (p->phase != WAITING) {
+        return NEVER;
+    }
+    return p->reconnect_at_ms > now ? p->reconnect_at_ms - now : 0;
+}
+
+uint64_t roam_posix_cursor(const struct roam_posix *p)
+{
+    return roam_client_cursor(&p->client);
+}
+
+/* ---------------------------------------------------------------- reading */
 
 struct roam_local *roam_posix_store(struct roam_posix *p)
 {

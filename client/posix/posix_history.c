@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Missing history: first the survey, then hole after hole, one page at a
  * time. The store knows where to go on; here is only the page under way, so
- * a lost connection or a killed program costs at most that page. */
+ * a lost connection or a killed program costs at most that page. A page that
+ * the program asks for goes before them. Its rows are stored, too, but it
+ * ends no hole: it may be of any place. */
 #include <string.h>
 
 #include "driver.h"
 #include "frame.h"
+#include "roam_limits.h"
+#include "utf8.h"
 
 void roam__posix_pages_begin(struct roam_posix *p)
 {
@@ -64,14 +68,37 @@ static struct roam_bytes text_of(const char *text)
     return b;
 }
 
+/* The page that the program wants. */
+static void ask_wish(struct roam_posix *p)
+{
+    struct roam__wish *w = &p->wish;
+    struct roam_bytes of = text_of(w->conversation);
+    if (w->list && !roam__posix_stored(
+                       p, roam_local_survey(p->store, &w->place, &w->due))) {
+        return;
+    }
+    p->pages.survey = w->list;
+    p->pages.superseded = false;
+    w->under_way =
+        (w->list ? roam_client_conversations(&p->client, w->ref, w->before, of,
+                                             w->max_rows, roam__posix_now_ms(p))
+                 : roam_client_history(
+                       &p->client, w->ref, of, w->before, w->after, false,
+                       w->max_rows, roam__posix_now_ms(p))) == ROAM_STATUS_OK;
+}
+
 void roam__posix_ask(struct roam_posix *p)
 {
     struct roam__pages *pages = &p->pages;
     struct roam_local_survey survey;
     struct roam_local_hole hole;
     enum roam_status status = ROAM_STATUS_BAD_STATE;
-    if (pages->under_way || !roam_client_logged_in(&p->client) ||
-        roam__posix_ask_question(p)) {
+    if (pages->under_way || p->wish.under_way ||
+        !roam_client_logged_in(&p->client) || roam__posix_ask_question(p)) {
+        return;
+    }
+    if (p->wish.ref != 0 && p->failure == ROAM_POSIX_STATUS_OK) {
+        ask_wish(p);
         return;
     }
     enum wanted wanted = next_wanted(p, &survey, &hole);
@@ -188,8 +215,47 @@ static void page_failed(struct roam_posix *p, uint32_t code)
     tell_filled(p, 0, code);
 }
 
+/* Of the program's list: it may be the one that the survey needs next; else
+ * the survey stays where it is, and only knows as of when it was. */
+static void end_list(struct roam_posix *p, bool more, uint64_t as_of)
+{
+    const struct roam__wish *w = &p->wish;
+    bool next =
+        !w->due || (w->place.before == w->before &&
+                    strcmp(w->place.conversation, w->conversation) == 0);
+    if (p->pages.superseded) {
+        return;
+    }
+    if (roam__posix_stored(p, roam_local_survey_page(p->store,
+                                                     !next  ? &w->place
+                                                     : more ? &p->pages.at
+                                                            : NULL,
+                                                     as_of)) &&
+        w->due && next && !more) {
+        tell_holes(p);
+    }
+}
+
+/* Of the program's page. */
+static void answer_wish(struct roam_posix *p, const struct roam_event *e)
+{
+    if (e->type == ROAM_EVENT_PAGE_ROW) {
+        take_row(p, &e->u.page_row.row);
+    } else {
+        if (e->type == ROAM_EVENT_PAGE_END && p->wish.list) {
+            end_list(p, e->u.page_end.more, e->u.page_end.as_of);
+        }
+        memset(&p->wish, 0, sizeof p->wish);
+    }
+    roam__posix_tell_engine(p, e);
+}
+
 void roam__posix_page(struct roam_posix *p, const struct roam_event *e)
 {
+    if (p->wish.under_way) {
+        answer_wish(p, e);
+        return;
+    }
     if (e->type == ROAM_EVENT_PAGE_ROW) {
         take_row(p, &e->u.page_row.row);
         return;
@@ -223,6 +289,52 @@ enum roam_posix_status roam_posix_fetch(struct roam_posix *p,
         roam__posix_write(p);
     }
     return ROAM_POSIX_STATUS_OK;
+}
+
+static enum roam_posix_status wish(struct roam_posix *p,
+                                   const char *conversation,
+                                   struct roam__wish *w, uint64_t *ref)
+{
+    size_t len = strlen(conversation);
+    bool named = !w->list || w->before != 0;
+    if (len >= sizeof w->conversation || (len > 0) != named ||
+        !roam_utf8_valid(conversation, len) || w->before > ROAM_VERSION_MAX ||
+        w->after > ROAM_VERSION_MAX || w->max_rows < 1 ||
+        w->max_rows > ROAM_PAGE_ROWS_MAX) {
+        return ROAM_POSIX_STATUS_BAD_ARGUMENT;
+    }
+    if (p->wish.ref != 0) {
+        return ROAM_POSIX_STATUS_BAD_STATE;
+    }
+    memcpy(w->conversation, conversation, len + 1);
+    *ref = w->ref = ++p->pages.ref;
+    p->wish = *w;
+    if (p->phase == OPEN) {
+        roam__posix_ask(p);
+        roam__posix_write(p);
+    }
+    return ROAM_POSIX_STATUS_OK;
+}
+
+enum roam_posix_status roam_posix_history(struct roam_posix *p,
+                                          const char *conversation,
+                                          uint64_t before, uint64_t after,
+                                          uint32_t max_rows, uint64_t *ref)
+{
+    struct roam__wish w = {
+        .before = before, .after = after, .max_rows = max_rows};
+    return wish(p, conversation, &w, ref);
+}
+
+enum roam_posix_status roam_posix_conversations(struct roam_posix *p,
+                                                uint64_t before,
+                                                const char *conversation,
+                                                uint32_t max_rows,
+                                                uint64_t *ref)
+{
+    struct roam__wish w = {
+        .list = true, .before = before, .max_rows = max_rows};
+    return wish(p, conversation, &w, ref);
 }
 
 bool roam_posix_fetching(struct roam_posix *p)

@@ -177,7 +177,7 @@ enum roam_posix_status roam_posix_send(struct roam_posix *p,
 {
     if (!text_fits(conversation, 1, CONVERSATION_MAX) ||
         !text_fits(content_type, 0, CONTENT_TYPE_MAX) ||
-        body.len > ROAM_POSIX_BODY_MAX ||
+        body.len > p->config.max_body ||
         (kind != ROAM_KIND_MESSAGE &&
          (kind < ROAM_KIND_RECALL || kind > ROAM_KIND_GROUP))) {
         return ROAM_POSIX_STATUS_BAD_ARGUMENT;
@@ -194,7 +194,7 @@ enum roam_posix_status roam_posix_send(struct roam_posix *p,
             return ROAM_POSIX_STATUS_RANDOM;
         }
     } while (m.client_msg_id == 0); /* SEND-1 */
-    m.queued_ms = roam__posix_clock_ms(CLOCK_REALTIME);
+    m.queued_ms = roam__posix_unix_ms(p);
     if (roam_client_logged_in(&p->client)) {
         m.first_sent_ms =
             roam__posix_now_ms(p); /* saves a second transaction */

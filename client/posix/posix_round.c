@@ -73,16 +73,21 @@ void roam__posix_log_in(struct roam_posix *p)
 
 /* LOGIN-17. Once: a server that says STALE to a fresh id makes no sense, and
  * is told to the person like any refusal. */
-static void become_new_device(struct roam_posix *p)
+static void become_new_device(struct roam_posix *p,
+                              const struct roam_event *refused)
 {
     struct roam_local_device device;
+    struct roam_posix_event event;
     p->new_device = true;
     if (!roam__posix_stored(p, roam_local_new_device(p->store))) {
         return;
     }
     roam_local_device(p->store, &device);
     (void)roam_client_set_device_id(&p->client, device.device_id);
-    roam__posix_tell_simple(p, ROAM_POSIX_NEW_DEVICE);
+    memset(&event, 0, sizeof event);
+    event.type = ROAM_POSIX_NEW_DEVICE;
+    event.u.engine = *refused;
+    roam__posix_tell(p, &event, NULL);
     roam__posix_log_in(p);
 }
 
@@ -90,18 +95,24 @@ static void become_new_device(struct roam_posix *p)
 
 static void take_entry(struct roam_posix *p, const struct roam_event *e)
 {
-    if (roam__posix_stored(p, roam_local_add_entry(p->store, &e->u.entry))) {
-        p->gathered = e->u.entry.version;
-        roam_meter_entry(&p->meter, &e->u.entry);
-        roam__posix_tell_engine(p, e);
+    struct roam_local_device device;
+    roam_local_device(p->store, &device);
+    bool again = p->config.says_stored && e->u.entry.version <= device.cursor;
+    if (!again &&
+        !roam__posix_stored(p, roam_local_add_entry(p->store, &e->u.entry))) {
+        return;
     }
+    if (!p->config.says_stored) {
+        p->gathered = e->u.entry.version;
+    }
+    roam_meter_entry(&p->meter, &e->u.entry);
+    roam__posix_tell_engine(p, e);
 }
 
 static void take_reset(struct roam_posix *p, const struct roam_event *e)
 {
-    if (roam__posix_stored(
-            p, roam_local_add_reset(p->store, e->u.reset.head,
-                                    roam__posix_clock_ms(CLOCK_REALTIME)))) {
+    if (roam__posix_stored(p, roam_local_add_reset(p->store, e->u.reset.head,
+                                                   roam__posix_unix_ms(p)))) {
         p->gathered = e->u.reset.head;
         p->pages.superseded = true;
         roam__posix_tell_engine(p, e);
@@ -132,7 +143,7 @@ static void take_event(struct roam_posix *p, const struct roam_event *e)
         break;
     case ROAM_EVENT_REFUSED:
         if (e->u.refused.reason == ROAM_REFUSED_STALE && !p->new_device) {
-            become_new_device(p);
+            become_new_device(p, e);
         } else {
             roam__posix_tell_engine(p, e);
         }

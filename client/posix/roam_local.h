@@ -292,6 +292,12 @@ enum roam_posix_status roam_local_history_next(
     struct roam_local_history *history, struct roam_local_row *row,
     bool *found);
 
+/* How the user stands in a conversation (borrowed, 0..64 bytes): fills
+ * read_mark, unread, unread_open and role of *row; all else is 0. STORE. */
+enum roam_posix_status roam_local_state(struct roam_local *store,
+                                        const char *conversation,
+                                        struct roam_local_row *row);
+
 /* NULL is allowed. */
 void roam_local_history_close(struct roam_local_history *history);
 

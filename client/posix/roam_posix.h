@@ -43,7 +43,8 @@
 extern "C" {
 #endif
 
-/* Longest body that can be sent, bytes: what a server takes by default. */
+/* Longest body that can be sent, bytes, unless the config says otherwise:
+ * what a server takes by default. */
 #define ROAM_POSIX_BODY_MAX 65536u
 
 /* The strings are kept until roam_posix_free(). */
@@ -51,6 +52,7 @@ struct roam_posix_config {
     const char *host;    /* name or address; the certificate must be for it */
     const char *port;    /* number or service name */
     const char *ca_file; /* PEM; NULL: the system's certificates */
+    const char *ca_pem;  /* the same as text, in place of a file; or NULL */
     bool plain;          /* TCP without TLS; refused unless host is loopback */
 
     const char *user;  /* UTF-8, 1..64 bytes */
@@ -59,6 +61,10 @@ struct roam_posix_config {
     const char *device_name; /* 0..64 bytes, for people; may be NULL */
     const char *software;    /* 0..64 bytes; may be NULL */
     const char *store_path;  /* of this user and device type alone */
+    /* In place of a path: a store that the program opened, in mode OWN, and
+     * closes behind roam_posix_free(). Until then it is the driver's, and the
+     * program's for reading. Or NULL. */
+    struct roam_local *store;
 
     uint32_t max_entries; /* prefer RESET above this many; 0: never */
     bool from_now;        /* a new device wants no backlog; its history can be
@@ -67,19 +73,39 @@ struct roam_posix_config {
     bool fill_holes;      /* fetch what is missing in the background */
     bool no_deflate;      /* take batches, but not compressed ones */
     uint32_t connect_timeout_ms; /* for each address; 0: 10,000 */
+
+    /* What this device tells the server that it takes, and the longest body
+     * that it sends. Each has memory of its size, but max_unacked. */
+    uint32_t max_frame;    /* 512..2^24-1 bytes; 0: 262,144 */
+    uint32_t max_inflated; /* 1,024..2^24-1 bytes; 0: 1,048,576 */
+    uint32_t max_unacked;  /* 4..100,000 entries; 0: 8,192 */
+    uint32_t max_body;     /* up to 16,000,000; 0: ROAM_POSIX_BODY_MAX */
+
+    /* The program says with roam_posix_stored() what it is done with, say
+     * because it passes entries on, and no more than max_unacked come before
+     * it does. Entries above the last one that it said come again with the
+     * next connection, and are in the store once. [ACK-1] */
+    bool says_stored;
+    uint64_t cursor; /* with says_stored: said last, in an earlier run */
+
+    /* A clock of the program's, asked with clock_context: Unix time, ms, not
+     * 0; its steps alone count, and none goes back. All of the driver's time
+     * is this one. NULL: the system's. */
+    uint64_t (*clock_ms)(void *context);
+    void *clock_context;
 };
 
 struct roam_posix; /* the heap's */
 
-/* Opens the store, reads the CA file and sets up the engine.
+/* Opens the store, reads the CA certificates and sets up the engine.
  *
  * config  borrowed, its strings kept.
  *
  * *out    the driver; NULL on failure.
  * detail  ROAM_POSIX_DETAIL_MAX bytes; the cause of a failure.
  *
- * BAD_ARGUMENT, CA_FILE, MEMORY, RANDOM, STORE, STORE_IN_USE, STORE_OTHER,
- * STORE_VERSION. */
+ * BAD_ARGUMENT: a string or a limit is out of range. CA_FILE, MEMORY, RANDOM,
+ * STORE, STORE_IN_USE, STORE_OTHER, STORE_VERSION. */
 enum roam_posix_status roam_posix_new(const struct roam_posix_config *config,
                                       struct roam_posix **out, char *detail);
 
@@ -92,11 +118,13 @@ void roam_posix_free(struct roam_posix *p);
 enum roam_posix_event_type {
     ROAM_POSIX_CONNECTED = 1, /* the transport is up, LOGIN is under way */
     ROAM_POSIX_PROTOCOL,      /* u.engine, as roam.h tells; never CLOSE, never
-                                 of a page of history. With SENT and
-                                 SEND_FAILED: `message` as well, whose
-                                 conversation is the group that CREATE made */
+                                 of a page that the program did not ask for.
+                                 With SENT and SEND_FAILED: `message` as
+                                 well, whose conversation is the group that
+                                 CREATE made */
     ROAM_POSIX_NEW_DEVICE,    /* the store was a copy of another one's; it got
-                                 a device_id of its own */
+                                 a device_id of its own; u.engine is the
+                                 REFUSED that said so */
     ROAM_POSIX_HOLES,         /* u.holes: after a RESET it is known now which
                                  history is missing */
     ROAM_POSIX_FILLED,        /* u.filled: older messages are stored;
@@ -168,6 +196,21 @@ void roam_posix_close(struct roam_posix *p);
 
 bool roam_posix_logged_in(const struct roam_posix *p);
 
+/* With says_stored: the program is done with all entries up to `version`, and
+ * will know so when it is started again. The cursor follows; a RESET moves it
+ * by itself. BAD_STATE: without says_stored. BAD_ARGUMENT: no such entry came
+ * on this connection, or it is below the cursor. */
+enum roam_posix_status roam_posix_stored(struct roam_posix *p,
+                                         uint64_t version);
+
+/* Is there a connection, logged in or not? */
+bool roam_posix_connected(const struct roam_posix *p);
+/* How long until the driver connects by itself, ms; UINT64_MAX: it does not. */
+uint64_t roam_posix_reconnect_ms(const struct roam_posix *p);
+
+/* The version that the next SYNC names. */
+uint64_t roam_posix_cursor(const struct roam_posix *p);
+
 /* ---------------------------------------------------------------- sending */
 
 /* Puts a message or an operation into the outbox. It is sent in its turn, and
@@ -177,7 +220,7 @@ bool roam_posix_logged_in(const struct roam_posix *p);
  *               roam_operation_encode() wrote.
  * conversation  1..64 bytes UTF-8; all slices are copied.
  * content_type  0..64 bytes UTF-8; empty: text/plain.
- * body          0..ROAM_POSIX_BODY_MAX bytes.
+ * body          up to max_body of the config.
  *
  * *client_msg_id  names it in the events.
  *
@@ -204,6 +247,25 @@ enum roam_posix_status roam_posix_fetch(struct roam_posix *p,
 /* Is there history that is wanted and not here? False before the session is
  * synced, and when the server does not give it. */
 bool roam_posix_fetching(struct roam_posix *p);
+
+/* One page of a conversation, or of the list of conversations, as
+ * roam_client_history() and roam_client_conversations() have it: asked for
+ * now or as soon as there is a session and no other page is under way. The
+ * answer is any number of PAGE_ROW, which are in the store, and a PAGE_END;
+ * or PAGE_FAILED, also when the connection ends over it. [HIST-13]
+ *
+ * *ref  comes back in the events.
+ *
+ * BAD_STATE: the last one has no answer yet. BAD_ARGUMENT: out of range. */
+enum roam_posix_status roam_posix_history(struct roam_posix *p,
+                                          const char *conversation,
+                                          uint64_t before, uint64_t after,
+                                          uint32_t max_rows, uint64_t *ref);
+enum roam_posix_status roam_posix_conversations(struct roam_posix *p,
+                                                uint64_t before,
+                                                const char *conversation,
+                                                uint32_t max_rows,
+                                                uint64_t *ref);
 
 /* -------------------------------------------------------------- questions
  *
@@ -234,7 +296,8 @@ struct roam_local *roam_posix_store(struct roam_posix *p);
  * included, before TLS. */
 struct roam_posix_stats {
     uint64_t connections; /* transports that came up */
-    uint64_t bytes_received;
+    uint64_t bytes_received, bytes_sent;
+    uint64_t last_received, last_sent; /* of the last of them alone */
     uint64_t push_frames, push_bytes;
     uint64_t batch_frames, batch_bytes;
     uint64_t batch_entries;       /* entries that came in batches */
