@@ -167,7 +167,7 @@ bool roam_posix_next_event(struct roam_posix *p,
 /* ------------------------------------------------------------------- loop */
 
 /* What to wait for: fills *fd (fd -1: nothing) and returns the time limit
- * as poll() takes it. */
+ * as poll() takes it, ms of the driver's clock. */
 int roam_posix_poll(struct roam_posix *p, struct pollfd *fd);
 
 /* Does all that can be done now; a call too many does no harm. Drain the

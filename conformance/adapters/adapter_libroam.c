@@ -1,404 +1,457 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* libroam behind conformance/ADAPTER.md, under virtual time: the engine is
- * told no other time than `now`. Here are sockets, verbs and the fence. */
-#include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
+/* The client for POSIX systems behind conformance/ADAPTER.md: requests become
+ * calls of roam_posix.h, its events become lines. `now` is all of its time. */
+#include <inttypes.h>
+#include <jansson.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "adapter_libroam.h"
+#include "roam_posix.h"
 
-static struct handle *handles[SEATS]; /* NULL: free */
+#define SEATS 16
+#define OK ROAM_POSIX_STATUS_OK
 
-static void draw(void *random, size_t bytes)
+/* An installation, and the program on it while one runs. */
+static struct seat {
+    json_t *open; /* the request, whose strings are kept; NULL: free */
+    char port[8];
+    struct roam_local *store; /* in memory; outlives the programs */
+    uint64_t cursor;          /* of the program before */
+    struct roam_posix *p;     /* NULL: none runs */
+} seats[SEATS + 1];           /* the last one stays free */
+
+static json_t *request, *answer; /* of what is being served */
+static uint64_t now;
+
+static uint64_t clock_ms(void *context)
 {
-    if (getrandom(random, bytes, 0) != (ssize_t)bytes) {
-        abort();
+    (void)context;
+    return UINT64_C(1700000000000) + now;
+}
+
+/* ---------------------------------------------------------------- values */
+
+static const char *text(const char *key)
+{
+    const char *s = json_string_value(json_object_get(request, key));
+    return s ? s : "";
+}
+
+static bool is_set(const char *key)
+{
+    return json_is_true(json_object_get(request, key));
+}
+
+static uint64_t number(const char *key) /* absent: 0 */
+{
+    return strtoull(text(key), NULL, 10);
+}
+
+static struct roam_bytes slice(const char *key)
+{
+    return (struct roam_bytes){(const uint8_t *)text(key), strlen(text(key))};
+}
+
+static json_t *n_of(uint64_t n)
+{
+    return json_sprintf("%" PRIu64, n);
+}
+
+static void put(const char *key, uint64_t n)
+{
+    json_object_set_new(answer, key, n_of(n));
+}
+
+static json_t *text_of(struct roam_bytes b)
+{
+    return json_stringn(b.len ? (const char *)b.data : "", b.len);
+}
+
+static json_t *hex_of(struct roam_bytes b)
+{
+    char *digits = malloc(2 * b.len + 1);
+    for (size_t i = 0; i < b.len; i++) {
+        sprintf(digits + 2 * i, "%02x", b.data[i]);
+    }
+    json_t *value = json_stringn(digits, 2 * b.len);
+    free(digits);
+    return value;
+}
+
+static void say(json_t *line)
+{
+    json_dumpf(line, stdout, JSON_COMPACT);
+    puts("");
+    fflush(stdout);
+    json_decref(line);
+}
+
+/* ---------------------------------------------------------------- events */
+
+static void tell(const struct seat *s, json_t *event)
+{
+    json_object_set(event, "handle", json_object_get(s->open, "handle"));
+    say(event);
+}
+
+static json_t *row(const char *event, const struct roam_entry_event *e)
+{
+    return json_pack(
+        "{s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:b}", "event", event,
+        "version", n_of(e->version), "kind", n_of(e->kind), "msg_id",
+        n_of(e->msg_id), "client_msg_id", n_of(e->client_msg_id),
+        "conversation", text_of(e->conversation), "conversation_name",
+        text_of(e->conversation_name), "sender", text_of(e->sender),
+        "sender_name", text_of(e->sender_name), "content_type",
+        text_of(e->content_type), "body", hex_of(e->body), "cut_size",
+        n_of(e->cut_size), "recalled", e->recalled);
+}
+
+#define N(member) n_of(e->u.member)
+
+static json_t *event_of(const struct roam_event *e)
+{
+    switch ((int)e->type) {
+    case ROAM_EVENT_LOGGED_IN:
+        return json_pack("{s:s,s:o,s:o}", "event", "granted", "generation",
+                         N(logged_in.generation), "head", N(logged_in.head));
+    case ROAM_EVENT_REFUSED:
+        return json_pack("{s:s,s:o,s:o,s:o}", "event", "refused", "reason",
+                         N(refused.reason), "retry", N(refused.retry),
+                         "generation", N(refused.generation));
+    case ROAM_EVENT_RESET:
+        return json_pack("{s:s,s:o,s:o}", "event", "reset", "reason",
+                         N(reset.reason), "head", N(reset.head));
+    case ROAM_EVENT_ENTRY:
+        return row(e->u.entry.kind ? "operation" : "message", &e->u.entry);
+    case ROAM_EVENT_SENT:
+        return json_pack("{s:s,s:o,s:o,s:b}", "event", "sent", "client_msg_id",
+                         N(sent.client_msg_id), "msg_id", N(sent.msg_id),
+                         "duplicate", e->u.sent.duplicate);
+    case ROAM_EVENT_SEND_FAILED:
+        return json_pack("{s:s,s:o,s:o}", "event", "failed", "ref",
+                         N(send_failed.client_msg_id), "code",
+                         N(send_failed.code));
+    case ROAM_EVENT_PAGE_ROW:
+        return row("page-row", &e->u.page_row.row);
+    case ROAM_EVENT_PAGE_END:
+        return json_pack("{s:s,s:o,s:o,s:b}", "event", "page", "ref",
+                         N(page_end.ref), "count", N(page_end.rows), "more",
+                         e->u.page_end.more);
+    case ROAM_EVENT_PAGE_FAILED:
+        return json_pack("{s:s,s:o,s:o}", "event", "failed", "ref",
+                         N(page_failed.ref), "code", N(page_failed.code));
+    case ROAM_EVENT_KICKED:
+        return json_pack("{s:s,s:o,s:o}", "event", "kicked", "reason",
+                         N(kicked.reason), "retry", N(kicked.retry));
+    default: /* SYNCED, which may be left out */
+        return json_pack("{s:s,s:o}", "event", "synced", "version",
+                         N(synced.version));
     }
 }
 
-/* --------------------------------------------------------------- sockets */
-
-void handle_hang_up(struct handle *h)
+static void take(const struct seat *s, const struct roam_posix_event *e)
 {
-    if (h->fd >= 0) {
-        close(h->fd);
-        h->fd = -1;
-        roam_client_closed(&h->c, now);
+    const struct roam_event *told = &e->u.engine;
+    bool noop =
+        told->type == ROAM_EVENT_ENTRY && told->u.entry.kind == ROAM_KIND_NOOP;
+    if (e->type == ROAM_POSIX_DISCONNECTED) {
+        enum roam_posix_status why = e->u.disconnected.status;
+        bool lied = why == ROAM_POSIX_STATUS_PROTOCOL ||
+                    why == ROAM_POSIX_STATUS_UNTRUSTED ||
+                    why == ROAM_POSIX_STATUS_ALPN;
+        tell(s, json_pack("{s:s,s:s,s:s}", "event", "closed", "retry",
+                          e->u.disconnected.reconnect ? "AFTER" : "NEVER",
+                          "detail", lied ? e->u.disconnected.detail : ""));
+    } else if (e->type == ROAM_POSIX_NEW_DEVICE ||
+               (e->type == ROAM_POSIX_PROTOCOL && !noop)) {
+        tell(s, event_of(told));
     }
 }
 
-static bool call(struct handle *h)
+/* All that can be done now. A connection on its way up is waited for, for
+ * `now` does not move meanwhile. */
+static void work(struct seat *s)
 {
-    h->connect_at = NEVER;
-    h->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (connect(h->fd, (struct sockaddr *)&h->address, sizeof h->address)) {
-        handle_hang_up(h);
-        return false;
-    }
-    fcntl(h->fd, F_SETFL, O_NONBLOCK);
-    h->connections++;
-    h->received = h->sent = 0;
-    roam_client_open(&h->c, now);
-    return true;
-}
-
-static void feed(struct handle *h, const uint8_t *in, size_t len)
-{
-    h->received += len;
-    for (size_t at = 0; at < len && h->fd >= 0;) {
-        ptrdiff_t n = roam_client_feed(&h->c, in + at, len - at, now);
-        handle_drain(h);
-        at = n < 0 ? len : at + (size_t)n;
-    }
-}
-
-static void flush(struct handle *h)
-{
-    struct roam_bytes out;
-    while (h->fd >= 0 && (out = roam_client_pending(&h->c)).len > 0) {
-        ssize_t n = send(h->fd, out.data, out.len, MSG_NOSIGNAL);
-        if (n <= 0) {
-            break; /* reading tells how it ended */
-        }
-        h->sent += (uint64_t)n;
-        roam_client_sent(&h->c, (size_t)n, now);
-    }
-}
-
-/* All that can be done without waiting. */
-static void work(struct handle *h)
-{
-    static uint8_t in[65536];
-    ssize_t n;
+    struct roam_posix_event e;
+    struct pollfd fd;
+    int due, wait;
     do {
-        if (h->connect_at <= now && call(h)) {
-            handle_log_in(h);
+        roam_posix_run(s->p);
+        while (roam_posix_next_event(s->p, &e)) {
+            take(s, &e);
         }
-        n = h->fd >= 0 ? recv(h->fd, in, sizeof in, 0) : -1;
-        if (n > 0) {
-            feed(h, in, (size_t)n);
-        } else if (n == 0 || errno != EAGAIN) {
-            handle_hang_up(h);
-        }
-        roam_client_tick(&h->c, now);
-        handle_drain(h);
-        flush(h);
-    } while (n > 0 || h->connect_at <= now);
+        due = roam_posix_poll(s->p, &fd);
+        wait = fd.fd < 0 || roam_posix_connected(s->p) ? 0 : -1;
+    } while (due == 0 || poll(&fd, 1, wait) > 0);
 }
 
 static void work_all(void)
 {
-    for (size_t i = 0; i < SEATS; i++) {
-        if (handles[i]) {
-            work(handles[i]);
+    for (struct seat *s = seats; s < seats + SEATS; s++) {
+        if (s->p) {
+            work(s);
         }
     }
 }
 
-/* ----------------------------------------------------------------- verbs
- *
- * Each returns the code of an error, or NULL. */
+/* ----------------------------------------------------------------- verbs */
 
-static char *keep_text(const json_t *r, const char *key)
+/* The seat that was opened with this, or a free one; &seats[SEATS]: neither */
+static struct seat *find(const char *key)
 {
-    const char *text = line_text(r, key);
-    return keep_copy(text, strlen(text));
-}
-
-static size_t limit(const json_t *r, const char *key, size_t otherwise)
-{
-    uint64_t n = line_value(r, key, otherwise);
-    return n < BUFFER ? (size_t)n : BUFFER;
-}
-
-static enum roam_device_type type_of(const char *name)
-{
-    static const char names[][9] = {"PHONE", "TABLET", "DESKTOP",
-                                    "WEB",   "WATCH",  "EMBEDDED"};
-    size_t i = 0;
-    while (i < 5 && strcmp(names[i], name) != 0) {
-        i++;
+    struct seat *s = seats;
+    while (s < seats + SEATS && s->open &&
+           !json_equal(json_object_get(s->open, key),
+                       json_object_get(request, key))) {
+        s++;
     }
-    return (enum roam_device_type)(i + 1);
+    return s;
 }
 
-static struct handle *open_handle(const json_t *r)
+static int do_open(struct seat *s)
 {
-    struct roam_local_device device;
-    struct handle *h = calloc(1, sizeof *h);
-    h->store = store_open(line_text(r, "store"), line_text(r, "user"),
-                          type_of(line_text(r, "device_type")));
-    roam_local_device(h->store->local, &device);
-    struct roam_client_config config = {
-        .user = keep_text(r, "user"),
-        .token = keep_text(r, "token"),
-        .device_type = device.device_type,
-        .device_name = "libroam",
-        .cursor = h->store->cursor,
-        .max_entries = (uint32_t)line_value(r, "max_entries", 10000),
-        .max_unacked = (uint32_t)line_value(r, "max_unacked", 100),
-        .deflate = line_value(r, "codecs", 2) & 2,
-        .rx = h->rx,
-        .rx_bytes = limit(r, "max_frame", 65536) + 4,
-        .tx = h->tx,
-        .tx_bytes = BUFFER,
-        .inflated = h->inflated,
-        .inflated_bytes = limit(r, "max_inflated", 65536),
-        .outbox = h->outbox,
-        .outbox_count = ITEMS};
-    memcpy(config.device_id, device.device_id, sizeof device.device_id);
-    draw(&config.random_seed, sizeof config.random_seed);
-    h->name = keep_text(r, "handle");
-    h->manual = strcmp(line_text(r, "ack"), "manual") == 0;
-    h->fd = -1;
-    h->connect_at = NEVER;
-    h->address.sin_family = AF_INET;
-    h->address.sin_port =
-        htons((uint16_t)json_integer_value(json_object_get(r, "port")));
-    inet_pton(AF_INET, line_text(r, "host"), &h->address.sin_addr);
-    if (roam_client_init(&h->c, &config) != ROAM_STATUS_OK) {
-        free(h);
-        return NULL;
+    static const char *const types[] = {"PHONE", "TABLET", "DESKTOP",
+                                        "WEB",   "WATCH",  "EMBEDDED"};
+    char detail[ROAM_POSIX_DETAIL_MAX];
+    struct roam_posix_config config = {
+        .host = text("host"),
+        .port = s->port,
+        .ca_pem = *text("ca") ? text("ca") : NULL,
+        .plain = !*text("ca"),
+        .user = text("user"),
+        .token = text("token"),
+        .device_type = ROAM_PHONE,
+        .device_name = text("device_name"),
+        .max_frame = (uint32_t)number("max_frame"),
+        .max_inflated = (uint32_t)number("max_inflated"),
+        .max_unacked = (uint32_t)number("max_unacked"),
+        .max_entries = (uint32_t)number("max_entries"),
+        .max_body = 1u << 20,
+        .no_deflate = strcmp(text("codecs"), "0") == 0,
+        .no_survey = true,
+        .says_stored = strcmp(text("ack"), "manual") == 0,
+        .cursor = s->cursor,
+        .clock_ms = clock_ms};
+    if (s->p || s == seats + SEATS) {
+        return ROAM_POSIX_STATUS_STORE_IN_USE;
     }
-    return h;
+    while (config.device_type < ROAM_EMBEDDED &&
+           strcmp(types[config.device_type - 1], text("device_type")) != 0) {
+        config.device_type++;
+    }
+    json_decref(s->open);
+    s->open = json_incref(request);
+    snprintf(s->port, sizeof s->port, "%" JSON_INTEGER_FORMAT,
+             json_integer_value(json_object_get(request, "port")));
+    if (!s->store && roam_local_open(NULL, config.user, config.device_type,
+                                     ROAM_LOCAL_OWN, &s->store, detail)) {
+        return ROAM_POSIX_STATUS_STORE;
+    }
+    config.store = s->store;
+    return roam_posix_new(&config, &s->p, detail);
 }
 
-static const char *do_open(struct handle *h, const json_t *r, json_t *answer)
+static int do_send(struct seat *s)
 {
-    (void)answer;
-    struct roam_local_outgoing m = {.order = 0};
-    size_t i = 0;
-    bool found = true;
-    while (i < SEATS && handles[i]) {
-        i++;
+    uint64_t id = 0;
+    struct roam_bytes body = {NULL, strlen(text("body")) / 2};
+    uint8_t *bytes = malloc(body.len + 1);
+    for (size_t i = 0; i < body.len; i++) {
+        sscanf(text("body") + 2 * i, "%2hhx", bytes + i);
     }
-    handles[i % SEATS] = h = h || i == SEATS ? NULL : open_handle(r);
-    while (h && found) {
-        must(roam_local_outbox_next(h->store->local, m.order, &m, &found));
-        if (found) {
-            handle_queue(h, &m);
+    body.data = bytes;
+    enum roam_posix_status status = roam_posix_send(
+        s->p, (enum roam_kind)number("kind"), slice("conversation"),
+        slice("content_type"), body, &id);
+    put("client_msg_id", id);
+    free(bytes);
+    return status;
+}
+
+static int do_history(struct seat *s)
+{
+    uint64_t ref = 0, before = number("before");
+    uint32_t rows = *text("max_rows") ? (uint32_t)number("max_rows") : 100;
+    enum roam_posix_status status =
+        is_set("list") ? roam_posix_conversations(
+                             s->p, before, text("conversation"), rows, &ref)
+                       : roam_posix_history(s->p, text("conversation"), before,
+                                            number("after"), rows, &ref);
+    put("ref", ref);
+    return status;
+}
+
+static int do_view(struct seat *s)
+{
+    const char *of = text("conversation");
+    struct roam_local_history *rows = roam_local_history_open(s->store, of);
+    struct roam_local_row r;
+    bool found = rows != NULL;
+    uint64_t count = 0;
+    while (found && !roam_local_history_next(rows, &r, &found) && found) {
+        if (r.kind == ROAM_KIND_MESSAGE && !r.hole && !r.recalled) {
+            tell(s, row("shown", &(struct roam_entry_event){
+                                     .msg_id = r.msg_id,
+                                     .conversation = r.conversation,
+                                     .sender = r.sender,
+                                     .content_type = r.content_type,
+                                     .body = r.body}));
+            count++;
         }
     }
-    return h ? NULL : "CANNOT_OPEN";
+    roam_local_history_close(rows);
+    enum roam_posix_status status = roam_local_state(s->store, of, &r);
+    put("count", count);
+    put("unread", r.unread);
+    put("read_mark", r.read_mark);
+    put("role", r.role);
+    return status;
 }
 
-static const char *do_login(struct handle *h, const json_t *r, json_t *answer)
+static int do_close(struct seat *s)
 {
-    (void)answer;
-    h->take_over = line_value(r, "take_over", 0);
-    if (h->fd >= 0 || call(h)) {
-        handle_log_in(h);
+    if (is_set("logout")) {
+        return roam_posix_logout(s->p);
     }
-    return NULL;
-}
-
-static struct roam_bytes text_of(const json_t *r, const char *key)
-{
-    const char *s = line_text(r, key);
-    return (struct roam_bytes){(const uint8_t *)s, strlen(s)};
-}
-
-static const char *do_send(struct handle *h, const json_t *r, json_t *answer)
-{
-    struct roam_local_outgoing m = {
-        .kind = (enum roam_kind)line_value(r, "kind", ROAM_KIND_MESSAGE),
-        .conversation = text_of(r, "conversation"),
-        .content_type = text_of(r, "content_type")};
-    uint8_t *body = line_bytes(r, "body", &m.body.len);
-    m.body.data = body;
-    draw(&m.client_msg_id, sizeof m.client_msg_id);
-    must(roam_local_outbox_add(h->store->local, &m));
-    handle_queue(h, &m);
-    free(body);
-    json_object_set_new(answer, "client_msg_id", line_number(m.client_msg_id));
-    return NULL;
-}
-
-static const char *do_ack(struct handle *h, const json_t *r, json_t *answer)
-{
-    (void)answer;
-    return handle_keep(h, line_value(r, "version", 0)) ? "BAD_ARGUMENT" : NULL;
-}
-
-static const char *do_history(struct handle *h, const json_t *r, json_t *answer)
-{
-    struct roam_bytes of = text_of(r, "conversation");
-    uint64_t before = line_value(r, "before", 0);
-    uint32_t rows = (uint32_t)line_value(r, "max_rows", 100);
-    bool due;
-    h->list = line_true(r, "list");
-    h->last = (struct roam_local_survey){.before = 0};
-    if (h->list) {
-        must(roam_local_survey(h->store->local, &h->last, &due));
-    }
-    json_object_set_new(answer, "ref", line_number(++h->ref));
-    enum roam_status status =
-        h->list
-            ? roam_client_conversations(&h->c, h->ref, before, of, rows, now)
-            : roam_client_history(&h->c, h->ref, of, before,
-                                  line_value(r, "after", 0), false, rows, now);
-    return status ? "BAD_STATE" : NULL;
-}
-
-static const char *do_view(struct handle *h, const json_t *r, json_t *answer)
-{
-    struct roam_local_row info;
-    uint64_t count;
-    handle_view(h, line_text(r, "conversation"), &info, &count);
-    json_object_set_new(answer, "count", line_number(count));
-    json_object_set_new(answer, "unread", line_number(info.unread));
-    json_object_set_new(answer, "read_mark", line_number(info.read_mark));
-    json_object_set_new(answer, "role", line_number(info.role));
-    return NULL;
-}
-
-static const char *do_drop(struct handle *h, const json_t *r, json_t *answer)
-{
-    (void)r, (void)answer;
-    handle_hang_up(h);
-    return NULL;
-}
-
-static const char *do_close(struct handle *h, const json_t *r, json_t *answer)
-{
-    (void)answer;
-    if (line_true(r, "logout")) {
-        return roam_client_logout(&h->c, now) ? "BAD_STATE" : NULL;
-    }
-    for (size_t i = 0; i < ITEMS; i++) { /* outlives the program: SEND-14 */
-        if (h->outbox[i].state != ROAM_OUTBOX_EMPTY) {
-            must(roam_local_outbox_mark(h->store->local,
-                                        h->outbox[i].client_msg_id,
-                                        h->outbox[i].first_sent_ms));
-        }
-    }
-    must(roam_local_commit(h->store->local));
-    for (size_t i = 0; i < SEATS; i++) {
-        handles[i] = handles[i] == h ? NULL : handles[i];
-    }
-    if (h->fd >= 0) {
-        close(h->fd);
-    }
-    free(h);
-    return NULL;
+    s->cursor = roam_posix_cursor(s->p);
+    roam_posix_free(s->p);
+    s->p = NULL;
+    json_object_del(s->open, "handle");
+    return OK;
 }
 
 /* The fence: all that the harness has written is read first. */
-static const char *do_state(struct handle *h, const json_t *r, json_t *answer)
+static int do_state(struct seat *s)
 {
-    uint64_t connections = line_value(r, "connections", 0);
-    uint64_t bytes = line_value(r, "received", 0);
+    struct roam_posix_stats stats;
     struct roam_local_device device;
     struct roam_local_counts counts;
-    while (h->fd >= 0 && h->connections == connections &&
-           (h->received < bytes || line_true(r, "ended"))) {
-        struct pollfd p = {.fd = h->fd, .events = POLLIN};
-        poll(&p, 1, -1);
-        work(h);
+    struct pollfd fd;
+    roam_posix_stats(s->p, &stats);
+    while (roam_posix_connected(s->p) &&
+           stats.connections == number("connections") &&
+           (is_set("ended") || stats.last_received < number("received"))) {
+        roam_posix_poll(s->p, &fd);
+        poll(&fd, 1, -1);
+        work(s);
+        roam_posix_stats(s->p, &stats);
     }
-    roam_local_device(h->store->local, &device);
-    must(roam_local_count(h->store->local, &counts));
-    json_t *state = json_pack(
-        "{s:o,s:o,s:o,s:o,s:o,s:b}", "cursor", line_number(h->store->cursor),
-        "attempt", line_number(device.attempt), "connections",
-        line_number(h->connections), "sent", line_number(h->sent), "unsent",
-        line_number(counts.outbox), "connected", h->fd >= 0);
-    if (h->connect_at != NEVER) {
-        json_object_set_new(
-            state, "next_ms",
-            line_number(h->connect_at > now ? h->connect_at - now : 0));
+    roam_local_device(s->store, &device);
+    enum roam_posix_status status = roam_local_count(s->store, &counts);
+    put("cursor", roam_posix_cursor(s->p));
+    put("attempt", device.attempt);
+    put("connections", stats.connections);
+    put("sent", stats.last_sent);
+    put("unsent", counts.outbox);
+    json_object_set_new(answer, "connected",
+                        json_boolean(roam_posix_connected(s->p)));
+    if (roam_posix_reconnect_ms(s->p) != UINT64_MAX) {
+        put("next_ms", roam_posix_reconnect_ms(s->p));
     }
-    json_object_update(answer, state);
-    json_decref(state);
-    return NULL;
+    return status;
 }
 
 /* From one timer to the next. */
-static const char *do_advance(struct handle *h, const json_t *r, json_t *answer)
+static int do_advance(struct seat *s)
 {
-    (void)h;
-    uint64_t end = now + line_value(r, "ms", 0);
+    uint64_t end = now + number("ms");
     for (work_all(); now < end; work_all()) {
-        uint64_t next = end;
-        for (size_t i = 0; i < SEATS; i++) {
-            const struct handle *one = handles[i];
-            uint64_t due = !one          ? NEVER
-                           : one->fd < 0 ? one->connect_at
-                                         : roam_client_deadline_ms(&one->c);
-            next = due > now && due < next ? due : next;
+        uint64_t step = end - now;
+        for (s = seats; s < seats + SEATS; s++) {
+            struct pollfd fd;
+            int ms = s->p ? roam_posix_poll(s->p, &fd) : -1;
+            step = ms > 0 && (uint64_t)ms < step ? (uint64_t)ms : step;
         }
-        now = next;
+        now += step;
     }
-    json_object_set_new(answer, "now", line_number(now));
-    return NULL;
+    put("now", now);
+    return OK;
 }
 
-static void serve(const json_t *r)
+static int do_login(struct seat *s)
 {
-    static const struct {
-        const char *name;
-        const char *(*act)(struct handle *, const json_t *, json_t *);
-    } verbs[] = {{"open", do_open},       {"advance", do_advance},
-                 {"login", do_login},     {"send", do_send},
-                 {"ack", do_ack},         {"drop", do_drop},
-                 {"history", do_history}, {"view", do_view},
-                 {"close", do_close},     {"state", do_state}};
-    const size_t count = sizeof verbs / sizeof verbs[0];
-    struct handle *h = NULL;
-    size_t v = 0;
-    while (v < count && strcmp(verbs[v].name, line_text(r, "verb")) != 0) {
+    (void)roam_posix_take_over(s->p, number("take_over"));
+    return OK; /* also where it is logged in already */
+}
+
+static int do_ack(struct seat *s)
+{
+    return roam_posix_stored(s->p, number("version"));
+}
+
+static int do_drop(struct seat *s)
+{
+    struct pollfd fd;
+    roam_posix_poll(s->p, &fd);
+    shutdown(fd.fd, SHUT_RDWR);
+    return OK;
+}
+
+/* True: go on. */
+static bool serve(void)
+{
+    static const struct verb {
+        const char *name, *of; /* key of the store or the handle it is about */
+        int (*act)(struct seat *);
+    } verbs[] = {{"open", "store", do_open},
+                 {"send", "handle", do_send},
+                 {"login", "handle", do_login},
+                 {"ack", "handle", do_ack},
+                 {"history", "handle", do_history},
+                 {"view", "handle", do_view},
+                 {"state", "handle", do_state},
+                 {"drop", "handle", do_drop},
+                 {"close", "handle", do_close},
+                 {"advance", "", do_advance},
+                 {"quit", "", NULL},
+                 {NULL, "", NULL}};
+    const struct verb *v = verbs;
+    while (v->name && strcmp(v->name, text("verb")) != 0) {
         v++;
     }
-    for (size_t i = 0; i < SEATS; i++) {
-        bool it =
-            handles[i] && !strcmp(handles[i]->name, line_text(r, "handle"));
-        h = it ? handles[i] : h;
-    }
-    json_t *answer = json_pack("{s:O,s:s}", "id", json_object_get(r, "id"),
-                               "answer", v < count ? "ok" : "unsupported");
-    const char *code = v == count    ? NULL
-                       : v > 1 && !h ? "NO_SUCH_HANDLE"
-                                     : verbs[v].act(h, r, answer);
-    if (code) {
+    struct seat *s = find(v->of);
+    answer = json_pack("{s:O,s:s}", "id", json_object_get(request, "id"),
+                       "answer", v->name ? "ok" : "unsupported");
+    bool there = s->p || strcmp(v->of, "handle") != 0;
+    int status = !there ? ROAM_POSIX_STATUS_BAD_STATE : v->act ? v->act(s) : OK;
+    if (status != OK) {
+        const char *why = roam_posix_status_text(status);
         json_object_set_new(answer, "answer", json_string("error"));
-        json_object_set_new(answer, "code", json_string(code));
+        json_object_set_new(answer, "code", json_string(why));
         json_object_set_new(answer, "definite", json_true());
     }
     work_all();
-    line_say(answer);
+    say(answer);
+    return !v->name || v->act;
 }
 
 int main(void)
 {
-    bool going = true;
-    line_begin();
-    line_say(json_pack("{s:s,s:i,s:[i],s:[s,s,s,s,s,s,s],s:s}", "hello",
-                       "libroam", "adapter", 1, "protocols", 1, "capabilities",
-                       "ack", "history", "drop", "limits", "restart",
-                       "operations", "view", "clock", "virtual"));
-    while (going) { /* the sockets work while no request comes */
+    setvbuf(stdin, NULL, _IONBF, 0); /* so that poll() knows of every line */
+    say(json_pack("{s:s,s:i,s:[i],s:[s,s,s,s,s,s,s,s],s:s}", "hello", "libroam",
+                  "adapter", 1, "protocols", 1, "capabilities", "ack",
+                  "history", "drop", "limits", "restart", "operations", "view",
+                  "tls", "clock", "virtual"));
+    for (bool going = true; going;) {
         struct pollfd p[SEATS + 1] = {{.fd = STDIN_FILENO, .events = POLLIN}};
         for (size_t i = 0; i < SEATS; i++) {
-            p[i + 1].fd = handles[i] ? handles[i]->fd : -1;
-            p[i + 1].events = POLLIN;
+            p[i + 1].fd = -1;
+            if (seats[i].p) {
+                roam_posix_poll(seats[i].p, &p[i + 1]);
+            }
         }
         poll(p, SEATS + 1, -1);
         work_all();
-        json_t *r = p[0].revents ? line_next() : NULL;
-        going = r ? strcmp(line_text(r, "verb"), "quit") != 0 : !p[0].revents;
-        if (r && going) {
-            serve(r);
-        } else if (r) {
-            line_say(json_pack("{s:O,s:s}", "id", json_object_get(r, "id"),
-                               "answer", "ok"));
+        if (p[0].revents) {
+            request = json_loadf(stdin, JSON_DISABLE_EOF_CHECK, NULL);
+            getchar(); /* the end of the line */
+            going = request && serve();
+            json_decref(request);
         }
-        json_decref(r);
     }
     return 0;
 }
