@@ -33,9 +33,9 @@ struct posix_rig {
     /* Events that were not asked for yet, copied without their slices. */
     struct roam_posix_event events[RIG_EVENTS_MAX];
     size_t event_count;
-    char bodies[4096]; /* of all ENTRY and PAGE_ROW events, the users of MEMBER, the device
-                          names of SESSION, the groups of SENT; "|" behind
-                          each */
+    char bodies[4096]; /* of all ENTRY and PAGE_ROW events, the users of MEMBER,
+                          the device names of SESSION, the groups of SENT; "|"
+                          behind each */
 };
 
 /* cmocka setup and teardown; *state is the rig. */

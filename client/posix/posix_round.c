@@ -71,19 +71,23 @@ void roam__posix_log_in(struct roam_posix *p)
     }
 }
 
-/* LOGIN-17. Once: a server that says STALE to a fresh id makes no sense, and
- * is told to the person like any refusal. */
+/* LOGIN-17. A server that says STALE to one fresh id after the other makes no
+ * sense: in the end it is told to the person like any refusal, who may find
+ * yet another id when trying again. */
 static void become_new_device(struct roam_posix *p,
                               const struct roam_event *refused)
 {
     struct roam_local_device device;
     struct roam_posix_event event;
-    p->new_device = true;
     if (!roam__posix_stored(p, roam_local_new_device(p->store))) {
         return;
     }
     roam_local_device(p->store, &device);
     (void)roam_client_set_device_id(&p->client, device.device_id);
+    if (++p->new_devices > ROAM_POSIX_NEW_DEVICES_MAX) {
+        roam__posix_tell_engine(p, refused);
+        return;
+    }
     memset(&event, 0, sizeof event);
     event.type = ROAM_POSIX_NEW_DEVICE;
     event.u.engine = *refused;
@@ -133,7 +137,7 @@ static void take_event(struct roam_posix *p, const struct roam_event *e)
     case ROAM_EVENT_NONE:
         break;
     case ROAM_EVENT_LOGGED_IN:
-        p->new_device = false;
+        p->new_devices = 0;
         if (roam__posix_stored(
                 p, roam_local_set_dedup(p->store, e->u.logged_in.dedup_ms)) &&
             roam__posix_stored(
@@ -142,7 +146,7 @@ static void take_event(struct roam_posix *p, const struct roam_event *e)
         }
         break;
     case ROAM_EVENT_REFUSED:
-        if (e->u.refused.reason == ROAM_REFUSED_STALE && !p->new_device) {
+        if (e->u.refused.reason == ROAM_REFUSED_STALE) {
             become_new_device(p, e);
         } else {
             roam__posix_tell_engine(p, e);

@@ -46,6 +46,10 @@ extern "C" {
 /* Longest body that can be sent, bytes, unless the config says otherwise:
  * what a server takes by default. */
 #define ROAM_POSIX_BODY_MAX 65536u
+/* Fresh device ids in a row that are tried at once when a server says STALE:
+ * with one in its right mind the first is enough, and with another one nothing
+ * goes round without end. [LOGIN-17] */
+#define ROAM_POSIX_NEW_DEVICES_MAX 3u
 
 /* The strings are kept until roam_posix_free(). */
 struct roam_posix_config {

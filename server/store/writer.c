@@ -92,9 +92,9 @@ static const char *const sql[ROAM_WRITER_STATEMENTS] = {
         "UPDATE conversation SET read_mark = ?3, read_id = ?4, read_row = ?5"
         " WHERE user = ?1 AND peer = ?2",
     [ROAM_WRITER_BLOCK] = "SELECT 1 FROM block WHERE user = ?1 AND other = ?2",
-    [ROAM_WRITER_SPOKE] = "SELECT 1 FROM message" IN_PAIR
-                          " AND part IN (0, 1) AND msg_id > ?4"
-                          " AND sender = ?3 LIMIT 1",
+    [ROAM_WRITER_SPOKE] =
+        "SELECT 1 FROM message" IN_PAIR " AND part IN (0, 1) AND msg_id > ?4"
+        " AND sender = ?3 LIMIT 1",
     [ROAM_WRITER_CHANGED] = "UPDATE provision SET changes = changes + 1",
     [ROAM_WRITER_TOKEN_BIND] = "UPDATE token SET device_id = ?2"
                                " WHERE id = ?1 AND device_id IS NULL",
