@@ -521,6 +521,19 @@ def reject_file():
          sender_name="n" * 49)
     edit("push-noop-name", "A NOOP has no name.", out, "PUSH",
          dict(version=2, kind=pb.NOOP), conversation_name="n")
+    noop = number(1, 2) + number(3, pb.NOOP)
+    raw("push-version-twice", "The last one does not win.", form, "PUSH",
+        noop + number(1, 3))
+    raw("push-version-is-text", "The wrong wire type.", form, "PUSH",
+        chunk(1, "2") + number(3, pb.NOOP))
+    raw("push-version-65-bits", "More than a varint may hold.", form, "PUSH",
+        b"\x08" + b"\xff" * 9 + b"\x02" + number(3, pb.NOOP))
+    raw("push-group", "A group in a field that nobody knows.", form, "PUSH",
+        noop + b"\xf3\x01\xf4\x01")
+    raw("history-page-column-alone", "Bytes without a row, and of a column that "
+        "nobody knows.", out, "HISTORY_PAGE", pb.HistoryPage(
+            ref=1, inflated_size=3, payload=number(100, 1)
+        ).SerializeToString(deterministic=True))
     edit("member-page-no-rows", "A count without rows.", out, "MEMBER_PAGE",
          dict(ref=1, count=1))
     edit("session-list-rows-7", "There are six types.", out, "SESSION_LIST",
