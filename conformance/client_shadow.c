@@ -299,18 +299,24 @@ static void command_answered(struct conn *c, uint64_t id, bool is_send)
     }
 }
 
-/* [FLOW-4]: RATE_LIMITED is no answer but a delay. */
+/* After which a command comes again that was told no time. */
+#define AGAIN_MS 1000u
+
+/* [FLOW-4]: RATE_LIMITED is no answer but a delay, and so is a code that is not
+ * known, if its class says so. */
 static void refuse_command(struct stage *g, struct conn *c,
                            const Roam__V1__Error *m)
 {
     struct sut *s = c->subject;
-    bool later = m->code == ROAM__V1__ERROR_CODE__RATE_LIMITED;
+    bool later = m->retry != ROAM__V1__RETRY__REAUTHENTICATE &&
+                 m->retry != ROAM__V1__RETRY__NEVER; /* [CODE-1] */
     command_answered(c, m->ref, !later);
     struct client_send *sent = client_find_send(s, m->ref);
     if (later && sent) {
         sent->last_conn = NULL; /* it may go out again on this one */
         c->is_limited = true;   /* when all others are answered */
-        s->sends_from_ms = g->now_ms + m->retry_after_ms;
+        s->sends_from_ms =
+            g->now_ms + (m->retry_after_ms ? m->retry_after_ms : AGAIN_MS);
     }
 }
 

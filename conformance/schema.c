@@ -217,6 +217,9 @@ static bool check_refused(const Roam__V1__Refused *r,
 static bool check_error(const Roam__V1__Error *e, struct schema_fault *fault)
 {
     bool limited = e->code == ROAM__V1__ERROR_CODE__RATE_LIMITED;
+    if ((int)e->code > ROAM__V1__ERROR_CODE__NO_SUCH_DEVICE) {
+        return true; /* of a later version: [CODE-1] */
+    }
     if (limited != (e->retry_after_ms != 0)) {
         return bad(fault, "FLOW-2",
                    "a time to wait belongs to RATE_LIMITED and nothing else");

@@ -58,6 +58,48 @@ static void test_limited_messages_go_again_in_order_when_told(void **unused)
     assert_events(&r, "SENT 30\n");
 }
 
+static void say_unknown_error(struct rig *r, uint64_t ref, int retry,
+                              uint32_t retry_after_ms)
+{
+    struct roam_message m;
+    roam_message_init(&m, ROAM_ERROR);
+    m.u.error.code = (roam_v1_ErrorCode)99;
+    m.u.error.retry = (roam_v1_Retry)retry;
+    m.u.error.ref = ref;
+    m.u.error.retry_after_ms = retry_after_ms;
+    rig_say(r, &m);
+}
+
+static void test_an_unknown_error_is_what_its_class_says(void **unused)
+{
+    (void)unused; /* CODE-1 */
+    static const struct {
+        int retry;
+        uint32_t told_ms, wait_ms; /* wait_ms 0: it has failed */
+    } cases[] = {
+        {roam_v1_Retry_AFTER, 300, 300},        {roam_v1_Retry_AFTER, 0, 1000},
+        {roam_v1_Retry_NOW, 0, 1000},           {77, 1500, 1500},
+        {roam_v1_Retry_REAUTHENTICATE, 300, 0}, {roam_v1_Retry_NEVER, 0, 0}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        static struct rig r;
+        begin(&r);
+        rig_send(&r, 1, "a");
+        rig_run(&r);
+        rig_forget(&r);
+        say_unknown_error(&r, 1, cases[i].retry, cases[i].told_ms);
+        rig_run(&r);
+        if (cases[i].wait_ms == 0) {
+            assert_events(&r, "SEND_FAILED 1 99\n");
+            continue;
+        }
+        assert_events(&r, "");
+        rig_wait(&r, cases[i].wait_ms - 1);
+        assert_frames(&r, "");
+        rig_wait(&r, 1);
+        assert_frames(&r, "SEND 1 a\n");
+    }
+}
+
 static void test_answers_behind_a_limited_one_count(void **unused)
 {
     (void)unused;
@@ -258,6 +300,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_limited_messages_go_again_in_order_when_told),
+        cmocka_unit_test(test_an_unknown_error_is_what_its_class_says),
         cmocka_unit_test(test_answers_behind_a_limited_one_count),
         cmocka_unit_test(test_nothing_goes_before_all_that_is_open_is_answered),
         cmocka_unit_test(test_wait_outlives_the_connection),

@@ -193,6 +193,21 @@ enum roam__on roam__act_throttled(struct roam__engine *e)
 
 /* ---------------------------------------------- answers to SEND and pages */
 
+/* How long a command waits that is to come again, where no time was told. */
+#define COMES_AGAIN_MS 1000u
+
+/* [FLOW-4], and for a code that this version does not know what its retry
+ * class says. [CODE-1] */
+static bool comes_again(const roam_v1_Error *error, uint32_t *wait_ms)
+{
+    *wait_ms = error->retry_after_ms ? error->retry_after_ms : COMES_AGAIN_MS;
+    if ((int)error->code <= (int)_roam_v1_ErrorCode_MAX) {
+        return error->code == roam_v1_ErrorCode_RATE_LIMITED;
+    }
+    return error->retry != roam_v1_Retry_REAUTHENTICATE &&
+           error->retry != roam_v1_Retry_NEVER;
+}
+
 /* An answer to what was not sent on this connection, or has its answer, is
  * a fault; nothing comes of it. */
 enum roam__on roam__act_answer(struct roam__engine *e)
@@ -200,8 +215,8 @@ enum roam__on roam__act_answer(struct roam__engine *e)
     const struct roam_message *m = &e->hand.message;
     bool failed = m->type == ROAM_ERROR;
     uint64_t id = failed ? m->u.error.ref : m->u.send_ok.client_msg_id;
-    bool limited = failed && m->u.error.code == roam_v1_ErrorCode_RATE_LIMITED;
-    uint32_t wait_ms = limited ? m->u.error.retry_after_ms : 0;
+    uint32_t wait_ms = 0;
+    bool limited = failed && comes_again(&m->u.error, &wait_ms);
     if (limited && roam__page_limited(e, id, wait_ms)) {
         return ON_NONE;
     }

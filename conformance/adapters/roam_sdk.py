@@ -218,11 +218,12 @@ class Client(roam.Client):
         self.store.held, self.window_ms = [], 0
 
     def _on_Error(self, m):
-        if m.code == pb.RATE_LIMITED and m.ref in self.open:    # FLOW-4
+        again = m.retry not in (pb.REAUTHENTICATE, pb.NEVER)    # CODE-1
+        if again and m.ref in self.open:                        # FLOW-4
             self.open.discard(m.ref)
             self.tried.discard(m.ref)
             kind, until = (m.ref in self.requests,
-                           self.clock() + m.retry_after_ms / 1000)
+                           self.clock() + (m.retry_after_ms or 1000) / 1000)
             self.limited[kind] = max(self.limited.get(kind, 0), until)
         else:
             super()._on_Error(m)

@@ -2,7 +2,7 @@
 """Faults of what is sent, and of what is told of it."""
 import itertools
 
-from sdk_bend import Client, Handle, Store, before, behind, fault, roam
+from sdk_bend import Client, Handle, Store, before, behind, fault, pb, roam
 
 
 @fault
@@ -118,6 +118,13 @@ def limited_overtakes_itself():
     before(Client, "flush", lambda self: setattr(self, "limited", {
         kind: until for kind, until in self.limited.items()
         if until > self.clock()}))
+
+
+@fault
+def unknown_error_is_final():
+    """Gives a command up for a code without a name, whatever its class."""
+    before(Client, "_on_Error", lambda self, m: setattr(
+        m, "retry", m.retry if m.code <= pb.NO_SUCH_DEVICE else pb.NEVER))
 
 
 @fault
