@@ -460,6 +460,7 @@ NOT_A_CASE = {
     "ROAM_MEMBERS_MAX": "max_members of the settings: 18-groups/full",
     "ROAM_APPLICANTS_MAX": "tests/test_group_rules.c",
     "ROAM_HELD_SENDS": "tests/test_core_flow.c",
+    "ROAM_SLOT_DEVICES": "tests/store_suite_login.c",
     "ROAM_SHA256_BYTES": "inside a body, which is opaque to a server",
     "ROAM_FILE_NAME_MAX": "inside a body, which is opaque to a server",
     "ROAM_URL_MAX": "inside a body, which is opaque to a server",

@@ -21,6 +21,9 @@
 #define ROAM_TOKEN_MAX 128u
 /* A random UUID's size: no two installations ever draw the same one. */
 #define ROAM_DEVICE_ID_BYTES 16u
+/* Devices that held a slot before its holder, and are told KICKED: more of one
+ * type than a person has had in use. */
+#define ROAM_SLOT_DEVICES 16u
 
 /* Before login nobody is known yet, so a frame costs at most this much. */
 #define ROAM_PRE_LOGIN_FRAME_MAX 4096u

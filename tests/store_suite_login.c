@@ -6,8 +6,8 @@
 
 #include <cmocka.h>
 
-#include "arbitration.h"
 #include "roam.pb.h"
+#include "roam_limits.h"
 #include "store_probe.h"
 
 static void test_first_login_is_granted_with_all_it_needs(void **state)
@@ -145,11 +145,11 @@ static void test_sixteen_devices_that_held_a_slot_are_told_kicked(void **state)
 {
     (void)state;
     uint64_t generation = 0;
-    for (uint8_t device = 1; device <= ROAM_SLOT_DEVICES_MAX + 1; device++) {
+    for (uint8_t device = 1; device <= ROAM_SLOT_DEVICES + 1; device++) {
         generation =
             probe_enter("alice", device, PHONE, 1, generation).generation;
     }
-    for (uint8_t device = 1; device <= ROAM_SLOT_DEVICES_MAX; device++) {
+    for (uint8_t device = 1; device <= ROAM_SLOT_DEVICES; device++) {
         struct roam_store_login l = probe_login(
             &(struct probe_login){"alice", NULL, device, PHONE, 2, 0, 0});
         assert_int_equal(l.refused, roam_v1_RefusedReason_KICKED);

@@ -9,8 +9,8 @@
 #include <cmocka.h>
 
 #include "alloc.h"
-#include "arbitration.h"
 #include "core_rig.h"
+#include "roam_limits.h"
 #include "store_mem.h"
 #include "store_probe.h"
 #include "store_suite.h"
@@ -120,7 +120,7 @@ static void test_seventeenth_device_back_is_forgotten(void **state)
     rig_init(&rig);
     rig_start(&rig);
     uint64_t generation = 0;
-    for (uint8_t device = 1; device <= ROAM_SLOT_DEVICES_MAX + 2; device++) {
+    for (uint8_t device = 1; device <= ROAM_SLOT_DEVICES + 2; device++) {
         generation =
             peer_login(&rig, &p, "alice", device, PHONE, 1, generation);
         peer_free(&p);

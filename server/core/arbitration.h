@@ -10,11 +10,6 @@
 
 #include "store.h"
 
-/* Devices that held a slot before its holder and are remembered, so that
- * they are told KICKED; the one that held it longest ago is forgotten first.
- * The spec's least number; more would only cost space. */
-#define ROAM_SLOT_DEVICES_MAX 16u
-
 /* One slot (user, device type) as stored. All zero: never used. */
 struct roam_slot {
     int64_t device;      /* holder's device row; 0: free */

@@ -6,6 +6,7 @@
 #include "alloc.h"
 #include "fault.h"
 #include "roam.pb.h"
+#include "roam_limits.h"
 #include "store_mem_tables.h"
 
 /* ------------------------------------------------------------ credentials */
@@ -78,7 +79,7 @@ static struct roam__mem_device *new_device(const struct roam__mem *mem,
 }
 
 /* Forgets the device that held the slot longest ago, when there are more
- * than ROAM_SLOT_DEVICES_MAX besides the holder. */
+ * than ROAM_SLOT_DEVICES besides the holder. */
 static void forget_oldest(struct roam__mem_user *user, uint32_t type,
                           int64_t holder)
 {
@@ -93,7 +94,7 @@ static void forget_oldest(struct roam__mem_user *user, uint32_t type,
             oldest = d;
         }
     }
-    if (count > ROAM_SLOT_DEVICES_MAX) {
+    if (count > ROAM_SLOT_DEVICES) {
         oldest->held = 0;
     }
 }

@@ -32,7 +32,8 @@ static bool find_device(struct roam_writer *w, int64_t user,
     roam_db_bind_blob(stmt, 3, id);
     int rc = sqlite3_step(stmt);
     *device = rc == SQLITE_ROW ? sqlite3_column_int64(stmt, 0) : NO_DEVICE_YET;
-    *held = rc == SQLITE_ROW && sqlite3_column_int(stmt, 1) != 0;
+    *held = rc == SQLITE_ROW && sqlite3_column_int(stmt, 1) != 0 &&
+            !ROAM_FAULT("former-holders-forgotten");
     sqlite3_reset(stmt);
     return rc == SQLITE_ROW || rc == SQLITE_DONE;
 }
