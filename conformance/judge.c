@@ -30,6 +30,7 @@ const struct judge_rule judge_rules[] = {
     {"KICK-4", "no frame after KICK, and the connection closed behind it"},
     {"KICK-5", "no command carried out for a session that lost its slot"},
     {"KICK-6", "the retry class of each reason"},
+    {"SEND-22", "the retry class of each code"},
     {"KICK-9", "LOGGED_OUT only answers LOGOUT"},
     {"DEV-3", "sessions of the types asked for, and no empty list while there "
               "are more"},

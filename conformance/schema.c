@@ -226,7 +226,7 @@ static bool check_error(const Roam__V1__Error *e, struct schema_fault *fault)
     }
     return e->retry ==
                (limited ? ROAM__V1__RETRY__AFTER : ROAM__V1__RETRY__NEVER) ||
-           bad(fault, "FRAME-16", "not the retry class of section 12.1");
+           bad(fault, "SEND-22", "not the retry class of section 12.1");
 }
 
 static bool check_kick(const Roam__V1__Kick *k, struct schema_fault *fault)
