@@ -68,6 +68,25 @@ def backoff_does_not_grow():
 
 
 @fault
+def login_is_success():
+    """Begins its back-off anew with each session."""
+    behind(Client, "_on_LoginOk", lambda self, m: setattr(
+        self, "failures", 0))
+
+
+@fault
+def failures_are_for_ever():
+    """Does not begin anew after a session that lasted."""
+    plain = Client._end
+
+    def end(self):
+        failures = self.failures
+        plain(self)
+        self.failures = failures + 1
+    Client._end = end
+
+
+@fault
 def backoff_too_long():
     """Starts with a minute."""
     before(Client, "retry", lambda self: setattr(self, "failures", 9))
