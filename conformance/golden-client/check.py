@@ -31,7 +31,8 @@ CHANGES = (
     (r"--seed 1 -- .*", "--seed 1 -- (adapter)"),
     (r"0x[0-9a-f]{7,}", "(address)"),
     # A judge may see a frame before the answer that the step waits for.
-    (r"(?m)^( *)at: .*\n *step: .*\n(?= *failed: (?!the client|it |event ))",
+    (r"(?m)^( *)at: .*\n *step: .*\n"
+     r"(?= *failed: (?!the client(?! speaks)|it |event ))",
      r"\1at: (step)\n"),
     (r"inflated_size=\d+", "inflated_size=(size)"),
     (r"\(\d+ bytes\)", "(bytes)"),
