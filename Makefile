@@ -366,8 +366,12 @@ coverage: all faulty build/gen-python/roam_pb2.py
 	    build || status=1; \
 	$(B)/roam-conform client --coverage $(B)/coverage.libroam -- \
 	    $(ADAPTER) || status=1; \
+	ROAM_ADAPTER=$(ADAPTER) $(B)/roam-conform broken --pair \
+	    --roamd $(B)/roamd-faulty --coverage $(B)/coverage.pair -- \
+	    conformance/broken/broken_sdk.py build || status=1; \
 	sh conformance/coverage.sh $(B)/coverage.server $(B)/coverage.client \
-	    $(B)/coverage.libroam > conformance/coverage.tsv && exit $$status
+	    $(B)/coverage.libroam $(B)/coverage.pair > conformance/coverage.tsv \
+	    && exit $$status
 
 check: build/config.mk build/deps/check
 	$(Q)V='$(V)' SEEDS='$(SEEDS)' MAKE='$(MAKE)' sh tests/check.sh

@@ -74,8 +74,12 @@ static bool is_listed(const struct judge_rule *list, size_t count,
     return false;
 }
 
+/* A pair speaks plain TCP, so nobody there sees anything of TLS. */
 static bool is_judged(enum role role, const char *id)
 {
+    if (role == ROLE_PAIR && strncmp(id, "TLS-", strlen("TLS-")) == 0) {
+        return false;
+    }
     return (role != ROLE_CLIENT &&
             is_listed(judge_rules, judge_rule_count, id)) ||
            (role != ROLE_SERVER &&
@@ -157,6 +161,15 @@ void coverage_collect(const struct rules *rules, enum role role,
     }
 }
 
+/* Each rule is one side's, and that side's role holds it; of a pair it is told
+ * what was seen there. */
+static bool is_told(const struct coverage *c, const struct coverage_row *row)
+{
+    return c->role != ROLE_PAIR || row->is_judged ||
+           json_array_size(row->accepting) || json_array_size(row->rejecting) ||
+           json_array_size(row->caught);
+}
+
 static const char *yes(bool is)
 {
     return is ? "yes" : "-";
@@ -168,6 +181,9 @@ const char *coverage_table(const struct coverage *c)
     text_add(&t, "# role\trule\tlevel\taccepting\trejecting\tcaught\n");
     for (size_t i = 0; i < c->count; i++) {
         const struct coverage_row *row = &c->at[i];
+        if (!is_told(c, row)) {
+            continue;
+        }
         text_add(&t, "%s\t%s\t%s\t%s\t%s\t%s\n", role_name(c->role),
                  row->rule->id, row->rule->level,
                  yes(row->is_judged || json_array_size(row->accepting)),

@@ -6,8 +6,9 @@
  * that asks for something: an answer, an entry, a value. It has seen it
  * *rejecting* where the step asks for a refusal: REFUSED, ERROR, KICK, an
  * end, an absence, or that a lie is not believed. A step is under the rule
- * that closes its line, else under all of its scenario. A rule is *caught*
- * when a broken peer that breaks it was, by a check that names it. */
+ * that closes its line, else under that of its scenario, if that has only one.
+ * A rule is *caught* when a broken peer that breaks it was, by a check that
+ * names it, and in the role pair with the side to blame that broke it. */
 #ifndef CONFORM_COVERAGE_H
 #define CONFORM_COVERAGE_H
 
@@ -49,7 +50,7 @@ void coverage_collect(const struct rules *rules, enum role role,
                       const struct results *results, const struct kills *kills,
                       struct coverage *out);
 /* Tab-separated, one rule a line: role, rule, level, and `yes` or `-` for
- * accepting, rejecting, caught. */
+ * accepting, rejecting, caught. Of the role pair only what was seen. */
 const char *coverage_table(const struct coverage *c);
 
 #endif

@@ -5,7 +5,7 @@
 #
 # Of the clients one has what another has not, so what any of them showed counts.
 #
-# usage: coverage.sh SERVER CLIENT...
+# usage: coverage.sh SERVER CLIENT... PAIR
 set -eu
 
 echo '# SPDX-License-Identifier: Apache-2.0'

@@ -268,7 +268,8 @@ unit_exposure()
 coverage()
 {
     sh conformance/coverage.sh "$log/coverage.server" \
-        "$log/coverage.client" "$log/coverage.libroam" >"$log/coverage.tsv" &&
+        "$log/coverage.client" "$log/coverage.libroam" \
+        "$log/coverage.pair" >"$log/coverage.tsv" &&
         diff -u conformance/coverage.tsv "$log/coverage.tsv"
 }
 
@@ -402,7 +403,7 @@ main()
         counted 'conformance: who is to blame in a pair' timeout 600 \
             env ROAM_ADAPTER=$gcc_dir/adapter-libroam \
             $gcc_dir/roam-conform broken --pair \
-            --roamd $gcc_dir/roamd-faulty -- \
+            --roamd $gcc_dir/roamd-faulty --coverage "$log/coverage.pair" -- \
             conformance/broken/broken_sdk.py build
         counted 'conformance: broken servers are caught' timeout 600 \
             $gcc_dir/roam-conform broken --roamd $gcc_dir/roamd-faulty \
