@@ -619,7 +619,7 @@ static bool is_meant(struct bending *b)
     if (bend->which == BENT_TYPE && !b->m) {
         return false; /* it has no fields to be bent */
     }
-    if (bend->when && (!b->m || get_number(b, bend->when) != bend->is)) {
+    if (bend->when && get_number(b, bend->when) != bend->is) {
         return false;
     }
     return b->memory->seen++ >= bend->from;
