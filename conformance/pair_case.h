@@ -28,7 +28,6 @@ struct passing {
     struct frame *frame;
     const uint8_t *bytes;
     size_t len;
-    uint64_t order;  /* of arrival, over all relays */
     uint64_t due_ms; /* virtual: not before */
 };
 
@@ -68,7 +67,7 @@ bool relay_ready(struct stage *g, struct conn *c, short revents);
 /* Adds a frame of the harness's own; false: failure noted. */
 bool relay_add(struct stage *g, struct link *l, const uint8_t *bytes,
                size_t len);
-/* Lets the oldest frame pass that may; *did: there was one. */
+/* Lets one frame pass that may; *did: there was one. */
 bool relay_pass(struct stage *g, bool *did);
 /* All that may; false: failure noted. */
 bool relay_pass_all(struct stage *g);

@@ -2,6 +2,7 @@
 /* The steps of the role pair. What is not of this role alone is done by the
  * server role's executor, whose links are here those of the relays. */
 #include "exec.h"
+#include "exec_server.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -12,6 +13,7 @@
 #include "judge.h"
 #include "link.h"
 #include "pair_case.h"
+#include "scn_server.h"
 
 static struct stage *stage_of(struct world *w)
 {
@@ -366,17 +368,8 @@ static bool all_ended(const struct stage *g)
     return true;
 }
 
-static bool stop_server(struct stage *g, int how)
+static bool await_ends(struct stage *g)
 {
-    const char *reason = "";
-    if (!plug_all(g, false)) {
-        return false;
-    }
-    relay_accuse(g, NULL);
-    g->is_stopped = true;
-    if (!server_stop(g->world.server, how, &reason)) {
-        return world_server_fail(&g->world, reason, "an end with status 0");
-    }
     uint64_t deadline = now_ms() + g->world.timeout_ms;
     while (!all_ended(g)) {
         if (!pair_pump(g, deadline) && now_ms() >= deadline) {
@@ -389,6 +382,22 @@ static bool stop_server(struct stage *g, int how)
     return relay_pass_all(g);
 }
 
+/* By a signal, or as the step says: by itself. */
+static bool stop_server(struct stage *g, const struct step *step, int how)
+{
+    const char *reason = "";
+    if (!plug_all(g, false)) {
+        return false;
+    }
+    relay_accuse(g, NULL);
+    g->is_stopped = true;
+    if (!(how ? server_stop(g->world.server, how, &reason)
+              : exec_server(&g->world, step))) {
+        return world_server_fail(&g->world, reason, "an end with status 0");
+    }
+    return await_ends(g);
+}
+
 static bool start_server(struct stage *g)
 {
     const char *reason = "";
@@ -399,15 +408,25 @@ static bool start_server(struct stage *g)
            plug_all(g, true);
 }
 
-static bool do_server(struct stage *g, const char *word)
+static bool do_server(struct stage *g, const struct step *step)
 {
-    bool restart = strcmp(word, "restart") == 0;
-    world_event(&g->world, NULL, "-", arena_printf("server %s", word));
-    if (strcmp(word, "start") != 0 &&
-        !stop_server(g, strcmp(word, "kill") == 0 ? SIGKILL : SIGTERM)) {
-        return false;
+    if (step->act == SERVER_ENDED) {
+        return stop_server(g, step, 0);
     }
-    return (!restart && strcmp(word, "start") != 0) || start_server(g);
+    if (step->act == SERVER_FAIL_WRITE) {
+        relay_accuse(g, NULL);
+        return exec_server(&g->world, step);
+    }
+    world_event(&g->world, NULL, "-", arena_printf("server %s", step->word));
+    switch (step->act) {
+    case SERVER_START:
+        return start_server(g);
+    case SERVER_RESTART:
+        return stop_server(g, step, SIGTERM) && start_server(g);
+    default:
+        return stop_server(g, step,
+                           step->act == SERVER_KILL ? SIGKILL : SIGTERM);
+    }
 }
 
 static bool do_checkpoint(struct stage *g, const struct step *step)
@@ -440,7 +459,7 @@ static bool op_carry_out(struct world *w, const struct step *step)
     case STEP_CHECKPOINT:
         return do_checkpoint(g, step);
     case STEP_SERVER:
-        return do_server(g, step->word);
+        return do_server(g, step);
     case STEP_ADVANCE:
         return expr_number(w, step->operand, &ms) && pair_advance(g, ms);
     default:

@@ -4,6 +4,7 @@
  * not is the other's. */
 #include <string.h>
 
+#include "client_scn.h"
 #include "pair_case.h"
 #include "scn_lex.h"
 
@@ -72,7 +73,7 @@ static const char *lacks_named(const struct adapter *a, const char *needs)
     struct words w;
     words_split(needs, &w);
     for (size_t i = 0; i < w.count; i++) {
-        if (!has(a, w.at[i])) {
+        if (client_capability_known(w.at[i]) && !has(a, w.at[i])) {
             return w.at[i];
         }
     }

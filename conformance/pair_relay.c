@@ -60,8 +60,7 @@ bool relay_open(struct stage *g, struct conn *c)
     if (!may) {
         return false;
     }
-    int fd = link_connect(w->server->host, w->server->port,
-                          c->subject->decl->from, &reason);
+    int fd = link_connect(w->server->host, w->server->port, NULL, &reason);
     if (fd < 0) {
         relay_accuse(g, NULL);
         return world_fail(w, NULL, arena_printf("cannot connect: %s", reason),
@@ -261,7 +260,6 @@ static void queue_down(struct stage *g, struct relay *r, struct frame *f)
         .frame = f,
         .bytes = bytes,
         .len = len,
-        .order = g->world.event_count,
         .due_ms = g->now_ms + relay_passage(g, r->conn->subject)->delay_ms};
 }
 
@@ -347,12 +345,10 @@ static bool can_pass(struct stage *g, const struct relay *r)
            !relay_passage(g, c->subject)->is_held;
 }
 
-/* The frame that came first of all that may pass; or a relay whose server
- * has ended it and whose frames have all passed. */
+/* One with a frame that may pass, or whose server has ended it when its frames
+ * have all passed. */
 static struct relay *next_relay(struct stage *g)
 {
-    struct relay *next = NULL;
-    uint64_t order = UINT64_MAX;
     for (size_t i = 0; i < g->conn_count; i++) {
         struct relay *r = g->conns[i]->relay;
         if (!r || !can_pass(g, r)) {
@@ -364,13 +360,11 @@ static struct relay *next_relay(struct stage *g)
             }
             continue;
         }
-        const struct passing *p = &r->down[r->down_at];
-        if (p->due_ms <= g->now_ms && p->order < order) {
-            next = r;
-            order = p->order;
+        if (r->down[r->down_at].due_ms <= g->now_ms) {
+            return r;
         }
     }
-    return next;
+    return NULL;
 }
 
 uint64_t relay_next_ms(const struct stage *g)

@@ -155,12 +155,10 @@ void run_base_server(const struct run_options *o, const char *base,
     }
 }
 
-/* What a case with a server of its own asks of it: it may stop it, too. In
- * the role pair `needs` is about adapters. */
-static const char *needs_of(const struct run_options *o,
-                            const struct scenario *s)
+/* What a case with a server of its own asks of it: it may stop it, too. */
+static const char *needs_of(const struct scenario *s)
 {
-    return o->is_pair ? "restart" : arena_printf("restart %s", s->needs);
+    return arena_printf("restart %s", scenario_server_needs(s));
 }
 
 static bool has_own_server(const struct run_options *o,
@@ -192,17 +190,17 @@ static struct result run_private(const struct run_options *o, const char *base,
     struct server own;
     const char *reason = "";
     run_base_server(o, base, s->settings, &own);
-    own.has_needs = *s->needs && !o->is_pair;
+    own.has_needs = *scenario_server_needs(s) != '\0';
     own.is_tls = o->tls || (o->roamd && scenario_needs(s, "tls"));
     struct result r = {
         .s = s, .verdict = VERDICT_HARNESS, .rules = "", .what = ""};
     if (!server_open(&own, &reason)) {
         r.what = r.detail = reason;
-    } else if (server_lacks(&own, needs_of(o, s))) {
+    } else if (server_lacks(&own, needs_of(s))) {
         r.verdict = VERDICT_UNSUPPORTED;
         r.what = r.detail = arena_printf("the server has no capability %s",
-                                         server_lacks(&own, needs_of(o, s)));
-    } else if (own.has_needs && scenario_needs(s, "clock") &&
+                                         server_lacks(&own, needs_of(s)));
+    } else if (!o->is_pair && scenario_needs(s, "clock") &&
                !server_hold(&own, &reason)) {
         r.what = r.detail = reason;
     } else {

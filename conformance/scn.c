@@ -146,8 +146,8 @@ static bool parse_device(struct parser *p, int line, const struct words *w)
     if (d->from && inet_pton(AF_INET, d->from, &from) != 1) {
         return fail(p, line, "from= is no IPv4 address");
     }
-    if (s->role == ROLE_PAIR && d->id) {
-        return fail(p, line, "id= is of the role server");
+    if (s->role == ROLE_PAIR && (d->id || d->from)) {
+        return fail(p, line, "id= and from= are of the role server");
     }
     d->name = w->at[1];
     d->manual_ack = strcmp(ack, "manual") == 0;
@@ -230,14 +230,15 @@ static bool parse_header(struct parser *p, int line, const struct words *w)
         }
         for (size_t i = 1; i < w->count; i++) {
             bool server = s->roles == ROLE_SERVER;
+            bool pair = s->roles == ROLE_PAIR;
             /* TLS disturbs nobody. */
             s->is_private =
                 s->is_private || (server && strcmp(w->at[i], "tls") != 0);
             if ((s->roles & ROLE_PAIR) && strcmp(w->at[i], "tls") == 0) {
                 fail(p, line, "the role pair has no tls");
             }
-            if (!(server ? control_capability_known(w->at[i])
-                         : client_capability_known(w->at[i]))) {
+            if (!((server || pair) && control_capability_known(w->at[i])) &&
+                !(!server && client_capability_known(w->at[i]))) {
                 fail(p, line, arena_printf("no capability %s", w->at[i]));
             }
         }
@@ -803,6 +804,19 @@ bool scenario_needs(const struct scenario *s, const char *need)
         i++;
     }
     return i < w.count;
+}
+
+const char *scenario_server_needs(const struct scenario *s)
+{
+    struct words w;
+    struct text t = {0};
+    words_split(s->needs, &w);
+    for (size_t i = 0; i < w.count; i++) {
+        if (s->role == ROLE_SERVER || !client_capability_known(w.at[i])) {
+            text_add(&t, "%s%s", t.len > 0 ? " " : "", w.at[i]);
+        }
+    }
+    return text_str(&t);
 }
 
 struct scenario *scenario_load(const char *path, const char *id, enum role role,

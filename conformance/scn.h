@@ -167,6 +167,8 @@ struct scenario {
 
 /* Does its line `needs` have that word? */
 bool scenario_needs(const struct scenario *s, const char *need);
+/* What a server has to have: in the role pair that is what no adapter can. */
+const char *scenario_server_needs(const struct scenario *s);
 
 /* Reads one file for one of its roles; 0: for the first that it names.
  * NULL with "path:line: reason" in *error. */

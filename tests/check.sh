@@ -16,6 +16,7 @@ top=build/check
 gcc_dir=$top/gcc
 asan_dir=$top/asan
 log=$top/log
+control=conformance/control/control_roamd.py
 passed=0
 failed=0
 seeds=${SEEDS:-3000}
@@ -395,6 +396,11 @@ main()
             --roamd $asan_dir/roamd \
             --sibling 'conformance/adapters/adapter_python.py build' \
             -- $asan_dir/adapter-libroam
+        counted 'conformance: both together, by a control channel' timeout 300 \
+            $gcc_dir/roam-conform pair --case 73 \
+            --control "$control $gcc_dir/roamd-faulty" \
+            --provision "$control $gcc_dir/roamd-faulty" \
+            -- $gcc_dir/adapter-libroam
         counted 'conformance: broken clients are caught' timeout 600 \
             env ROAM_ADAPTER=$gcc_dir/adapter-libroam \
             $gcc_dir/roam-conform broken --client \
