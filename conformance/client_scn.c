@@ -43,6 +43,8 @@ static const struct client_verb verbs[] = {
     {"delay", ACT_DELAY, NULL, true, ROLE_PAIR},
     {"split", ACT_SPLIT, NULL, true, ROLE_PAIR},
     {"tear", ACT_TEAR, NULL, true, ROLE_PAIR},
+    {"withhold", ACT_WITHHOLD, NULL, false, ROLE_PAIR},
+    {"let-go", ACT_LET_GO, NULL, false, ROLE_PAIR},
 };
 
 const struct client_verb *client_verb_find(const char *name, enum role role)

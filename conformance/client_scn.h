@@ -43,9 +43,11 @@ enum client_act {
     ACT_HALF_OPEN, /* the client's end is gone, the server's stays */
     ACT_HOLD,      /* what the server sends waits, until released */
     ACT_RELEASE,
-    ACT_DELAY, /* it takes so long */
-    ACT_SPLIT, /* so many bytes at a time */
-    ACT_TEAR   /* the beginning of the next frame, then a cut */
+    ACT_DELAY,    /* it takes so long */
+    ACT_SPLIT,    /* so many bytes at a time */
+    ACT_TEAR,     /* the beginning of the next frame, then a cut */
+    ACT_WITHHOLD, /* what the client sends waits */
+    ACT_LET_GO    /* and passes on */
 };
 
 struct client_verb {

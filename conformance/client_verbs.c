@@ -659,6 +659,8 @@ bool verb_do(struct stage *g, struct sut *s, const struct step *step)
     case ACT_DELAY:
     case ACT_SPLIT:
     case ACT_TEAR:
+    case ACT_WITHHOLD:
+    case ACT_LET_GO:
         break; /* pair_exec.c */
     }
     return false;

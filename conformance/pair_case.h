@@ -38,6 +38,8 @@ struct relay {
     size_t down_count, down_cap, down_at;
     uint8_t *up; /* not written yet */
     size_t up_len, up_cap;
+    struct frame **waiting; /* of the client, judged as its own, not yet sent */
+    size_t waiting_count, waiting_cap;
     bool is_broken;    /* nothing passes any more, the ends do not know */
     bool end_passed;   /* the client was told that the server ended it */
     bool link_was_cut; /* by the server */
@@ -46,6 +48,7 @@ struct relay {
 /* What the steps ask of a device's connection, now and later ones. */
 struct passage {
     bool is_held;      /* what the server sends waits */
+    bool is_withheld;  /* what the client sends waits */
     uint64_t delay_ms; /* virtual, each way to the client */
     uint64_t split;    /* bytes at a time; 0: as they come */
     uint64_t tear;     /* the next frame: so many bytes, then a cut; 0: no */
@@ -60,6 +63,8 @@ const char *relay_accuse(struct stage *g, const struct sut *s);
 bool relay_open(struct stage *g, struct conn *c);
 /* A client's frame came: judged, and on its way. */
 bool relay_up(struct stage *g, struct conn *c, struct frame *f);
+/* What was withheld of the device goes to the server. */
+void relay_let_go(struct stage *g, struct sut *s);
 bool relay_client_ended(struct stage *g, struct conn *c, bool cut);
 /* For poll(), and what came of it. */
 struct pollfd relay_polled(const struct conn *c);

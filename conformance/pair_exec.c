@@ -253,7 +253,7 @@ static bool needs_fence(enum client_act act)
 {
     return act == ACT_CUT || act == ACT_HALF_OPEN || act == ACT_HUSH ||
            act == ACT_STALL || act == ACT_DELAY || act == ACT_SPLIT ||
-           act == ACT_TEAR || act == ACT_HOLD;
+           act == ACT_TEAR || act == ACT_HOLD || act == ACT_WITHHOLD;
 }
 
 /* A client syncs with its LOGIN, unasked. */
@@ -336,6 +336,12 @@ static bool do_verb(struct stage *g, const struct step *step)
     case ACT_SPLIT:
     case ACT_TEAR:
         return set_passage(g, s, step) && relay_pass_all(g);
+    case ACT_WITHHOLD:
+        relay_passage(g, s)->is_withheld = true;
+        return true;
+    case ACT_LET_GO:
+        relay_let_go(g, s);
+        return relay_pass_all(g);
     default:
         return tell(g, s, step);
     }

@@ -105,6 +105,7 @@ bool relay_client_ended(struct stage *g, struct conn *c, bool cut)
     if (r->is_broken) {
         return true; /* the server does not come to know */
     }
+    r->waiting_count = 0; /* lost with it */
     if (cut) {
         close_fd(&r->link->fd, true);
     } else if (r->link->fd >= 0 && r->up_len == 0) {
@@ -211,12 +212,21 @@ static void note_identity(struct device *d, const Roam__V1__Login *m,
     d->installation = i;
 }
 
+/* The server's judges hear of it now: it is sent when it leaves here. */
+static void send_up(struct world *w, struct relay *r, const struct frame *f)
+{
+    uint8_t *bytes;
+    size_t len = whole(f, &bytes);
+    judge_sent(w, r->link, f->type, f->msg, false);
+    add_up(r, bytes, len);
+}
+
 bool relay_up(struct stage *g, struct conn *c, struct frame *f)
 {
     struct world *w = &g->world;
     struct sut *s = c->subject;
     struct link *l = c->relay->link;
-    uint8_t id[16], *bytes;
+    uint8_t id[16];
     uint64_t attempt = s->attempt;
     memcpy(id, s->device->installation->id, sizeof id);
     const char *before = relay_accuse(g, s);
@@ -229,10 +239,30 @@ bool relay_up(struct stage *g, struct conn *c, struct frame *f)
     if (f->number == F_LOGIN) {
         note_identity(s->device, (const Roam__V1__Login *)f->msg, id, attempt);
     }
-    judge_sent(w, l, f->type, f->msg, false);
-    size_t len = whole(f, &bytes);
-    add_up(c->relay, bytes, len);
+    if (relay_passage(g, s)->is_withheld) {
+        struct relay *r = c->relay;
+        arena_grow((void **)&r->waiting, r->waiting_count, &r->waiting_cap,
+                   sizeof(struct frame *));
+        r->waiting[r->waiting_count++] = f;
+    } else {
+        send_up(w, c->relay, f);
+    }
     return true;
+}
+
+void relay_let_go(struct stage *g, struct sut *s)
+{
+    relay_passage(g, s)->is_withheld = false;
+    for (size_t i = 0; i < g->conn_count; i++) {
+        struct relay *r = g->conns[i]->relay;
+        if (!r || g->conns[i]->subject != s || r->is_broken) {
+            continue;
+        }
+        for (size_t k = 0; k < r->waiting_count && r->link->fd >= 0; k++) {
+            send_up(&g->world, r, r->waiting[k]);
+        }
+        r->waiting_count = 0;
+    }
 }
 
 bool relay_add(struct stage *g, struct link *l, const uint8_t *bytes,
