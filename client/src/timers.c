@@ -32,10 +32,11 @@ static uint32_t backoff_bound_ms(const struct roam__engine *e)
                                             : e->config.backoff_max_ms;
 }
 
-/* TIME-6: a random time up to a bound that doubles with each failure. */
+/* TIME-6: a random time up to a bound that doubles with each failure, and
+ * not none. */
 static uint32_t backoff_ms(struct roam__engine *e)
 {
-    uint32_t wait_ms = random_up_to(e, backoff_bound_ms(e));
+    uint32_t wait_ms = 1 + random_up_to(e, backoff_bound_ms(e) - 1);
     if (e->failures < DOUBLINGS_MAX) {
         e->failures++;
     }
