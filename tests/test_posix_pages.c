@@ -607,7 +607,6 @@ static void test_a_page_has_its_bounds(void **state)
     BAD(roam_posix_history(r->posix, "\xff", 0, 0, 1, &ref));
     BAD(roam_posix_history(r->posix, "bob", above, 0, 1, &ref));
     BAD(roam_posix_history(r->posix, "bob", 0, above, 1, &ref));
-    BAD(roam_posix_history(r->posix, "bob", 0, 0, 0, &ref));
     BAD(roam_posix_history(r->posix, "bob", 0, 0, 1001, &ref));
     BAD(roam_posix_conversations(r->posix, 0, "bob", 1, &ref));
     BAD(roam_posix_conversations(r->posix, 5, "", 1, &ref));

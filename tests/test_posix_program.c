@@ -81,6 +81,26 @@ static void test_the_store_has_the_time_of_the_program(void **state)
     assert_true(m.first_sent_ms == time_ms);
 }
 
+static void test_work_waits_for_a_connection_and_no_longer(void **state)
+{
+    struct posix_rig *r = *state;
+    for (int i = 0; i < 2; i++) {
+        if (i == 1) {
+            give_clock(r);
+        }
+        rig_start(r);
+        roam_posix_work(r->posix);
+        assert_true(roam_posix_connected(r->posix));
+        rig_crash(r);
+    }
+    r->config.port = "1"; /* nobody is there */
+    rig_start(r);
+    roam_posix_work(r->posix);
+    assert_false(roam_posix_connected(r->posix));
+    assert_true(wait_of(r) > 0);
+    rig_driver_event(r, ROAM_POSIX_DISCONNECTED);
+}
+
 /* ------------------------------------------------------------------- store */
 
 static void test_a_store_of_the_program_outlives_the_driver(void **state)
@@ -334,6 +354,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(test_only_the_clock_of_the_program_moves_time),
         T(test_the_store_has_the_time_of_the_program),
+        T(test_work_waits_for_a_connection_and_no_longer),
         T(test_a_store_of_the_program_outlives_the_driver),
         T(test_limits_are_told_to_the_server),
         T(test_limits_have_bounds),

@@ -275,6 +275,18 @@ int roam_posix_poll(struct roam_posix *p, struct pollfd *fd)
     return (int)(wait < WAIT_MAX_MS ? wait : WAIT_MAX_MS);
 }
 
+void roam_posix_work(struct roam_posix *p)
+{
+    struct pollfd fd;
+    int due, wait, ready;
+    do {
+        roam_posix_run(p);
+        due = roam_posix_poll(p, &fd);
+        wait = p->phase != CONNECTING ? 0 : p->config.clock_ms ? -1 : due;
+        ready = poll(&fd, 1, wait);
+    } while (ready > 0 || due == 0 || p->phase == CONNECTING);
+}
+
 bool roam_posix_next_event(struct roam_posix *p, struct roam_posix_event *event)
 {
     return roam_events_next(&p->events, event);

@@ -299,14 +299,14 @@ static enum roam_posix_status wish(struct roam_posix *p,
     bool named = !w->list || w->before != 0;
     if (len >= sizeof w->conversation || (len > 0) != named ||
         !roam_utf8_valid(conversation, len) || w->before > ROAM_VERSION_MAX ||
-        w->after > ROAM_VERSION_MAX || w->max_rows < 1 ||
-        w->max_rows > ROAM_PAGE_ROWS_MAX) {
+        w->after > ROAM_VERSION_MAX || w->max_rows > ROAM_PAGE_ROWS_MAX) {
         return ROAM_POSIX_STATUS_BAD_ARGUMENT;
     }
     if (p->wish.ref != 0) {
         return ROAM_POSIX_STATUS_BAD_STATE;
     }
     memcpy(w->conversation, conversation, len + 1);
+    w->max_rows = w->max_rows ? w->max_rows : PAGE_ROWS;
     *ref = w->ref = ++p->pages.ref;
     p->wish = *w;
     if (p->phase == OPEN) {

@@ -178,6 +178,11 @@ int roam_posix_poll(struct roam_posix *p, struct pollfd *fd);
  * events behind it. */
 void roam_posix_run(struct roam_posix *p);
 
+/* For programs that can wait: runs until there is nothing more to do now, and
+ * a connection on its way up is there or has failed; with a clock of the
+ * program's, no time passes over that. Drain the events behind it. */
+void roam_posix_work(struct roam_posix *p);
+
 /* ---------------------------------------------------------------- session */
 
 /* Connects now and logs in without take_over; does nothing if that is under
@@ -257,6 +262,8 @@ bool roam_posix_fetching(struct roam_posix *p);
  * now or as soon as there is a session and no other page is under way. The
  * answer is any number of PAGE_ROW, which are in the store, and a PAGE_END;
  * or PAGE_FAILED, also when the connection ends over it. [HIST-13]
+ *
+ * max_rows  1..1,000; 0: 200.
  *
  * *ref  comes back in the events.
  *
