@@ -18,6 +18,9 @@ SIZES = (
                             " from the spec in a few days"),
     ("adapter_python.py", 250, "whoever has an SDK puts it behind the suite in"
                                " an afternoon"),
+    ("adapter_libroam.c", 250, "so does whoever has one in C"),
+    ("kit.c", 320, "what all adapters in C share is read before it is used"),
+    ("kit.h", 90, "and this is all of it that has to be"),
 )
 # File, and what it may import besides Python's own library (zlib is in it).
 IMPORTS = (
