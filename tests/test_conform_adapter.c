@@ -206,15 +206,34 @@ struct line {
     struct adapter a;
 };
 
+/* The name of the harness's end; NULL: this machine has no pseudoterminals. */
+static const char *make_line(int *device)
+{
+    *device = posix_openpt(O_RDWR | O_NOCTTY);
+    if (*device < 0 || grantpt(*device) != 0 || unlockpt(*device) != 0) {
+        return NULL;
+    }
+    const char *name = ptsname(*device);
+    return name && access(name, R_OK | W_OK) == 0 ? name : NULL;
+}
+
+/* A bare chroot has no lines: nothing is tested then, and where all has to be
+ * tested that is a failure. */
 static void plug(struct line *l)
 {
     const char *reason = "";
-    l->device = posix_openpt(O_RDWR | O_NOCTTY);
-    assert_true(l->device >= 0);
-    assert_int_equal(grantpt(l->device), 0);
-    assert_int_equal(unlockpt(l->device), 0);
-    l->target = (struct adapter_target){
-        .serial = arena_string(ptsname(l->device)), .baud = SERIAL_BAUD};
+    const char *name = make_line(&l->device);
+    if (!name) {
+        const char *what = "no serial line can be tested without "
+                           "pseudoterminals: mount devpts at /dev/pts";
+        if (getenv("CI")) {
+            fail_msg("%s", what);
+        }
+        print_message("# %s\n", what);
+        skip();
+    }
+    l->target = (struct adapter_target){.serial = arena_string(name),
+                                        .baud = SERIAL_BAUD};
     if (!adapter_open(&l->a, &l->target, &reason)) {
         fail_msg("%s", reason);
     }
