@@ -204,10 +204,21 @@ static bool open_control(struct roamd_run *r, char *error, size_t cap)
     return true;
 }
 
+/* Not before the store is open: one that is stuck there has nothing to lose. */
+static bool catch_signals(struct roamd_run *r, char *error, size_t cap)
+{
+    if (!roam_net_catch_signals(r->net)) {
+        snprintf(error, cap, "cannot catch signals");
+        return false;
+    }
+    return true;
+}
+
 static bool open_all(struct roamd_run *r, char *error, size_t cap)
 {
     return open_tls(r, error, cap) && open_net(r, error, cap) &&
            open_store(r, error, cap) && open_core(r, error, cap) &&
+           catch_signals(r, error, cap) &&
            listen_on(r, true, r->config.listen, r->config.port, &r->tls_port,
                      error, cap) &&
            listen_on(r, false, r->config.plain_listen, r->config.plain_port,

@@ -600,14 +600,18 @@ void roam_net_free(struct roam_net *net)
     free(net);
 }
 
+bool roam_net_catch_signals(struct roam_net *net)
+{
+    return uv_signal_start(&net->sigterm, on_signal, SIGTERM) == 0 &&
+           uv_signal_start(&net->sigint, on_signal, SIGINT) == 0;
+}
+
 static void start_handles(struct roam_net *net)
 {
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* the store is told by an error code */
     uv_prepare_start(&net->prepare, on_prepare);
     uv_check_start(&net->check, on_check);
-    uv_signal_start(&net->sigterm, on_signal, SIGTERM);
-    uv_signal_start(&net->sigint, on_signal, SIGINT);
     poll_listeners(net, true);
 }
 

@@ -75,6 +75,11 @@ enum roam_net_end {
     ROAM_NET_STORE_FAILED /* a commit's outcome is unknown */
 };
 
+/* From here on SIGTERM and SIGINT wait until the loop runs, and end it in
+ * order: before anybody is told that the server is there. False: they
+ * cannot be caught. */
+bool roam_net_catch_signals(struct roam_net *net);
+
 /* Serves until the end. core is kept until this returns; its sessions are
  * all closed then. */
 enum roam_net_end roam_net_run(struct roam_net *net, struct roam_core *core);
