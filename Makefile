@@ -286,6 +286,7 @@ $(B)/roam-sim-faulty: $(call faulty,$(SIM_SRC) $(CORE_SRC)) \
 	$(call say,LD,$@)
 	$(Q)$(LINK) -o $@ $^ $(NANOPB_LIB) -lz
 
+$(B)/tests/test_roamd_control: | $(B)/roamd-faulty
 $(TESTS): $(B)/tests/%: $(B)/obj/tests/%.o $(TEST_A)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)

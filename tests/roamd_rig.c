@@ -34,6 +34,7 @@ void roamd_rig_setup(struct roamd_rig *rig)
     const char *base = getenv("TMPDIR");
 
     memset(rig, 0, sizeof(*rig));
+    rig->program = "roamd";
     snprintf(rig->dir, sizeof(rig->dir), "%s/roamd-test-XXXXXX",
              base != NULL ? base : "/tmp");
     assert_non_null(mkdtemp(rig->dir));
@@ -66,18 +67,23 @@ void roamd_rig_teardown(struct roamd_rig *rig)
 
 /* -------------------------------------------------------------- processes */
 
-const char *roamd_program(void)
+static char *program_path(const char *name)
 {
     static char path[512];
-    ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 16);
+    ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 32);
 
     assert_true(n > 0);
     path[n] = '\0';
     char *slash = strrchr(path, '/'); /* .../tests/test_roamd */
     *slash = '\0';
     slash = strrchr(path, '/');
-    strcpy(slash, "/roamd");
+    snprintf(slash, 32, "/%s", name);
     return path;
+}
+
+const char *roamd_program(void)
+{
+    return program_path("roamd");
 }
 
 static size_t collect_words(char *argv[WORDS_MAX], struct roamd_rig *rig,
@@ -86,7 +92,7 @@ static size_t collect_words(char *argv[WORDS_MAX], struct roamd_rig *rig,
     size_t n = 0;
     char *word;
 
-    argv[n++] = (char *)(uintptr_t)roamd_program();
+    argv[n++] = program_path(rig->program);
     argv[n++] = "-d";
     argv[n++] = rig->home;
     while ((word = va_arg(words, char *)) != NULL) {
@@ -299,7 +305,12 @@ int roamd_connect(uint16_t port)
 
 void wire_open(struct wire *w, uint16_t port)
 {
-    w->fd = roamd_connect(port);
+    wire_attach(w, roamd_connect(port));
+}
+
+void wire_attach(struct wire *w, int fd)
+{
+    w->fd = fd;
     w->rest = (struct roam_slice){NULL, 0};
     roam_reader_init(&w->reader, w->buf, sizeof(w->buf), ROAM_FRAME_MAX);
 }

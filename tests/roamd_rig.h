@@ -18,6 +18,7 @@ struct roamd_rig {
     char home[160]; /* the server's, in it */
     char port_file[160];
     char log_file[160];
+    const char *program;      /* what is run, beside the tests: roamd */
     pid_t pid;                /* of a server that runs; 0: none */
     uint16_t tls_port;        /* 0: none */
     uint16_t plain_port;      /* 0: none */
@@ -81,6 +82,8 @@ struct wire {
 /* A TCP connection to 127.0.0.1. */
 int roamd_connect(uint16_t port);
 void wire_open(struct wire *w, uint16_t port);
+/* The same on a connection that there is. */
+void wire_attach(struct wire *w, int fd);
 void wire_close(struct wire *w);
 /* False when the server has closed the connection. */
 bool wire_send(struct wire *w, const struct roam_message *m);
