@@ -168,6 +168,21 @@ static void test_missing_certificate_is_named(void **state)
     assert_says(rig, "roamd: /no/key.pem");
 }
 
+/* `init` is named where it helps, and nowhere else. */
+static void test_a_home_that_cannot_be_read_is_not_to_be_made(void **state)
+{
+    struct roamd_rig *rig = *state;
+    struct roamd_rig other = *rig;
+
+    snprintf(other.home, sizeof other.home, "%.100s/roamd.conf", rig->home);
+    roamd_expect(&other, 1, "user", "list");
+    assert_says(&other, "Not a directory");
+    assert_null(strstr(other.err, "init"));
+    snprintf(other.home, sizeof other.home, "%.100s/none", rig->home);
+    roamd_expect(&other, 1, "user", "list");
+    assert_says(&other, "none init` makes it");
+}
+
 static void test_users_added_while_it_runs_can_log_in(void **state)
 {
     struct roamd_rig *rig = *state;
@@ -591,6 +606,7 @@ int main(void)
         TEST(test_second_server_on_one_home_is_refused),
         TEST(test_port_in_use_is_named),
         TEST(test_missing_certificate_is_named),
+        TEST(test_a_home_that_cannot_be_read_is_not_to_be_made),
         TEST(test_users_added_while_it_runs_can_log_in),
         TEST(test_silent_connections_are_ended),
         TEST(test_peer_that_does_not_read_is_ended_alone),

@@ -55,25 +55,28 @@ bool roamd_path(char out[ROAMD_PATH_MAX], const char *dir, const char *name)
     return true;
 }
 
+static bool is_there(const char *path, const char *dir)
+{
+    struct stat st;
+
+    if (stat(path, &st) == 0) {
+        return true;
+    }
+    if (errno == ENOENT) {
+        roamd_failed("%s: %s; `roamd -d %s init` makes it", path,
+                     strerror(errno), dir);
+    } else { /* somebody else's, say: there is nothing to make */
+        roamd_failed("%s: %s", path, strerror(errno));
+    }
+    return false;
+}
+
 bool roamd_is_home(const char *dir)
 {
     char path[ROAMD_PATH_MAX];
-    struct stat st;
 
-    if (stat(dir, &st) != 0) {
-        roamd_failed("%s: %s; `roamd -d %s init` makes it", dir,
-                     strerror(errno), dir);
-        return false;
-    }
-    if (!roamd_path(path, dir, ROAMD_STORE_FILE)) {
-        return false;
-    }
-    if (stat(path, &st) != 0) {
-        roamd_failed("%s: %s; `roamd -d %s init` makes it", path,
-                     strerror(errno), dir);
-        return false;
-    }
-    return true;
+    return is_there(dir, dir) && roamd_path(path, dir, ROAMD_STORE_FILE) &&
+           is_there(path, dir);
 }
 
 void roamd_random(void *ctx, uint8_t *out, size_t len)
