@@ -11,7 +11,8 @@
  *
  * The judge aborts when the server's output is not well-formed, breaks the
  * chain, exceeds the window, goes on after KICK, answers more commands than
- * there were, or tells an `as_of` below what it told before. */
+ * there were, tells an `as_of` below what it told before, or takes a token
+ * from a second device. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +29,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define CONNECTIONS 4
+#define TOKENS 8 /* of each user */
 #define START_WALL_MS 1767225600000ull
 /* Small, so that small inputs reach them. */
 #define MAX_BODY 300
@@ -68,6 +70,8 @@ enum op {
     OP_CHANGE, /* of a group */
     OP_GROUP,  /* something said in one */
     OP_MEMBERS,
+    OP_SESSIONS,
+    OP_END_SESSION,
     OP_COUNT
 };
 
@@ -81,6 +85,13 @@ struct conn {
     bool kicked;
     bool acks_unknown; /* raw bytes may have been an ACK or a SYNC */
     uint64_t commands, answers;
+    struct token *token; /* of the LOGIN that is to be answered */
+    uint8_t device;
+};
+
+/* Which device was granted a login with it; 0: none that is known. */
+struct token {
+    uint8_t device;
 };
 
 struct world {
@@ -91,6 +102,7 @@ struct world {
     struct roam_core *core;
     struct roam_now now;
     struct conn conns[CONNECTIONS];
+    struct token tokens[2][TOKENS];
 };
 
 /* ------------------------------------------------------------------ input */
@@ -111,6 +123,14 @@ static bool refuse(void)
 }
 
 /* ------------------------------------------------------------------ judge */
+
+static void judge_login(struct conn *c) /* [DEV-1] */
+{
+    if (c->token != NULL) {
+        JUDGE(c->token->device == 0 || c->token->device == c->device);
+        c->token->device = c->device;
+    }
+}
 
 static void judge_entries(struct conn *c, uint64_t prev, uint64_t last,
                           uint32_t count)
@@ -172,6 +192,25 @@ static void judge_members(struct conn *c, const struct roam_message *m)
     JUDGE(page->count <= page->member_count + ROAM_APPLICANTS_MAX);
 }
 
+static void judge_sessions(struct conn *c, const struct roam_message *m)
+{
+    const roam_v1_SessionList *list = &m->u.session_list;
+    c->answers++;
+    JUDGE(c->acks_unknown || c->answers <= c->commands);
+    JUDGE(roam_session_rows_good(m->body, list->count));
+    JUDGE(list->count > 0 || !list->more); /* [DEV-3] */
+    struct roam_slice rows = m->body;
+    struct roam_session_row row;
+    unsigned self = 0, last = 0;
+    while (roam_session_row_next(&rows, &row)) {
+        JUDGE(row.device_type > last);
+        JUDGE(row.online || !row.self); /* [DEV-4] */
+        last = row.device_type;
+        self += row.self;
+    }
+    JUDGE(self <= 1);
+}
+
 static void judge_frame(struct conn *c, uint8_t type, struct roam_slice p)
 {
     struct roam_message m;
@@ -185,6 +224,9 @@ static void judge_frame(struct conn *c, uint8_t type, struct roam_slice p)
         JUDGE((m.u.kick.error != 0) ==
               (m.u.kick.reason == roam_v1_KickReason_PROTOCOL_ERROR));
         break;
+    case ROAM_LOGIN_OK:
+        judge_login(c);
+        break;
     case ROAM_SYNC_OK:
         judge_sync_ok(c, &m.u.sync_ok);
         break;
@@ -196,6 +238,7 @@ static void judge_frame(struct conn *c, uint8_t type, struct roam_slice p)
         break;
     case ROAM_SEND_OK:
     case ROAM_ERROR:
+    case ROAM_SESSION_ENDED:
         c->answers++;
         JUDGE(c->acks_unknown || c->answers <= c->commands); /* [SEND-2] */
         break;
@@ -205,6 +248,9 @@ static void judge_frame(struct conn *c, uint8_t type, struct roam_slice p)
         break;
     case ROAM_MEMBER_PAGE:
         judge_members(c, &m);
+        break;
+    case ROAM_SESSION_LIST:
+        judge_sessions(c, &m);
         break;
     default:
         break;
@@ -346,9 +392,15 @@ static void put_login(struct world *w, struct conn *c)
     const char *user = (who & 1) != 0 ? "bob" : "alice";
     login->protocol = ROAM_PROTOCOL_VERSION;
     snprintf(login->user, sizeof login->user, "%s", user);
-    snprintf(login->token, sizeof login->token, "%s-token", user);
+    uint8_t device = who >> 1 & 3;
+    uint8_t token = device ^ (who >> 4 & 7); /* mostly its own */
+    snprintf(login->token, sizeof login->token, "%s-%u", user, token);
     login->device_id.size = ROAM_DEVICE_ID_BYTES;
-    memset(login->device_id.bytes, who >> 1 & 3, ROAM_DEVICE_ID_BYTES);
+    memset(login->device_id.bytes, device, ROAM_DEVICE_ID_BYTES);
+    /* A LOGIN behind another frame may not be the one that is answered. */
+    bool first = c->token == NULL && !c->acks_unknown;
+    c->token = first ? &w->tokens[who & 1][token] : NULL;
+    c->device = 1u + device;
     login->device_type = (roam_v1_DeviceType)(1 + (who >> 3) % 2);
     login->attempt = 1u + next_byte(w);
     login->take_over = next_byte(w);
@@ -521,6 +573,29 @@ static void put_members(struct world *w, struct conn *c)
     put(w, c, &m);
 }
 
+static void put_sessions(struct world *w, struct conn *c)
+{
+    struct roam_message m;
+    roam_message_init(&m, ROAM_SESSIONS);
+    uint8_t what = next_byte(w);
+    m.u.sessions.ref = 1u + what;
+    m.u.sessions.after = (roam_v1_DeviceType)(what & 3);
+    c->commands++;
+    put(w, c, &m);
+}
+
+static void put_end_session(struct world *w, struct conn *c)
+{
+    struct roam_message m;
+    roam_message_init(&m, ROAM_END_SESSION);
+    uint8_t what = next_byte(w);
+    m.u.end_session.ref = 1u + what;
+    m.u.end_session.device_type = (roam_v1_DeviceType)(1 + (what & 1));
+    m.u.end_session.generation = 1u + (what >> 1);
+    c->commands++;
+    put(w, c, &m);
+}
+
 static void put_small(struct world *w, struct conn *c, uint8_t type)
 {
     struct roam_message m;
@@ -584,6 +659,12 @@ static void on_connection(struct world *w, struct conn *c, enum op op)
         break;
     case OP_MEMBERS:
         put_members(w, c);
+        break;
+    case OP_SESSIONS:
+        put_sessions(w, c);
+        break;
+    case OP_END_SESSION:
+        put_end_session(w, c);
         break;
     case OP_TAKE:
         take(w, c, 1u + 8u * next_byte(w));
@@ -660,9 +741,13 @@ static void open_world(struct world *w, const uint8_t *data, size_t size)
     JUDGE(w->store != NULL);
     roam_store_mem_add_user(w->store, "alice");
     roam_store_mem_add_user(w->store, "bob");
-    roam_store_mem_share_tokens(w->store); /* the input names devices */
-    roam_store_mem_add_token(w->store, "alice", "alice-token", 0, 0);
-    roam_store_mem_add_token(w->store, "bob", "bob-token", 0, 0);
+    for (unsigned i = 0; i < TOKENS; i++) {
+        char text[16];
+        snprintf(text, sizeof text, "alice-%u", i);
+        roam_store_mem_add_token(w->store, "alice", text, 0, 0);
+        snprintf(text, sizeof text, "bob-%u", i);
+        roam_store_mem_add_token(w->store, "bob", text, 0, 0);
+    }
     roam_core_config_default(&w->config);
     w->config.store = w->store;
     w->config.max_body = MAX_BODY;

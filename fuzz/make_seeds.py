@@ -31,6 +31,7 @@ RAW_MAX = 255  # an operand of one byte says the length of raw bytes
 USERS = ("alice", "bob", "carol", "dave", "erin")
 MAX_BODY = 300
 SESSIONS = 3
+TOKENS = 8
 TIME_UNIT_MS = 50
 
 # Steps of fuzz_client.c.
@@ -78,8 +79,8 @@ class ServerWorld:
         self.names = {}
         for name, new in zip(case.users, USERS):
             self.names[name] = new
-            for token in case.tokens[name]:
-                self.names[token] = new + "-token"
+            for number, token in enumerate(case.tokens[name]):
+                self.names[token] = f"{new}-{number % TOKENS}"
 
     def rename(self, data):
         """Names in bytes that are no message; the length stands before."""

@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -173,7 +174,8 @@ static void submit_login(struct roam_store *store, uint8_t device)
     assert_non_null(req);
     req->done = note_done;
     strcpy(req->u.login.user, "alice");
-    strcpy(req->u.login.token, "token");
+    snprintf(req->u.login.token, sizeof req->u.login.token, "token-%u",
+             (unsigned)device);
     req->u.login.device_type = device;
     req->u.login.device_id[0] = device;
     req->u.login.attempt = 1;
@@ -205,8 +207,8 @@ static void test_login_without_memory_leaves_no_news(void **state)
     struct roam_store *store = roam_store_mem_new(NULL, NULL);
     roam_store_mem_set_settings(store, &announcing);
     roam_store_mem_add_user(store, "alice");
-    roam_store_mem_add_token(store, "alice", "token", 0, 0);
-    roam_store_mem_share_tokens(store);
+    roam_store_mem_add_token(store, "alice", "token-1", 0, 0);
+    roam_store_mem_add_token(store, "alice", "token-2", 0, 0);
     assert_int_equal(news_of_login(store, 1), 0);
     size_t failed = 0, entries = 0;
     for (;; failed++) {

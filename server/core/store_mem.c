@@ -345,11 +345,6 @@ bool roam_store_mem_add_token(struct roam_store *store, const char *name,
     return true;
 }
 
-void roam_store_mem_share_tokens(struct roam_store *store)
-{
-    mem_of(store)->tokens_shared = true;
-}
-
 bool roam_store_mem_revoke_token(struct roam_store *store, const char *text)
 {
     bool found = false;

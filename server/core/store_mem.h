@@ -27,9 +27,6 @@ bool roam_store_mem_add_user(struct roam_store *store, const char *user);
 bool roam_store_mem_add_token(struct roam_store *store, const char *user,
                               const char *token, uint32_t device_type,
                               uint64_t expires_ms);
-/* From now on a token is good for every device: for tests whose devices come
- * and go, while their tokens are given. */
-void roam_store_mem_share_tokens(struct roam_store *store);
 bool roam_store_mem_revoke_token(struct roam_store *store, const char *token);
 bool roam_store_mem_name_user(struct roam_store *store, const char *user,
                               const char *name);

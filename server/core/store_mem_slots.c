@@ -116,11 +116,10 @@ static void tell_slot(struct roam_store_login *l,
     }
 }
 
-static void bind_token(const struct roam__mem *mem,
-                       struct roam__mem_token *token,
+static void bind_token(struct roam__mem_token *token,
                        struct roam_store_login *l)
 {
-    token->bound = !mem->tokens_shared && !ROAM_FAULT("token-unbound");
+    token->bound = !ROAM_FAULT("token-unbound");
     memcpy(token->device_id, l->device_id, sizeof token->device_id);
     l->token_expires_ms = token->expires_ms;
     l->token_number = token->id;
@@ -197,7 +196,7 @@ bool roam__mem_login(struct roam__mem *mem, struct roam_store_request *req)
             roam__mem_news_store(&news);
         }
         grant(mem, user, device, is_new, l);
-        bind_token(mem, token, l);
+        bind_token(token, l);
     } else if (is_new) {
         roam__mem_post_drop(&news);
         free(device);

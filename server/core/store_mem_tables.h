@@ -131,7 +131,6 @@ struct roam__mem {
     struct roam_store_settings settings;
     int64_t last_user, last_device, last_token;
     uint64_t revocations;
-    bool tokens_shared;
     uint64_t last_held;
     uint64_t last_group;
     struct roam__mem_user *users;
