@@ -2,12 +2,14 @@
 /* The command line, and what a device remembers. */
 #include <errno.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -389,6 +391,20 @@ static void test_what_cannot_be_remembered_is_told_with_its_cause(void **state)
     assert_false(roam_profile_save(&p, error));
     refused(strerror(EISDIR));
     assert_int_equal(rmdir(path), 0);
+
+    /* A disk that takes some of it. */
+    struct rlimit all, few;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &all), 0);
+    few = all;
+    few.rlim_cur = 10;
+    void (*usual)(int) = signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &few), 0);
+    errno = 0;
+    bool saved = roam_profile_save(&p, error);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &all), 0);
+    signal(SIGXFSZ, usual);
+    assert_false(saved);
+    refused(strerror(EFBIG));
     assert_true(roam_profile_save(&p, error));
 }
 

@@ -227,6 +227,20 @@ bool roam_profile_make_directory(const struct roam_profile *p, char *error)
     }
 }
 
+/* All of it; a disk may take some. */
+static bool write_all(int fd, const char *text, size_t len)
+{
+    while (len > 0) {
+        ssize_t n = write(fd, text, len);
+        if (n < 0 && errno != EINTR) {
+            return false;
+        }
+        text += n > 0 ? n : 0;
+        len -= n > 0 ? (size_t)n : 0;
+    }
+    return true;
+}
+
 /* Beside it first, then in its place: a crash leaves the old or the new. */
 static bool write_file(const struct roam_profile *p, const char *name,
                        const char *text, char *error)
@@ -238,8 +252,7 @@ static bool write_file(const struct roam_profile *p, const char *name,
     if (fd < 0) {
         return complain(error, strerror(errno), fresh);
     }
-    size_t len = strlen(text);
-    bool good = fchmod(fd, 0600) == 0 && write(fd, text, len) == (ssize_t)len &&
+    bool good = fchmod(fd, 0600) == 0 && write_all(fd, text, strlen(text)) &&
                 fsync(fd) == 0;
     int cause = errno;
     if (close(fd) != 0 && good) {
