@@ -282,6 +282,8 @@ static void test_broken_file_changes_nothing_and_is_named(void **state)
     write_file(path_of(rig, "roamd.conf"), "log_level = warn\nmax_body = x\n");
     reload(rig, "error reload-failed reason=");
     assert_true(roamd_log_has(rig, "roamd.conf:2: max_body"));
+    write_file(path_of(rig, "roamd.conf"), "colour = red\n");
+    reload(rig, "there is no setting 'colour'\"\n"); /* the only value's end */
     write_file(path_of(rig, "roamd.conf"), "max_body = 100000\n");
     reload(rig, "error reload-failed reason=\"max_frame is ");
     assert_int_equal(unlink(path_of(rig, "roamd.conf")), 0);

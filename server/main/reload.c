@@ -86,6 +86,15 @@ static void notify_begin(void)
     roamd_notify(state);
 }
 
+/* A quote would end the value that the text is in the log. */
+static const char *unquoted(char *text)
+{
+    for (char *c = text; (c = strchr(c, '"')) != NULL; c++) {
+        *c = '\'';
+    }
+    return text;
+}
+
 void roamd_run_reload(struct roamd_run *r)
 {
     char error[ROAMD_ERROR_MAX];
@@ -101,7 +110,8 @@ void roamd_run_reload(struct roamd_run *r)
         apply(r, &next);
     } else {
         roamd_run_log(r, 0, "reload-failed reason=\"%s\"",
-                      error[0] != '\0' ? error : "see the line above");
+                      error[0] != '\0' ? unquoted(error)
+                                       : "see the line above");
     }
     roamd_notify("READY=1");
 }
