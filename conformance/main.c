@@ -445,13 +445,30 @@ static int command_selftest(struct options *o)
     return selftest_run(dir, &rules, o->update);
 }
 
+static int command_help(void)
+{
+    bool bad = fputs(options_usage, stdout) < 0 || fflush(stdout) != 0;
+    return bad ? EXIT_HARNESS : EXIT_AS_EXPECTED;
+}
+
 static int run_command(int argc, char **argv)
 {
     struct options o;
-    if (argc < 2 || argv[1][0] == '-' ||
-        !options_parse(&o, argc - 1, argv + 1)) {
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (strcmp(argv[i], "--help") == 0) {
+            return command_help();
+        }
+    }
+    if (argc < 2 || argv[1][0] == '-') {
         fputs(options_usage, stderr);
         return EXIT_USAGE;
+    }
+    char *name = argv[1];
+    argv[1] = argv[0]; /* of whom getopt speaks */
+    bool good = options_parse(&o, argc - 1, argv + 1);
+    argv[1] = name;
+    if (!good) {
+        return fail_usage("see roam-conform --help");
     }
     run_catch_signals();
     const char *command = argv[1];
@@ -491,8 +508,9 @@ static int run_command(int argc, char **argv)
     if (strcmp(command, "selftest") == 0 && !operand) {
         return command_selftest(&o);
     }
-    fputs(options_usage, stderr);
-    return EXIT_USAGE;
+    return fail_usage(
+        arena_printf("\"%s%s%s\" is no command; see roam-conform --help",
+                     command, operand ? " " : "", operand ? operand : ""));
 }
 
 int main(int argc, char **argv)

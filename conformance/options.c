@@ -345,9 +345,16 @@ bool options_parse(struct options *o, int argc, char **argv)
     *o = (struct options){
         .run = {.jobs = DEFAULT_JOBS, .timeout_ms = DEFAULT_TIMEOUT_MS}};
     draw_seed(o);
-    int option;
-    while ((option = getopt_long(argc, argv, "j:", long_options, NULL)) != -1) {
+    int option, which = 0;
+    while ((option = getopt_long(argc, argv, "j:", long_options, &which)) !=
+           -1) {
+        if (option == '?') {
+            return false; /* getopt has said why */
+        }
         if (!take_option(o, option, optarg)) {
+            fprintf(stderr, "roam-conform: \"%s\" is no value for %s%s\n",
+                    optarg, option == 'j' ? "-" : "--",
+                    option == 'j' ? "j" : long_options[which].name);
             return false;
         }
     }

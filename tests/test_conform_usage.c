@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What roam-conform says to a command line that it cannot take: which word is
+ * wrong, and where help is. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include <cmocka.h>
+
+#include "roamd_rig.h"
+
+static char said[16384];
+
+/* What it prints to `from` ("1" or "2"); the exit status. */
+static int conform(const char *words, const char *from)
+{
+    char program[512], command[1024];
+    snprintf(program, sizeof program, "%s", roamd_program());
+    *(strrchr(program, '/') + 1) = '\0';
+    snprintf(command, sizeof command, "'%sroam-conform' %s %s", program, words,
+             from[0] == '1' ? "2>/dev/null" : "2>&1 >/dev/null");
+    FILE *pipe = popen(command, "r");
+    assert_non_null(pipe);
+    size_t n = fread(said, 1, sizeof said - 1, pipe);
+    said[n] = '\0';
+    int status = pclose(pipe);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void test_a_wrong_word_is_named(void **state)
+{
+    static const struct {
+        const char *words, *reason;
+    } wrong[] = {
+        {"nosuch", "\"nosuch\""},
+        {"server --roamd x nosuchcase", "\"server nosuchcase\""},
+        {"server --roamd x --seed abc", "\"abc\" is no value for --seed"},
+        {"server --roamd x --at host:65536", "\"host:65536\""},
+        {"server --roamd x -j 0", "\"0\" is no value for -j"},
+        {"client --adapter tcp:x -- y", "\"tcp:x\" is no value for --adapter"},
+        {"server --no-such-option", "--no-such-option"},
+        {"server --seed", "--seed"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        int status = conform(wrong[i].words, "2");
+        if (status != 2 || !strstr(said, wrong[i].reason) ||
+            !strstr(said, "--help") || strstr(said, "usage:")) {
+            fail_msg("%s: exit status %d: %s", wrong[i].words, status, said);
+        }
+    }
+}
+
+static void test_help_is_output(void **state)
+{
+    (void)state;
+    assert_int_equal(conform("--help", "1"), 0);
+    assert_non_null(strstr(said, "usage: roam-conform"));
+    assert_int_equal(conform("server --help", "1"), 0);
+    assert_non_null(strstr(said, "usage: roam-conform"));
+    assert_int_equal(conform("", "2"), 2);
+    assert_non_null(strstr(said, "usage: roam-conform"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_wrong_word_is_named),
+        cmocka_unit_test(test_help_is_output),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
