@@ -49,10 +49,11 @@ bool secure_accept(struct stage *g, struct conn *c)
 static void note_left(struct stage *g, struct conn *c, const char *reason)
 {
     c->is_closed = true;
+    world_event(
+        &g->world, c->subject->device, "~",
+        arena_printf("no handshake; shown was: %s; %s", c->shown, reason));
     record_end(&g->world, c, false, false);
-    world_event(&g->world, c->subject->device, "-",
-                arena_printf("closed the connection; shown was: %s; %s",
-                             c->shown, reason));
+    world_event(&g->world, c->subject->device, "-", "closed the connection");
 }
 
 /* The first words of the client are taken, and nothing else. */
@@ -75,7 +76,7 @@ static bool note_done(struct stage *g, struct conn *c)
     c->is_shaking = false;
     s->tickets += tls_has_offered(c->tls);
     s->resumed += is_resumed;
-    world_event(&g->world, s->device, "-",
+    world_event(&g->world, s->device, "~",
                 is_resumed
                     ? "shakes hands, by a ticket"
                     : arena_printf("shakes hands; shown was: %s", c->shown));
@@ -93,7 +94,7 @@ static bool is_plain(const struct conn *c)
 static bool note_failed(struct stage *g, const struct conn *c,
                         const char *reason)
 {
-    world_event(&g->world, c->subject->device, "-", reason);
+    world_event(&g->world, c->subject->device, "~", reason);
     return world_fail(&g->world, NULL, reason,
                       "TLS 1.2 with a suite of ECDHE and AEAD, and roam/1 if "
                       "it offers ALPN",

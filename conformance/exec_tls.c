@@ -37,7 +37,7 @@ bool exec_greets(struct world *w, struct device *d, const struct step *step,
     }
     bool is_tls = tls_hello(d->link->fd, &h, now_ms() + w->timeout_ms, &answer,
                             &what, &wrong, &rule);
-    world_event(w, d, "-", arena_printf("greets TLS, and gets %s", what));
+    world_event(w, d, "~", arena_printf("greets TLS, and gets %s", what));
     link_end(w, d, true);
     if (!is_tls) {
         return world_fail(w, NULL, what, "an answer of TLS", NULL);
@@ -72,7 +72,7 @@ bool exec_renegotiates(struct world *w, struct device *d)
         return world_mistake(w, "there is no connection with TLS");
     }
     bool taken = tls_renegotiate(d->link->tls, now_ms() + w->timeout_ms);
-    world_event(w, d, "-", "asks for another handshake");
+    world_event(w, d, "~", "asks for another handshake");
     link_end(w, d, true);
     return !taken ||
            world_fail(w, NULL, "the server shook hands again",

@@ -79,7 +79,7 @@ static bool open_tls(struct world *w, struct device *d)
     if (!l->tls) {
         return world_fail(w, "TLS-1", reason, "TLS 1.2 with ALPN roam/1", NULL);
     }
-    world_event(w, d, "-",
+    world_event(w, d, "~",
                 tls_is_resumed(l->tls) ? "shakes hands, by a ticket"
                                        : "shakes hands");
     const char *wrong = tls_wrong(l->tls, &rule);

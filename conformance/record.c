@@ -174,7 +174,8 @@ void record_end(struct world *w, const void *key, bool by_server, bool cut)
 void record_note(struct world *w, const struct device *d, const char *arrow,
                  const char *text)
 {
-    bool beside_the_wire = !d || *arrow == ':' || *arrow == '!';
+    bool beside_the_wire =
+        !d || *arrow == ':' || *arrow == '!' || *arrow == '~';
     if (!w->record || !beside_the_wire) {
         return;
     }

@@ -390,6 +390,9 @@ main()
         counted 'conformance: libroam, ASan+UBSan' sanitized libroam \
             $asan_dir/roam-conform client \
             --coverage "$log/coverage.libroam" -- $asan_dir/adapter-libroam
+        counted 'conformance: libroam over TLS, ASan+UBSan' \
+            sanitized libroam-tls $asan_dir/roam-conform client --tls -- \
+            $asan_dir/adapter-libroam
         counted 'conformance: the client in Python' timeout 600 \
             $gcc_dir/roam-conform client -- \
             conformance/adapters/adapter_python.py build
