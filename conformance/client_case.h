@@ -228,7 +228,7 @@ bool events_judge(struct stage *g);
 json_t *event_next(const struct sut *s, const char *name);
 void event_take(const struct sut *s, const json_t *event);
 
-/* ---------------------------------------------------------- client_verbs.c */
+/* ---------------------------------------------------------- client_fence.c */
 
 /* Tells the adapter; waits for its answer. NULL: failure noted, or `gone`. */
 json_t *adapter_tell(struct stage *g, struct sut *s, const char *verb,
@@ -236,8 +236,6 @@ json_t *adapter_tell(struct stage *g, struct sut *s, const char *verb,
 /* The same, about no handle, to each adapter. */
 bool adapter_tell_all(struct stage *g, const char *verb, const char *key,
                       uint64_t number);
-bool verb_open(struct stage *g, struct sut *s);
-bool verb_do(struct stage *g, struct sut *s, const struct step *step);
 /* The client takes all bytes, and its own have all come. */
 bool verb_settle(struct stage *g, struct sut *s);
 /* The same; the adapter's answer. NULL: failure noted. */
@@ -247,6 +245,18 @@ bool verb_fence(struct stage *g, struct sut *s);
 /* Time passes, told or not. */
 bool verb_advance(struct stage *g, uint64_t ms);
 bool verb_tick(struct stage *g, uint64_t ms);
+/* A number of an answer, and the variable $dev.name. */
+uint64_t answer_number(const json_t *answer, const char *key,
+                       uint64_t otherwise);
+void stage_set_var(struct stage *g, const struct sut *s, const char *name,
+                   uint64_t n);
+/* It comes back by itself, in its own time. */
+bool verb_return(struct stage *g, struct sut *s);
+
+/* ---------------------------------------------------------- client_verbs.c */
+
+bool verb_open(struct stage *g, struct sut *s);
+bool verb_do(struct stage *g, struct sut *s, const struct step *step);
 
 /* ----------------------------------------------------------- client_exec.c */
 

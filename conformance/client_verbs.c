@@ -1,94 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Verbs of the client role: what is told to the adapter, the fence that its
- * verb `state` gives, virtual time, and the acts of the server. */
+/* Verbs of the client role: what a person does to a client, and the acts of its
+ * server. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "client_case.h"
 #include "client_pack.h"
-#include "pair_case.h"
 #include "expr.h"
-
-/* ------------------------------------------------------------- the adapter */
-
-static bool no_answer(struct stage *g, const char *verb)
-{
-    return world_fail(&g->world, NULL,
-                      arena_printf("adapter: no answer to %s within %" PRIu64
-                                   " ms",
-                                   verb, g->world.timeout_ms),
-                      "an answer, flushed behind every line", NULL);
-}
-
-static json_t *wait_answer(struct stage *g, struct adapter *a, const char *verb,
-                           uint64_t id)
-{
-    uint64_t deadline = now_ms() + g->world.timeout_ms;
-    for (;;) {
-        json_t *answer = adapter_answer(a, id);
-        if (answer) {
-            return answer;
-        }
-        if (!net_pump(g, deadline) && now_ms() >= deadline) {
-            no_answer(g, verb);
-        }
-        if (g->world.failure.happened) {
-            return NULL;
-        }
-    }
-}
-
-/* NULL with a failure noted, or with g->unsupported set. */
-static json_t *tell(struct stage *g, struct adapter *a, const char *verb,
-                    json_t *request)
-{
-    uint64_t id = adapter_request(a, verb, request);
-    json_t *answer = id ? wait_answer(g, a, verb, id) : NULL;
-    const char *result = answer ? adapter_result(answer) : NULL;
-    if (result && strcmp(result, "ok") == 0) {
-        return answer;
-    }
-    if (result && strcmp(result, "unsupported") == 0) {
-        g->unsupported = arena_printf("the adapter does not support %s", verb);
-        return NULL;
-    }
-    const char *code = answer ? json_text(answer, "code") : NULL;
-    world_fail(&g->world, NULL,
-               a->fault ? arena_printf("adapter: %s", a->fault)
-                        : arena_printf("adapter: %s failed with %s", verb,
-                                       code ? code : "no answer that is legal"),
-               "ok", NULL);
-    return NULL;
-}
-
-json_t *adapter_tell(struct stage *g, struct sut *s, const char *verb,
-                     json_t *request)
-{
-    json_object_set_new(request, "handle", json_string(s->handle));
-    if (strcmp(verb, "state") != 0) { /* a fence is nobody's act */
-        world_event(&g->world, s->device, "!", verb);
-    }
-    const char *before = relay_accuse(g, s);
-    json_t *answer = tell(g, s->adapter, verb, request);
-    g->world.accused = before;
-    return answer;
-}
-
-bool adapter_tell_all(struct stage *g, const char *verb, const char *key,
-                      uint64_t number)
-{
-    for (size_t i = 0; i < g->adapter_count; i++) {
-        json_t *r = json_object();
-        if (key) {
-            json_set_u64(r, key, number);
-        }
-        if (!tell(g, &g->adapters[i], verb, r)) {
-            return false;
-        }
-    }
-    return true;
-}
+#include "pair_case.h"
 
 static void set_option(json_t *request, const char *key, const char *text)
 {
@@ -125,231 +45,6 @@ bool verb_open(struct stage *g, struct sut *s)
     set_option(r, "ack", d->manual_ack ? "manual" : "auto");
     s->is_open = adapter_tell(g, s, "open", r) != NULL;
     return s->is_open;
-}
-
-/* ------------------------------------------------------------------- the fence
- */
-
-static void set_var(struct stage *g, const struct sut *s, const char *name,
-                    uint64_t n)
-{
-    const struct value v = value_number(n);
-    var_set(&g->world, arena_printf("$%s.%s", s->decl->name, name), &v);
-}
-
-static uint64_t number_of(const json_t *answer, const char *key,
-                          uint64_t otherwise)
-{
-    uint64_t n;
-    return json_u64(answer, key, &n) ? n : otherwise;
-}
-
-/* next_ms is 0 where the client has come back already, and 2^64-1 where it
- * never will. */
-static void publish(struct stage *g, const struct sut *s, const json_t *state)
-{
-    set_var(g, s, "cursor", number_of(state, "cursor", 0));
-    set_var(g, s, "attempt", number_of(state, "attempt", 0));
-    set_var(g, s, "connections", number_of(state, "connections", 0));
-    set_var(g, s, "unsent", number_of(state, "unsent", 0));
-    set_var(g, s, "tickets", s->tickets);
-    set_var(g, s, "resumed", s->resumed);
-    bool connected = json_is_true(json_object_get(state, "connected"));
-    set_var(g, s, "next_ms",
-            number_of(state, "next_ms", connected ? 0 : UINT64_MAX));
-}
-
-/* What the client wrote before it answered has to come. */
-static bool catch_up(struct stage *g, struct sut *s, const json_t *state)
-{
-    uint64_t deadline = now_ms() + g->world.timeout_ms;
-    uint64_t connections = number_of(state, "connections", 0);
-    uint64_t sent = number_of(state, "sent", 0);
-    bool open = json_is_true(json_object_get(state, "connected"));
-    for (;;) {
-        const struct conn *c = s->conn;
-        bool all = s->connections >= connections &&
-                   (!c || c->fd < 0 || c->is_closed || c->is_stalled ||
-                    (open && c->received >= sent));
-        if (all) {
-            return true;
-        }
-        if (!net_pump(g, deadline) && now_ms() >= deadline) {
-            return world_fail(&g->world, NULL,
-                              "adapter: state tells of bytes or of an end "
-                              "that did not come",
-                              "`connections`, `sent` and `connected` as "
-                              "ADAPTER.md has them",
-                              NULL);
-        }
-        if (g->world.failure.happened) {
-            return false;
-        }
-    }
-}
-
-/* The rule that a cursor breaks which is not the shadow's. */
-static const char *cursor_rule(const struct sut *s, uint64_t cursor)
-{
-    bool ahead = cursor > s->cursor;
-    return s->by_reset                ? "SYNC-9"
-           : ahead && s->pages_served ? "HIST-11"
-           : ahead && s->manual       ? "ACK-1"
-                                      : "CHAIN-4";
-}
-
-static bool judge_state(struct stage *g, struct sut *s, const json_t *state)
-{
-    uint64_t cursor = number_of(state, "cursor", s->cursor);
-    if (cursor != s->cursor) {
-        return world_fail(&g->world, cursor_rule(s, cursor),
-                          arena_printf("the cursor is %" PRIu64
-                                       ", what was served and stored ends at "
-                                       "%" PRIu64,
-                                       cursor, s->cursor),
-                          "the version of the last entry stored", NULL);
-    }
-    const struct conn *c = s->conn;
-    bool open = json_is_true(json_object_get(state, "connected"));
-    if (c && c->must_end && open && s->connections > 0 && c->fd >= 0) {
-        return world_fail(&g->world, c->must_end,
-                          "the client keeps a connection that it has to close",
-                          "it closes", NULL);
-    }
-    return true;
-}
-
-/* The client takes all that was sent, and all that it wrote comes. */
-static json_t *settle(struct stage *g, struct sut *s)
-{
-    struct conn *c = s->conn;
-    json_t *r = json_object();
-    if (c && c->fd >= 0 && !c->is_closed) {
-        json_set_u64(r, "connections", s->connections);
-        json_set_u64(r, "received", c->sent);
-    }
-    if (c && c->is_left) {
-        json_set_u64(r, "connections", s->connections);
-        json_object_set_new(r, "ended", json_true());
-    }
-    json_t *state = adapter_tell(g, s, "state", r);
-    return state && catch_up(g, s, state) && events_judge(g) ? state : NULL;
-}
-
-json_t *verb_settled(struct stage *g, struct sut *s)
-{
-    const char *before = relay_accuse(g, s);
-    json_t *state = settle(g, s);
-    g->world.accused = before;
-    return state;
-}
-
-bool verb_settle(struct stage *g, struct sut *s)
-{
-    return verb_settled(g, s) != NULL;
-}
-
-bool verb_fence(struct stage *g, struct sut *s)
-{
-    json_t *state = verb_settled(g, s);
-    if (!state) {
-        return false;
-    }
-    publish(g, s, state);
-    const char *before = relay_accuse(g, s);
-    bool ok = judge_state(g, s, state) && client_judge_fenced(g, s);
-    g->world.accused = before;
-    return ok;
-}
-
-static bool is_fenced_first(enum client_act act)
-{
-    return act == ACT_SYNC || act == ACT_DROP || act == ACT_CLOSE ||
-           act == ACT_RESTART || act == ACT_CUT || act == ACT_END ||
-           act == ACT_LOGOUT || act == ACT_STATE || act == ACT_FENCE ||
-           act == ACT_DRAIN || act == ACT_ACK || act == ACT_VIEW;
-}
-
-/* ------------------------------------------------------------------------ time
- */
-
-/* The longest step of the clock: within it no two timers of section 9 that
- * matter here hide behind each other. */
-#define ADVANCE_STEP_MS 3600000u
-
-bool verb_tick(struct stage *g, uint64_t ms)
-{
-    if (!g->adapters[0].is_virtual) {
-        g->unsupported = "needs an adapter with a virtual clock";
-        return false;
-    }
-    for (size_t i = 0; i < g->world.s->device_count; i++) {
-        if (g->suts[i].is_open && !verb_fence(g, &g->suts[i])) {
-            return false;
-        }
-    }
-    g->now_ms += ms;
-    const struct value now = value_number(g->now_ms);
-    var_set(&g->world, "$now", &now);
-    if (!adapter_tell_all(g, "advance", "ms", ms)) {
-        return false;
-    }
-    for (size_t i = 0; i < g->world.s->device_count; i++) {
-        if (g->suts[i].is_open && !verb_fence(g, &g->suts[i])) {
-            return false;
-        }
-    }
-    return true;
-}
-
-bool verb_advance(struct stage *g, uint64_t ms)
-{
-    world_event(&g->world, NULL, "-", arena_printf("%" PRIu64 " ms pass", ms));
-    return verb_tick(g, ms);
-}
-
-static bool stays_away(struct stage *g, const char *what)
-{
-    return world_fail(&g->world, NULL, what,
-                      "it connects again by itself, in its time", NULL);
-}
-
-/* With a real clock the client takes its own time. */
-static bool wait_return(struct stage *g, const struct sut *s)
-{
-    uint64_t deadline = now_ms() + g->world.timeout_ms;
-    while (!s->conn || s->conn->is_closed || s->conn->fd < 0) {
-        if (!net_pump(g, deadline) && now_ms() >= deadline) {
-            return stays_away(g, "the client does not come back");
-        }
-        if (g->world.failure.happened) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool do_return(struct stage *g, struct sut *s)
-{
-    uint64_t before = s->connections;
-    json_t *state = verb_settled(g, s);
-    if (!state) {
-        return false;
-    }
-    bool connected = json_is_true(json_object_get(state, "connected"));
-    if (connected && !json_object_get(state, "next_ms")) {
-        return true;
-    }
-    if (!s->adapter->is_virtual) {
-        return wait_return(g, s);
-    }
-    uint64_t ms = number_of(state, "next_ms", UINT64_MAX);
-    if (ms == UINT64_MAX) {
-        return stays_away(g, "the client does not mean to come back");
-    }
-    return verb_advance(g, ms) &&
-           (connected || s->connections > before ||
-            stays_away(g, "the client did not come when it said"));
 }
 
 /* -------------------------------------------------------------------- messages
@@ -469,7 +164,7 @@ static bool do_view(struct stage *g, struct sut *s, const struct step *step)
     json_t *answer = adapter_tell(g, s, "view", r);
     static const char *const names[] = {"count", "unread", "read_mark", "role"};
     for (size_t i = 0; answer && i < sizeof names / sizeof names[0]; i++) {
-        set_var(g, s, names[i], number_of(answer, names[i], 0));
+        stage_set_var(g, s, names[i], answer_number(answer, names[i], 0));
     }
     return answer != NULL;
 }
@@ -593,6 +288,14 @@ static bool do_bend(struct stage *g, struct sut *s, const char *name)
                          arena_printf("no bend %s", name ? name : ""));
 }
 
+static bool is_fenced_first(enum client_act act)
+{
+    return act == ACT_SYNC || act == ACT_DROP || act == ACT_CLOSE ||
+           act == ACT_RESTART || act == ACT_CUT || act == ACT_END ||
+           act == ACT_LOGOUT || act == ACT_STATE || act == ACT_FENCE ||
+           act == ACT_DRAIN || act == ACT_ACK || act == ACT_VIEW;
+}
+
 bool verb_do(struct stage *g, struct sut *s, const struct step *step)
 {
     enum client_act act = (enum client_act)step->act;
@@ -624,7 +327,7 @@ bool verb_do(struct stage *g, struct sut *s, const struct step *step)
     case ACT_LOGOUT:
         return do_close(g, s, act == ACT_LOGOUT);
     case ACT_RETURN:
-        return do_return(g, s);
+        return verb_return(g, s);
     case ACT_RESTART:
         return do_restart(g, s);
     case ACT_START:
