@@ -145,6 +145,21 @@ void link_end(struct world *w, struct device *d, bool reset)
     seeds_end(w, l, reset ? "cut" : "close");
 }
 
+void link_close_all(struct world *w)
+{
+    for (size_t i = 0; i < w->link_count; i++) {
+        struct link *l = w->links[i];
+        if (l->tls) {
+            tls_close(l->tls, false);
+            l->tls = NULL;
+        }
+        if (l->fd >= 0) {
+            close(l->fd);
+            l->fd = -1;
+        }
+    }
+}
+
 void link_forget(struct device *d)
 {
     if (d->link) {

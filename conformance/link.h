@@ -19,6 +19,9 @@ bool link_open_plain(struct world *w, struct device *d);
 void link_end(struct world *w, struct device *d, bool reset);
 /* Forgets it without ending it: a half-open connection. */
 void link_forget(struct device *d);
+/* Behind a case, for a process that goes on: nothing stays open, and nothing
+ * is noted. */
+void link_close_all(struct world *w);
 
 /* Sends bytes, `split` at a time (0: all at once), reading meanwhile. While the
  * link gathers they wait, but for the first `split` of them, which go with what

@@ -17,6 +17,7 @@
 #include "client_role.h"
 #include "coverage.h"
 #include "exec.h"
+#include "link.h"
 #include "pair_role.h"
 #include "progress.h"
 #include "report_case.h"
@@ -115,6 +116,7 @@ struct result run_case(const struct run_options *o, const struct scenario *s,
         r.detail = report_failure(w, rules, repeat_command(o, s));
     }
     run_close_case(o, w, &r);
+    link_close_all(w);
     return r;
 }
 

@@ -20,7 +20,8 @@ def crash(server, *_, **__):
     raise control_roamd.ServerFailed("it ended with status -11")
 
 
-def end(*_, **__):
+def end(server):
+    control_roamd.place(server.at).unlink()
     print("cannot go on", file=sys.stderr)
     sys.exit(1)
 

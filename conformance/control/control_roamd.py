@@ -62,6 +62,8 @@ class Server:
             if self.process.poll() is not None:
                 raise ServerFailed("it does not start")
         self.at = "127.0.0.1:" + port_file.read_text().split()[0]
+        # One that was killed may have left it, and had this port.
+        place(self.at).unlink(missing_ok=True)
         place(self.at).symlink_to(self.base)
         return {"at": self.at}
 
