@@ -427,6 +427,26 @@ static void test_a_person_may_decide_after_the_connection_is_gone(void **state)
     assert_int_equal(m.u.login.take_over, 5);
 }
 
+static void test_no_take_over_before_an_answer(void **state)
+{
+    struct posix_rig *r = *state;
+    struct roam_message m;
+    rig_start(r);
+    rig_frame(r, ROAM_LOGIN, &m);
+    rig_frame(r, ROAM_SYNC, &m);
+    uint64_t attempt = rig_device(r).attempt;
+    assert_int_equal(roam_posix_take_over(r->posix, 5),
+                     ROAM_POSIX_STATUS_BAD_STATE);
+    assert_true(rig_device(r).attempt == attempt);
+    rig_refuse(r, roam_v1_RefusedReason_OCCUPIED, roam_v1_Retry_NEVER, 5);
+    rig_event(r, ROAM_EVENT_REFUSED);
+    assert_int_equal(roam_posix_take_over(r->posix, 5), OK);
+    rig_frame(r, ROAM_LOGIN, &m);
+    assert_int_equal(m.u.login.take_over, 5);
+    assert_int_equal(roam_posix_take_over(r->posix, 5),
+                     ROAM_POSIX_STATUS_BAD_STATE);
+}
+
 /* The next LOGIN has an id of its own, which is also the store's. */
 static void expect_another_device(struct posix_rig *r, uint8_t id[16])
 {
@@ -679,6 +699,7 @@ int main(void)
         T(test_what_cannot_be_a_message_is_not_taken),
         T(test_a_refused_login_waits_for_a_person),
         T(test_a_person_may_decide_after_the_connection_is_gone),
+        T(test_no_take_over_before_an_answer),
         T(test_a_copied_state_becomes_a_device_of_its_own),
         T(test_a_kicked_device_stays_away),
         T(test_a_server_that_goes_away_is_come_back_to),

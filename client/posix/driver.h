@@ -112,6 +112,7 @@ struct roam_posix {
     uint64_t reconnect_at_ms; /* of WAITING */
     uint64_t take_over;       /* of the next LOGIN */
     uint64_t clock_offset_ms; /* to the monotonic clock */
+    bool logging_in;          /* a LOGIN of this connection has no answer */
     uint32_t new_devices;     /* ids drawn since the last session */
     bool more;                /* the link may hold more without an event */
 

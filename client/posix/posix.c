@@ -93,6 +93,7 @@ static void end_connection(struct roam_posix *p)
              "%s", detail_of_end(p));
     p->phase = IDLE;
     if (p->close.reconnect && !p->closing &&
+        p->failure == ROAM_POSIX_STATUS_OK &&
         !is_final(event.u.disconnected.status)) {
         uint64_t now = roam__posix_now_ms(p);
         p->phase = WAITING;
@@ -308,11 +309,12 @@ enum roam_posix_status roam_posix_take_over(struct roam_posix *p,
     if (generation > INT64_MAX) {
         return ROAM_POSIX_STATUS_BAD_ARGUMENT;
     }
-    if (roam_client_logged_in(&p->client)) {
+    bool open = p->phase == OPEN && !p->close.wanted;
+    if (roam_client_logged_in(&p->client) || (open && p->logging_in)) {
         return ROAM_POSIX_STATUS_BAD_STATE;
     }
     p->take_over = generation;
-    if (p->phase == OPEN && !p->close.wanted && p->link.state == ROAM_LINK_UP) {
+    if (open && p->link.state == ROAM_LINK_UP) {
         roam__posix_log_in(p);
         roam__posix_settle(p);
         roam__posix_write(p);

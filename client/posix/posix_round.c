@@ -61,6 +61,7 @@ void roam__posix_log_in(struct roam_posix *p)
     uint64_t attempt = 0;
     uint64_t take_over = p->take_over;
     p->take_over = 0; /* one act, one LOGIN: LOGIN-3 */
+    p->logging_in = true;
     if (!roam__posix_stored(p, roam_local_next_attempt(p->store, &attempt))) {
         return;
     }
@@ -138,6 +139,7 @@ static void take_event(struct roam_posix *p, const struct roam_event *e)
         break;
     case ROAM_EVENT_LOGGED_IN:
         p->new_devices = 0;
+        p->logging_in = false;
         if (roam__posix_stored(
                 p, roam_local_set_dedup(p->store, e->u.logged_in.dedup_ms)) &&
             roam__posix_stored(
@@ -146,6 +148,7 @@ static void take_event(struct roam_posix *p, const struct roam_event *e)
         }
         break;
     case ROAM_EVENT_REFUSED:
+        p->logging_in = false;
         if (e->u.refused.reason == ROAM_REFUSED_STALE) {
             become_new_device(p, e);
         } else {

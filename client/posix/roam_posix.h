@@ -191,7 +191,8 @@ void roam_posix_connect(struct roam_posix *p);
 
 /* A person decided to use this device: logs in naming the generation that
  * REFUSED told, once, on the same connection if it is still there.
- * BAD_STATE: logged in. BAD_ARGUMENT: above 2^63-1. */
+ * BAD_STATE: logged in, or a LOGIN has no answer yet; then its answer decides
+ * whether there is anything to take over. BAD_ARGUMENT: above 2^63-1. */
 enum roam_posix_status roam_posix_take_over(struct roam_posix *p,
                                             uint64_t generation);
 
