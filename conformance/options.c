@@ -2,6 +2,7 @@
 /* The command line: see options.h. */
 #include "options.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -329,6 +330,17 @@ static bool take_option(struct options *o, int option, const char *arg)
     }
 }
 
+/* Said once here, not by every case. */
+static bool can_be_run(const char *program)
+{
+    bool good = program == NULL || strchr(program, '/') == NULL ||
+                access(program, X_OK) == 0;
+    if (!good) {
+        fprintf(stderr, "roam-conform: %s: %s\n", program, strerror(errno));
+    }
+    return good;
+}
+
 static void draw_seed(struct options *o)
 {
     struct timespec ts;
@@ -375,5 +387,5 @@ bool options_parse(struct options *o, int argc, char **argv)
     if (!o->spec) {
         o->spec = in_root(o, "spec/roam-1.md");
     }
-    return true;
+    return can_be_run(o->run.roamd);
 }

@@ -42,6 +42,7 @@ static void test_a_wrong_word_is_named(void **state)
         {"server --roamd x --at host:65536", "\"host:65536\""},
         {"server --roamd x -j 0", "\"0\" is no value for -j"},
         {"client --adapter tcp:x -- y", "\"tcp:x\" is no value for --adapter"},
+        {"server --roamd /no/roamd", "/no/roamd: No such file"},
         {"server --no-such-option", "--no-such-option"},
         {"server --seed", "--seed"},
     };
