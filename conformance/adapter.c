@@ -340,6 +340,12 @@ bool adapter_can(const struct adapter *a, const char *capability)
     return has(json_object_get(a->hello, "capabilities"), capability);
 }
 
+bool adapter_meets(const struct adapter *a, const char *need)
+{
+    return strcmp(need, "clock") == 0 ? a->is_virtual && a->keeps_time
+                                      : adapter_can(a, need);
+}
+
 bool adapter_greeted(struct adapter *a)
 {
     if (!a->hello) {
@@ -361,11 +367,12 @@ bool adapter_greeted(struct adapter *a)
     if (!json_is_array(json_object_get(a->hello, "capabilities"))) {
         return fault(a, "hello: \"capabilities\" must be an array");
     }
-    if (!clock ||
-        (strcmp(clock, "virtual") != 0 && strcmp(clock, "real") != 0)) {
-        return fault(a, "hello: \"clock\" must be virtual or real");
+    if (!clock || (strcmp(clock, "virtual") != 0 &&
+                   strcmp(clock, "real") != 0 && strcmp(clock, "none") != 0)) {
+        return fault(a, "hello: \"clock\" must be virtual, real or none");
     }
-    a->is_virtual = strcmp(clock, "virtual") == 0;
+    a->is_virtual = strcmp(clock, "real") != 0;
+    a->keeps_time = strcmp(clock, "none") != 0;
     return true;
 }
 

@@ -52,7 +52,8 @@ struct adapter {
     size_t judged; /* events before this one have been looked at */
     uint64_t last_id;
     json_t *hello;
-    bool is_virtual;   /* its clock stands still unless told to advance */
+    bool is_virtual;   /* its time stands still unless told to advance */
+    bool keeps_time;   /* section 9 is the SDK's, not left to its program */
     const char *fault; /* what it did against ADAPTER.md; NULL: nothing */
 };
 
@@ -66,6 +67,9 @@ bool adapter_read(struct adapter *a);
 /* Checks the hello once it has come; false: not there yet, or a fault. */
 bool adapter_greeted(struct adapter *a);
 bool adapter_can(const struct adapter *a, const char *capability);
+/* What a scenario needs: a capability, or `clock`, time that the SDK keeps and
+ * that can be advanced. */
+bool adapter_meets(const struct adapter *a, const char *need);
 /* Adds id and verb and writes the request. Returns the id; 0: it is gone. */
 uint64_t adapter_request(struct adapter *a, const char *verb, json_t *request);
 /* The answer to a request, once; NULL: not there yet. */

@@ -80,8 +80,7 @@ bool client_can_run(struct stage *g, const struct adapter *a)
     struct words w;
     words_split(g->world.s->needs, &w);
     for (size_t i = 0; i < w.count; i++) {
-        bool clock = strcmp(w.at[i], "clock") == 0;
-        if (clock ? !a->is_virtual : !adapter_can(a, w.at[i])) {
+        if (!adapter_meets(a, w.at[i])) {
             g->unsupported =
                 arena_printf("the adapter has no capability %s", w.at[i]);
             return false;

@@ -38,11 +38,6 @@ static const char *need_of(const struct step *step)
     }
 }
 
-static bool has(const struct adapter *a, const char *need)
-{
-    return strcmp(need, "clock") == 0 ? a->is_virtual : adapter_can(a, need);
-}
-
 /* What a lacks of what the device needs here; NULL: nothing. Recursion as
  * deep as the file's blocks, which the parser bounds. */
 static const char *lacks(const struct adapter *a, const struct steps *steps,
@@ -55,7 +50,7 @@ static const char *lacks(const struct adapter *a, const struct steps *steps,
                                : NULL;
         /* Time is everybody's. */
         need = step->kind == STEP_ADVANCE ? "clock" : need;
-        if (need && !has(a, need)) {
+        if (need && !adapter_meets(a, need)) {
             return need;
         }
         for (size_t k = 0; k < step->body_count; k++) {
@@ -73,7 +68,7 @@ static const char *lacks_named(const struct adapter *a, const char *needs)
     struct words w;
     words_split(needs, &w);
     for (size_t i = 0; i < w.count; i++) {
-        if (client_capability_known(w.at[i]) && !has(a, w.at[i])) {
+        if (client_capability_known(w.at[i]) && !adapter_meets(a, w.at[i])) {
             return w.at[i];
         }
     }
@@ -85,9 +80,9 @@ static const char *lacks_option(const struct adapter *a,
 {
     bool limits = d->max_frame || d->max_unacked || d->max_inflated ||
                   d->max_entries || d->codecs;
-    return limits && !has(a, "limits")       ? "limits"
-           : d->manual_ack && !has(a, "ack") ? "ack"
-                                             : NULL;
+    return limits && !adapter_can(a, "limits")       ? "limits"
+           : d->manual_ack && !adapter_can(a, "ack") ? "ack"
+                                                     : NULL;
 }
 
 static const char *lacks_for(const struct stage *g, const struct adapter *a,

@@ -396,6 +396,9 @@ main()
         counted 'conformance: the client in Python' timeout 600 \
             $gcc_dir/roam-conform client -- \
             conformance/adapters/adapter_python.py build
+        counted 'conformance: the client of 400 lines, by itself' \
+            timeout 600 $gcc_dir/roam-conform client -- \
+            conformance/adapters/adapter_core.py build
         counted 'conformance: both together, two clients mixed' \
             sanitized pair $asan_dir/roam-conform pair \
             --roamd $asan_dir/roamd \

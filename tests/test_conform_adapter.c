@@ -125,7 +125,7 @@ static void test_a_hello_that_promises_too_little_is_refused(void **state)
          "hello: \"capabilities\" must be an array"},
         {"{\"hello\":\"x\",\"adapter\":1,\"protocols\":[1],"
          "\"capabilities\":[],\"clock\":\"sundial\"}",
-         "hello: \"clock\" must be virtual or real"},
+         "hello: \"clock\" must be virtual, real or none"},
     };
     for (size_t i = 0; i < sizeof hellos / sizeof hellos[0]; i++) {
         struct adapter a;
@@ -135,6 +135,32 @@ static void test_a_hello_that_promises_too_little_is_refused(void **state)
         }
         assert_false(adapter_greeted(&a));
         assert_string_equal(a.fault, hellos[i][1]);
+        adapter_close(&a, 0);
+    }
+}
+
+static void test_a_case_about_time_needs_a_clock_that_stands_still(void **state)
+{
+    static const struct {
+        const char *clock;
+        bool advances, meets;
+    } all[] = {
+        {"virtual", true, true}, {"real", false, false}, {"none", true, false}};
+    (void)state;
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        struct adapter a;
+        start(&a, arena_printf("echo '{\"hello\":\"x\",\"adapter\":1,"
+                               "\"protocols\":[1],\"capabilities\":[\"ack\"],"
+                               "\"clock\":\"%s\"}'; sleep 5",
+                               all[i].clock));
+        while (!a.hello) {
+            adapter_read(&a);
+        }
+        assert_true(adapter_greeted(&a));
+        assert_int_equal(a.is_virtual, all[i].advances);
+        assert_int_equal(adapter_meets(&a, "clock"), all[i].meets);
+        assert_true(adapter_meets(&a, "ack"));
+        assert_false(adapter_meets(&a, "sync"));
         adapter_close(&a, 0);
     }
 }
@@ -365,6 +391,8 @@ int main(void)
         cmocka_unit_test(test_what_is_no_line_of_the_protocol_is_a_fault),
         cmocka_unit_test(test_a_line_of_one_mebibyte_is_the_longest),
         cmocka_unit_test(test_a_hello_that_promises_too_little_is_refused),
+        cmocka_unit_test(
+            test_a_case_about_time_needs_a_clock_that_stands_still),
         cmocka_unit_test(test_answers_are_found_by_their_id_and_once),
         cmocka_unit_test(test_an_end_behind_quit_is_no_fault),
         cmocka_unit_test(test_the_last_lines_of_standard_error_are_kept),

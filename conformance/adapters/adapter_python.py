@@ -43,17 +43,26 @@ def fields(message):
 
 
 class Handle:
+    """A program around one client; adapter_core.py has another."""
+    HELLO = dict(hello="roam_sdk.py", clock="virtual", capabilities=[
+        "ack", "sync", "history", "drop", "limits", "operations", "restart",
+        "tls"])
+    SDK = roam
+
     def __init__(self, r):
         self.name, self.due = r["handle"], None     # when it logs in itself
         self.link = roam_link.Link(r["host"], r["port"], r.get("ca"))
-        self.store = stores.setdefault(r["store"], roam.Store())
-        self.client = roam.Client(
+        self.store = stores.setdefault(r["store"], self.SDK.Store())
+        self.client = self.SDK.Client(
             self.store, r["user"], r["token"],
-            pb.DeviceType.Value(r["device_type"]),
-            manual=r.get("ack") == "manual", clock=lambda: now_ms / 1000,
-            wall=lambda: EPOCH + now_ms / 1000,
+            pb.DeviceType.Value(r["device_type"]), **self.options(r),
             **{key: int(r[key]) for key in LIMITS if key in r})
         self.detail = ""
+
+    def options(self, r):
+        return dict(manual=r.get("ack") == "manual",
+                    clock=lambda: now_ms / 1000,
+                    wall=lambda: EPOCH + now_ms / 1000)
 
     def event(self, name, **values):
         say(event=name, handle=self.name, **shown(values))
@@ -65,10 +74,19 @@ class Handle:
                 self.link.connect()
             except OSError as error:
                 self.detail = getattr(error, "verify_message", "")
-                self.client.failures += 1
+                self.failed()
                 return self.ended()
             self.client.connected()
         self.client.login(person, take_over)
+
+    def refused(self, m):
+        self.plan()
+
+    def failed(self):
+        self.client.failures += 1
+
+    def tick(self):
+        self.client.tick()
 
     def plan(self):
         """What comes next is what the client says: TIME-6, KICK-7 to 11."""
@@ -107,14 +125,14 @@ class Handle:
             elif name == "unsent":
                 self.event("failed", ref=what, code=more[0])
             if name == "refused":
-                self.plan()
+                self.refused(what)
 
     def work(self):
         """All that can be done without waiting."""
         if self.due is not None and self.due <= now_ms:
             self.login()
         if self.link.sock:
-            self.client.tick()
+            self.tick()
         while self.link.sock:
             self.tell()
             self.link.write(self.client.take_output())
@@ -188,15 +206,15 @@ def advance(ms):
             if at is not None and at > now_ms)])
 
 
-def serve(r):
+def serve(r, kind):
     verb, handle = "verb_" + r["verb"], handles.get(r.get("handle"))
     answer = {"id": r["id"], "answer": "ok"}
     try:
         if r["verb"] == "open":
-            handles[r["handle"]] = Handle(r)
+            handles[r["handle"]] = kind(r)
         elif r["verb"] == "advance":
             answer.update(shown(advance(int(r["ms"]))))
-        elif not hasattr(Handle, verb):
+        elif not getattr(kind, verb, None):
             answer["answer"] = "unsupported"
         elif handle is None:
             raise RuntimeError("NO_SUCH_HANDLE")
@@ -209,10 +227,8 @@ def serve(r):
     say(**answer)
 
 
-def main():
-    say(hello="roam_client.py", adapter=1, protocols=[1], clock="virtual",
-        capabilities=["ack", "sync", "history", "drop", "limits",
-                      "operations", "restart", "tls"])
+def main(kind=Handle):
+    say(**kind.HELLO, adapter=1, protocols=[1])
     buffer = b""
     while True:
         socks = [h.link.sock for h in handles.values() if h.link.sock]
@@ -224,7 +240,7 @@ def main():
         for r in map(json.loads, lines):
             if r.get("verb") == "quit":
                 return say(id=r["id"], answer="ok")
-            serve(r)
+            serve(r, kind)
         if data == b"":
             return
 

@@ -206,8 +206,9 @@ def main():
     adapters = {
         "libroam": [os.path.abspath(str(pathlib.Path(roamd).parent
                                         / "adapter-libroam"))],
-        "roam_client.py": ["/usr/bin/python3", str(HERE / "adapter_python.py"),
-                           build]}
+        **{name: ["/usr/bin/python3", str(HERE / adapter), build]
+           for name, adapter in (("roam_sdk.py", "adapter_python.py"),
+                                 ("roam_client.py", "adapter_core.py"))}}
     passed = failed = skipped = 0
     with client_rig.server_of_its_own(os.path.abspath(roamd),
                                       "--port", "0") as server:

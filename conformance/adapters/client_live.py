@@ -288,8 +288,8 @@ def a_copy_is_stale_and_draws_a_new_device_id(server):
     same(clone.login().reason, pb.STALE)
     assert clone.store.device_id != phone.store.device_id
     same(clone.login().reason, pb.TOKEN_BOUND)             # DEV-1
-    clone.client.who["token"] = server.token(alice[0])
-    same(clone.login().reason, pb.OCCUPIED)
+    clone.client.who["token"] = server.token(alice[0])     # by its person
+    same(clone.login(person=True).reason, pb.OCCUPIED)
     phone.settle()
 
 
@@ -321,6 +321,7 @@ def a_bad_credential_is_refused(server):
                               ((alice[0], phone_only), 3, pb.TYPE_FORBIDDEN)):
         device = Device(server, who, kind)
         same(device.login().reason, reason)
+        must_raise("KICK-11", device.client.login)
     Device(server, (alice[0], phone_only)).login()
 
 

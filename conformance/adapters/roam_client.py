@@ -40,6 +40,7 @@ MOST = {Field.TYPE_UINT64: 2**63 - 1, Field.TYPE_STRING: 64, "result": 3,
         "sender_name": 48, "conversation_names": 48, "sender_names": 48}
 MOST |= dict.fromkeys(("dedup_ms", "capabilities", "timeline_ms", "history_ms",
                        "recall_ms", "id", "time_delta"), 2**64 - 1)
+STAYS = {pb.NEVER: "KICK-7", pb.REAUTHENTICATE: "KICK-11"}      # CODE-1
 
 
 class Refuse(Exception):
@@ -310,15 +311,14 @@ class Client:
         if m.reason == pb.STALE:                                # LOGIN-17
             self.store.commit(device_id=secrets.token_bytes(16), attempt=0)
         self.refusal = m if m.reason <= pb.FREE else None
-        self.person = "LOGIN-18" if m.retry == pb.NEVER else None
+        self.person = "LOGIN-18" if m.retry == pb.NEVER else STAYS.get(m.retry)
         self.events.append(("refused", m))
 
     def _on_Kick(self, m):
         check(m.reason != pb.TAKEN_OVER or m.generation and
               m.HasField("holder"), "KICK-1")
         self.state = "ENDED"
-        if m.retry == pb.NEVER:                                 # CODE-1
-            self.person = self.person or "KICK-7"
+        self.person = self.person or STAYS.get(m.retry)
         self.events.append(("kick", m))
 
     def _on_SyncOk(self, m):

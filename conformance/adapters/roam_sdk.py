@@ -163,8 +163,8 @@ class Client(roam.Client):
     def retry(self):
         """ask (a person), or credential; or in so many milliseconds login (on
         this connection), or connect and login: TIME-6, KICK-8."""
-        action = ("ask" if self.person
-                  else "credential" if self.told_to == pb.REAUTHENTICATE
+        action = ("credential" if self.told_to == pb.REAUTHENTICATE
+                  else "ask" if self.person
                   else "login" if self.state == "OPEN" else "connect")
         if action == "login" and self.told_to == pb.NOW:        # LOGIN-17
             return action, 0

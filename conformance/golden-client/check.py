@@ -7,7 +7,8 @@ every mistake of an adapter, to the letter.
 
 Each line of `cases` is a name, the adapter with its arguments (`sdk:FAULT` or
 `bad:MODE`; `pair:FAULT` and `pair-bad:MODE` for the same with a real server,
-`server:FAULT` for an honest client with a broken one), a case of `scenarios` here or there, and is held against
+`server:FAULT` for an honest client with a broken one; `core:` for the client that
+keeps no time), a case of `scenarios` here or there, and is held against
 NAME.expected. Random numbers are replaced by a word; events, and
 the spec's own words, are left out."""
 import difflib
@@ -52,6 +53,8 @@ def run(conform, build, adapter, case):
     words = [str(ROOT / "conformance/broken/broken_sdk.py"), build]
     if kind.endswith("bad"):
         words = [str(HERE / "bad_adapter.py"), name, build]
+    if kind == "core":
+        words = [str(ROOT / "conformance/adapters/adapter_core.py"), build]
     env = dict(os.environ, ROAM_FAULT=name if kind == "sdk" else "",
                PYTHONDONTWRITEBYTECODE="1")
     env.pop("PYTHONUNBUFFERED", None)       # it would flush for no-flush
