@@ -252,7 +252,11 @@ static void note_answer(struct sim_world *w, struct sim_message *m,
                         const struct roam_store_send *in, uint64_t stands)
 {
     struct sim_oracle *o = w->oracle;
-    if (in->result == ROAM_SEND_DUPLICATE && in->msg_id != stands) {
+    if (in->result == ROAM_SEND_DUPLICATE && stands == 0 && m->stored &&
+        sim_oracle_is_void(m)) {
+        m->msg_id = in->msg_id; /* its first answer got lost, and no entry tells
+                                   it any more */
+    } else if (in->result == ROAM_SEND_DUPLICATE && in->msg_id != stands) {
         sim_fail(w, "SEND-4", "msg_id %" PRIu64 " told again as %" PRIu64,
                  stands, in->msg_id);
     }

@@ -41,11 +41,12 @@ struct sim_hole {
 
 /* On the disk: what a device knows of a group. */
 struct sim_group_copy {
-    bool known;       /* its user is a member, and the rest is so */
-    bool asks;        /* it must be asked for */
-    bool told;        /* by an answer, which may be newer than the chain */
-    uint64_t as_of;   /* what has a higher version changes it */
-    uint64_t changed; /* version of the last change that was stored */
+    bool known;          /* its user is a member, and the rest is so */
+    bool asks;           /* it must be asked for */
+    bool told;           /* by an answer, which may be newer than the chain */
+    uint64_t as_of;      /* what has a higher version changes it */
+    uint64_t as_of_high; /* of its last page: above this nothing was told */
+    uint64_t changed;    /* version of the last change that was stored */
     uint32_t join;
     bool muted;
     uint64_t name; /* hash */

@@ -173,9 +173,10 @@ void sim_groups_doubt(struct sim_device *d, uint64_t from, uint64_t to)
 {
     for (uint32_t i = 0; i < SIM_GROUPS; i++) {
         struct sim_group_copy *g = &d->disk.groups[i];
-        if (g->as_of > from && g->as_of < to) {
+        if ((g->as_of > from && g->as_of < to) ||
+            (g->as_of_high > from && g->as_of_high < to)) {
             g->known = false;
-            g->as_of = 0;
+            g->as_of = g->as_of_high = 0;
             must_ask(d, g);
         }
     }
@@ -285,6 +286,7 @@ void sim_groups_on_end(struct sim_world *w, struct sim_device *d,
         p->copy.name =
             sim_hash(0, ev->u.page_end.name.data, ev->u.page_end.name.len);
     }
+    p->copy.as_of_high = ev->u.page_end.as_of;
     p->more = ev->u.page_end.more;
     if (p->more || p->group == SIM_GROUPS) {
         return;
