@@ -471,6 +471,7 @@ static void sets_back(bool by_answer)
     unlink(path);
 }
 
+/* HIST-17 */
 static void test_what_was_sent_sets_the_survey_back(void **state)
 {
     (void)state;
@@ -478,6 +479,7 @@ static void test_what_was_sent_sets_the_survey_back(void **state)
     sets_back(false);
 }
 
+/* HIST-17 */
 static void test_a_survey_is_due_again_only_while_a_hole_is_open(void **state)
 {
     (void)state;
