@@ -5,13 +5,14 @@
     adapter_python.py BUILD     # protoc made BUILD/gen-python/roam_pb2.py"""
 import json
 import os
-import pathlib
 import select
 import sys
 
-HERE = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(pathlib.Path(sys.argv[1]) / "gen-python"), str(HERE)]
-sys.dont_write_bytecode = True
+sys.path[:0] = [os.path.join(sys.argv[1], "gen-python"),
+                os.path.dirname(os.path.realpath(__file__))]
+# Compiled once, and not beside the sources: it is started for each case.
+sys.dont_write_bytecode = False
+sys.pycache_prefix = os.path.abspath(os.path.join(sys.argv[1], "pycache"))
 import roam_link  # noqa: E402
 import roam_pb2 as pb       # noqa: E402
 import roam_sdk as roam     # noqa: E402

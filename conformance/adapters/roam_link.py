@@ -3,7 +3,6 @@
 Nothing here waits but connecting, and the handshake with it."""
 import select
 import socket
-import ssl
 
 
 class Link:
@@ -12,7 +11,10 @@ class Link:
         self.address, self.sock, self.out = (host, port), None, b""
         self.connections = self.received = self.sent = 0
         self.context = self.ticket = None
+        self.again = (BlockingIOError,)
         if ca:
+            import ssl                  # here: it takes its time to load
+            self.again += (ssl.SSLWantReadError,)
             self.context = ssl.create_default_context(cadata=ca)
             self.context.set_alpn_protocols(["roam/1"])             # TLS-1
 
@@ -47,7 +49,7 @@ class Link:
         """b"" is the end; None: there is nothing now."""
         try:
             data = self.sock.recv(65536)
-        except (BlockingIOError, ssl.SSLWantReadError):
+        except self.again:
             return None
         except OSError:
             return b""
