@@ -220,7 +220,7 @@ replay()
 
 # sanitized NAME COMMAND...: whatever was built with the sanitizers, the judge
 # and the judged. What they find in any process is a failure, even when every
-# case passed.
+# case passed; that a thread ended while the search for leaks began is no find.
 sanitized()
 {
     found=$PWD/$log/$1
@@ -230,7 +230,9 @@ sanitized()
     timeout 600 "$@"
     status=$?
     for report in "$found"-*san.*; do
-        [ ! -f "$report" ] || { cat "$report" && status=1; }
+        [ ! -f "$report" ] ||
+            ! grep -v 'Unable to get registers from thread' "$report" ||
+            status=1
     done
     return $status
 }
