@@ -19,7 +19,7 @@ SIZES = (
     ("adapter_python.py", 250, "whoever has an SDK puts it behind the suite in"
                                " an afternoon"),
     ("adapter_libroam.c", 250, "so does whoever has one in C"),
-    ("kit.c", 320, "what all adapters in C share is read before it is used"),
+    ("kit.c", 330, "what all adapters in C share is read before it is used"),
     ("kit.h", 90, "and this is all of it that has to be"),
     ("adapter_core.py", 50, "what is judged is the client of 400 lines, not"
                             " what stands around it"),

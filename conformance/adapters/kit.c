@@ -288,11 +288,34 @@ static void say_hello(void)
                   "protocols", 1, "capabilities", words, "clock", "virtual"));
 }
 
+/* False: that was all, or the last one asks to end. */
+static bool read_requests(void)
+{
+    static char *text; /* what was read and is not served */
+    static size_t len, room;
+    bool going = true;
+    if (len == room) {
+        text = realloc(text, room += 65536);
+    }
+    ssize_t n = text ? read(STDIN_FILENO, text + len, room - len) : -1;
+    len += n > 0 ? (size_t)n : 0;
+    for (char *end; going && n > 0 && (end = memchr(text, '\n', len));) {
+        request = json_loadb(text, (size_t)(end - text), 0, NULL);
+        if (request) {
+            serve();
+        }
+        going = request && !is(request, "verb", "quit");
+        json_decref(request);
+        len -= (size_t)(end + 1 - text);
+        memmove(text, end + 1, len);
+    }
+    return going && n > 0;
+}
+
 int kit_run(const struct kit_adapter *adapter)
 {
     a = adapter;
     work_all();
-    setvbuf(stdin, NULL, _IONBF, 0); /* so that poll() knows of every line */
     say_hello();
     for (bool going = true; going;) { /* the SDK works between requests */
         struct pollfd fds[SEATS + 1] = {{.fd = STDIN_FILENO, .events = POLLIN}};
@@ -301,15 +324,7 @@ int kit_run(const struct kit_adapter *adapter)
         }
         poll(fds, SEATS + 1, -1);
         work_all();
-        if (fds[0].revents) {
-            request = json_loadf(stdin, JSON_DISABLE_EOF_CHECK, NULL);
-            getchar(); /* the end of the line */
-            if (request) {
-                serve();
-            }
-            going = request && !is(request, "verb", "quit");
-            json_decref(request);
-        }
+        going = !fds[0].revents || read_requests();
     }
     return 0;
 }
