@@ -177,19 +177,26 @@ static void start_paced(struct rig *rig)
     rig_start(rig);
 }
 
+/* So many entries of bob's wait for alice, who asks for them. */
+static void begin_backlog(struct rig *rig, struct peer *sender, struct peer *p,
+                          unsigned count)
+{
+    peer_login(rig, sender, "bob", 1, PHONE, 1, 0);
+    send_bodies(rig, sender, "alice", 1, count);
+    peer_login(rig, p, "alice", 1, PHONE, 1, 0);
+    peer_put(p, say_sync(0));
+    rig_settle(rig);
+    assert_int_equal(rig_take(p, ROAM_SYNC_OK)->u.sync_ok.result,
+                     roam_v1_SyncResult_DELTA);
+}
+
 static void test_backlog_pauses_and_comes_whole(void **state)
 {
     (void)state; /* [FLOW-8] */
     struct rig rig;
     struct peer sender, p;
     start_paced(&rig);
-    peer_login(&rig, &sender, "bob", 1, PHONE, 1, 0);
-    send_bodies(&rig, &sender, "alice", 1, 60);
-    peer_login(&rig, &p, "alice", 1, PHONE, 1, 0);
-    peer_put(&p, say_sync(0));
-    rig_settle(&rig);
-    assert_int_equal(rig_take(&p, ROAM_SYNC_OK)->u.sync_ok.result,
-                     roam_v1_SyncResult_DELTA);
+    begin_backlog(&rig, &sender, &p, 60);
     size_t come = rig_catch_up(&p, NULL, NULL);
     assert_true(come >= 10 && come <= 12);
     for (uint64_t ms = 100; come < 60; ms += 100) {
@@ -338,12 +345,7 @@ static void test_silence_ends_a_session_whose_backlog_pauses(void **state)
     rig.config.user_rates[ROAM_RATE_BACKLOG_BYTES] =
         (struct roam_rate){1, 100000}; /* raised to what is allowed */
     rig_start(&rig);
-    peer_login(&rig, &sender, "bob", 1, PHONE, 1, 0);
-    send_bodies(&rig, &sender, "alice", 1, 100);
-    peer_login(&rig, &p, "alice", 1, PHONE, 1, 0);
-    peer_put(&p, say_sync(0));
-    rig_settle(&rig);
-    rig_take(&p, ROAM_SYNC_OK);
+    begin_backlog(&rig, &sender, &p, 100);
     uint64_t longest_ms = 0;
     uint64_t last_ms = rig.now.mono_ms;
     for (int ms = 0; ms < 2499; ms++) {
@@ -373,12 +375,7 @@ static void test_drain_answers_a_session_whose_backlog_pauses(void **state)
     struct rig rig;
     struct peer sender, p;
     start_paced(&rig);
-    peer_login(&rig, &sender, "bob", 1, PHONE, 1, 0);
-    send_bodies(&rig, &sender, "alice", 1, 30);
-    peer_login(&rig, &p, "alice", 1, PHONE, 1, 0);
-    peer_put(&p, say_sync(0));
-    rig_settle(&rig);
-    rig_take(&p, ROAM_SYNC_OK);
+    begin_backlog(&rig, &sender, &p, 30);
     rig_catch_up(&p, NULL, NULL);
     uint64_t pause_ms = p.session->read_again_ms - rig.now.mono_ms;
     assert_in_range(pause_ms, 1, rig.config.drain_ms - 1);

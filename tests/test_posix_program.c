@@ -103,12 +103,10 @@ static void test_work_waits_for_a_connection_and_no_longer(void **state)
 
 /* ------------------------------------------------------------------- store */
 
-static void test_a_store_of_the_program_outlives_the_driver(void **state)
+/* A driver on a store that the caller closes. */
+static struct roam_local *start_on_a_store(struct posix_rig *r)
 {
-    struct posix_rig *r = *state;
     char detail[ROAM_POSIX_DETAIL_MAX];
-    struct roam_message m;
-    struct roam_local_device device;
     struct roam_local *store;
     assert_int_equal(roam_local_open(NULL, "alice", ROAM_PHONE, ROAM_LOCAL_OWN,
                                      &store, detail),
@@ -116,6 +114,16 @@ static void test_a_store_of_the_program_outlives_the_driver(void **state)
     r->config.store_path = NULL;
     r->config.store = store;
     rig_start(r);
+    return store;
+}
+
+static void test_a_store_of_the_program_outlives_the_driver(void **state)
+{
+    struct posix_rig *r = *state;
+    char detail[ROAM_POSIX_DETAIL_MAX];
+    struct roam_message m;
+    struct roam_local_device device;
+    struct roam_local *store = start_on_a_store(r);
     assert_ptr_equal(roam_posix_store(r->posix), store);
     rig_log_in(r, 1, &m);
     rig_push(r, 1, 0, "one");
@@ -138,6 +146,25 @@ static void test_a_store_of_the_program_outlives_the_driver(void **state)
     r->config.user = "bob";
     assert_int_equal(roam_posix_new(&r->config, &r->posix, detail),
                      ROAM_POSIX_STATUS_STORE_OTHER);
+    roam_local_close(store);
+}
+
+/* Connecting again would not make it fit. */
+static void test_a_cursor_moved_beneath_the_driver_ends_it(void **state)
+{
+    struct posix_rig *r = *state;
+    struct roam_message m;
+    struct roam_local *store = start_on_a_store(r);
+    rig_log_in(r, 2, &m);
+    rig_push(r, 1, 0, "one");
+    rig_frame(r, ROAM_ACK, &m);
+    assert_int_equal(roam_local_add_reset(store, 50, 0), OK);
+    assert_int_equal(roam_local_commit(store), OK);
+    rig_push(r, 2, 1, "two");
+    struct roam_posix_event e = rig_driver_event(r, ROAM_POSIX_DISCONNECTED);
+    assert_int_equal(e.u.disconnected.status, BAD_ARGUMENT);
+    assert_false(e.u.disconnected.reconnect);
+    rig_crash(r);
     roam_local_close(store);
 }
 
@@ -356,6 +383,7 @@ int main(void)
         T(test_the_store_has_the_time_of_the_program),
         T(test_work_waits_for_a_connection_and_no_longer),
         T(test_a_store_of_the_program_outlives_the_driver),
+        T(test_a_cursor_moved_beneath_the_driver_ends_it),
         T(test_limits_are_told_to_the_server),
         T(test_limits_have_bounds),
         T(test_a_longer_body_can_be_allowed),
