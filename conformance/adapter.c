@@ -13,19 +13,21 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "broken.h"
 #include "serial.h"
+#include "spawn.h"
 
 #define READ_BYTES 65536u
 /* Lines of its standard error that a diagnosis shows. */
 #define ERROR_LINES 32u
 /* An adapter that does not read blocks nobody for longer. */
 #define WRITE_LIMIT_MS 10000u
+/* From the end of its output to its own. */
+#define EXIT_MS 2000u
 
 /* ------------------------------------------------------------------ values */
 
@@ -60,18 +62,13 @@ static bool start_process(struct adapter *a, const char **reason)
         *reason = arena_string(strerror(errno));
         return false;
     }
-    a->pid = fork();
-    if (a->pid == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        signal(SIGPIPE, SIG_DFL);
-        broken_environment(BROKEN_CLIENT);
-        dup2(to[0], STDIN_FILENO);
-        dup2(from[1], STDOUT_FILENO);
-        dup2(a->errors, STDERR_FILENO);
-        execvp(a->target->argv[0], a->target->argv);
-        dprintf(STDERR_FILENO, "%s: %s\n", a->target->argv[0], strerror(errno));
-        _exit(127);
-    }
+    struct spawn p = {.argv = (const char *const *)a->target->argv,
+                      .in = to[0],
+                      .out = from[1],
+                      .err = a->errors,
+                      .kept = -1};
+    broken_environment(BROKEN_CLIENT, &p.more);
+    a->pid = spawn_start(&p);
     close(to[0]);
     close(from[1]);
     a->in = to[1];
@@ -174,10 +171,10 @@ int adapter_close(struct adapter *a, uint64_t patience_ms)
         adapter_read(a);
     }
     if (a->pid > 0) {
-        if (!a->ended) {
-            kill(a->pid, SIGKILL);
+        /* One that has said its last may still be about to exit. */
+        if (!a->ended || !spawn_wait(a->pid, now_ms() + EXIT_MS, &status)) {
+            status = spawn_kill(a->pid);
         }
-        waitpid(a->pid, &status, 0);
         a->pid = 0;
     }
     if (a->out >= 0) {

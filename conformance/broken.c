@@ -42,11 +42,11 @@ struct score {
     struct kills kills;
 };
 
-void broken_environment(const char *side)
+void broken_environment(const char *side, struct spawn_environment *e)
 {
     const char *fault = getenv(side);
     if (fault) {
-        setenv("ROAM_FAULT", fault, 1);
+        spawn_add(e, arena_printf("ROAM_FAULT=%s", fault));
     }
 }
 

@@ -7,13 +7,14 @@
 
 #include "report_model.h"
 #include "runner.h"
+#include "spawn.h"
 
 /* In the role pair a fault is one side's: the matrix names it in one of these
  * variables, and each peer's process finds its own as ROAM_FAULT. */
 #define BROKEN_SERVER "ROAM_SERVER_FAULT"
 #define BROKEN_CLIENT "ROAM_CLIENT_FAULT"
-/* In the child that becomes that peer. */
-void broken_environment(const char *side);
+/* For the process that becomes that peer. */
+void broken_environment(const char *side, struct spawn_environment *e);
 
 /* o->roamd: a server built with the fault points; or o->adapter: one that
  * takes ROAM_FAULT; in the role pair both. table: the file that ties

@@ -12,13 +12,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "broken.h"
 #include "scn_lex.h"
+#include "spawn.h"
 #include "text.h"
 
 #define LOG_TAIL_BYTES 600u
@@ -37,59 +37,31 @@ static const char *ended_how(int status)
 }
 
 /* What roamd's test build and whoever provisions finds in its environment;
- * see CONTROL.md. In a child. */
-static void set_environment(const struct server *s, int channel)
+ * see CONTROL.md. */
+static void set_environment(const struct server *s, int channel,
+                            struct spawn_environment *e)
 {
+    broken_environment(BROKEN_SERVER, e);
     if (s->host) {
-        setenv("ROAM_AT", arena_printf("%s:%u", s->host, (unsigned)s->port), 1);
+        spawn_add(e, arena_printf("ROAM_AT=%s:%u", s->host, (unsigned)s->port));
     }
     if (channel < 0) {
         return;
     }
-    fcntl(channel, F_SETFD, 0);
-    setenv("ROAM_CONTROL_FD", arena_printf("%d", channel), 1);
+    spawn_add(e, arena_printf("ROAM_CONTROL_FD=%d", channel));
     if (s->is_held) {
-        setenv("ROAM_CONTROL_NOW", arena_printf("%" PRIu64, s->now_ms), 1);
+        spawn_add(e, arena_printf("ROAM_CONTROL_NOW=%" PRIu64, s->now_ms));
     }
 }
 
-/* A program with its standard output and error in `out`. It dies with us. */
+/* A program with its standard output and error in `out`. */
 static pid_t spawn(const struct server *s, const char *const *argv, int out,
                    int channel)
 {
-    pid_t pid = fork();
-    if (pid != 0) {
-        return pid;
-    }
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    broken_environment(BROKEN_SERVER);
-    set_environment(s, channel);
-    int null = open("/dev/null", O_RDONLY);
-    dup2(null, 0);
-    dup2(out, 1);
-    dup2(out, 2);
-    execvp(argv[0], (char *const *)argv);
-    dprintf(2, "%s: %s\n", argv[0], strerror(errno));
-    _exit(127);
-}
-
-/* Waits for a process until the deadline; false: it still runs. */
-static bool wait_until(pid_t pid, uint64_t deadline, int *status)
-{
-    const struct timespec step = {.tv_nsec = 2000000};
-    while (waitpid(pid, status, WNOHANG) == 0) {
-        if (now_ms() >= deadline) {
-            return false;
-        }
-        nanosleep(&step, NULL);
-    }
-    return true;
-}
-
-static void end_by_force(pid_t pid)
-{
-    kill(pid, SIGKILL);
-    waitpid(pid, NULL, 0);
+    struct spawn p = {
+        .argv = argv, .in = -1, .out = out, .err = out, .kept = channel};
+    set_environment(s, channel, &p.more);
+    return spawn_start(&p);
 }
 
 /* Runs a command to its end; *output is what it wrote, without the last
@@ -104,6 +76,11 @@ bool server_run(struct server *s, const char *const *argv, const char **output,
     }
     pid_t pid = spawn(s, argv, fds[1], -1);
     close(fds[1]);
+    if (pid < 0) {
+        *reason = arena_printf("%s: %s", argv[0], strerror(errno));
+        close(fds[0]);
+        return false;
+    }
     uint64_t deadline = now_ms() + COMMAND_MS;
     struct text t = {0};
     char buf[512];
@@ -122,8 +99,8 @@ bool server_run(struct server *s, const char *const *argv, const char **output,
     }
     close(fds[0]);
     int status = 0;
-    if (pid < 0 || !wait_until(pid, deadline, &status)) {
-        end_by_force(pid);
+    if (!spawn_wait(pid, deadline, &status)) {
+        spawn_kill(pid);
         *reason =
             arena_printf("%s %s does not end", argv[0], argv[1] ? argv[1] : "");
         return false;
@@ -343,8 +320,8 @@ bool server_reap(struct server *s, int signal, bool may_fail,
     int status;
     pid_t pid = s->pid;
     s->pid = 0;
-    if (!wait_until(pid, now_ms() + s->timeout_ms, &status)) {
-        end_by_force(pid);
+    if (!spawn_wait(pid, now_ms() + s->timeout_ms, &status)) {
+        spawn_kill(pid);
         *reason = signal ? arena_printf("the server does not end on signal %d",
                                         signal)
                          : "the server does not end";

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -48,6 +49,33 @@ static const char *fault_of(const char *script)
     const char *fault = a.fault;
     adapter_close(&a, 1000);
     return fault;
+}
+
+static void test_one_that_only_falls_silent_is_killed(void **state)
+{
+    (void)state;
+    struct adapter a;
+    start(&a, "exec 1>&-; exec sleep 1000");
+    read_all(&a);
+    assert_true(a.ended);
+    assert_int_equal(adapter_close(&a, 0), SIGKILL);
+    start(&a, "exit 3");
+    read_all(&a);
+    assert_int_equal(adapter_close(&a, 0), 3 << 8);
+}
+
+static void test_one_that_is_not_there_says_so(void **state)
+{
+    (void)state;
+    static char *nowhere[] = {"/nowhere/adapter", NULL};
+    static const struct adapter_target none = {.argv = nowhere};
+    const char *reason = "";
+    struct adapter a;
+    assert_true(adapter_open(&a, &none, &reason));
+    read_all(&a);
+    assert_int_equal(adapter_close(&a, 0), 127 << 8);
+    assert_string_equal(adapter_errors(&a),
+                        "/nowhere/adapter: No such file or directory\n");
 }
 
 static void test_a_hello_is_taken(void **state)
@@ -386,6 +414,8 @@ static int json_from_arena(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_one_that_only_falls_silent_is_killed),
+        cmocka_unit_test(test_one_that_is_not_there_says_so),
         cmocka_unit_test(test_a_hello_is_taken),
         cmocka_unit_test(test_a_line_may_come_in_pieces),
         cmocka_unit_test(test_what_is_no_line_of_the_protocol_is_a_fault),
