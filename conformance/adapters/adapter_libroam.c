@@ -178,15 +178,14 @@ static struct roam_bytes bytes_of(const char *s)
 static const char *put_message(struct handle *h)
 {
     uint64_t id = 0;
-    struct roam_bytes body;
-    uint8_t *bytes = kit_bytes("body", &body.len);
-    body.data = bytes;
-    enum roam_posix_status status =
-        roam_posix_send(h->p, (enum roam_kind)kit_number("kind"),
-                        bytes_of(kit_text("conversation")),
-                        bytes_of(kit_text("content_type")), body, &id);
+    size_t len;
+    uint8_t *body = kit_bytes("body", &len);
+    enum roam_posix_status status = roam_posix_send(
+        h->p, (enum roam_kind)kit_number("kind"),
+        bytes_of(kit_text("conversation")), bytes_of(kit_text("content_type")),
+        (struct roam_bytes){body, len}, &id);
     kit_put("client_msg_id", id);
-    free(bytes);
+    free(body);
     return code_of(status);
 }
 

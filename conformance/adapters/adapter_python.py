@@ -22,8 +22,7 @@ TICK_MS = 1000          # as often as roam_sdk.py wants to be ticked
 LIMITS = ("max_frame", "max_entries", "max_unacked", "max_inflated", "codecs")
 # What the client tells with a frame, its last, is told with that one's fields.
 TOLD = dict(login_ok="granted", refused="refused", kick="kicked", page="page")
-now_ms = 0
-handles, stores = {}, {}
+now_ms, handles, stores = 0, {}, {}
 
 
 def say(**line):

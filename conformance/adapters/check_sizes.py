@@ -16,9 +16,9 @@ HERE = pathlib.Path(__file__).resolve().parent
 SIZES = (
     ("roam_client.py", 400, "a client can be read in one sitting, and written"
                             " from the spec in a few days"),
-    ("adapter_python.py", 250, "whoever has an SDK puts it behind the suite in"
+    ("adapter_python.py", 249, "whoever has an SDK puts it behind the suite in"
                                " an afternoon"),
-    ("adapter_libroam.c", 250, "so does whoever has one in C"),
+    ("adapter_libroam.c", 249, "so does whoever has one in C"),
     ("kit.c", 330, "what all adapters in C share is read before it is used"),
     ("kit.h", 90, "and this is all of it that has to be"),
     ("adapter_core.py", 50, "what is judged is the client of 400 lines, not"
