@@ -2,6 +2,7 @@
 /* Lines to and from an adapter: see adapter.h. */
 #include "adapter.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -18,6 +19,7 @@
 #include <unistd.h>
 
 #include "broken.h"
+#include "peers.h"
 #include "serial.h"
 #include "spawn.h"
 
@@ -99,6 +101,27 @@ static bool connect_tcp(struct adapter *a, const char **reason)
     a->in = fd;
     a->out = ok ? dup(fd) : -1;
     return ok && a->out >= 0;
+}
+
+/* A datagram socket is connected without a word to the other side. */
+const char *adapter_faces(const struct adapter_target *target)
+{
+    const struct addrinfo hints = {.ai_family = AF_INET,
+                                   .ai_socktype = SOCK_DGRAM};
+    struct addrinfo *list;
+    struct sockaddr_in at = {.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof at;
+    char text[INET_ADDRSTRLEN] = PEER_LOOPBACK;
+    if (target->host && getaddrinfo(target->host, "9", &hints, &list) == 0) {
+        int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        if (connect(fd, list->ai_addr, list->ai_addrlen) == 0 &&
+            getsockname(fd, (struct sockaddr *)&at, &len) == 0) {
+            inet_ntop(AF_INET, &at.sin_addr, text, sizeof text);
+        }
+        close(fd);
+        freeaddrinfo(list);
+    }
+    return arena_string(text);
 }
 
 static void init(struct adapter *a)

@@ -57,6 +57,9 @@ struct adapter {
     const char *fault; /* what it did against ADAPTER.md; NULL: nothing */
 };
 
+/* Our IPv4 address as its machine sees it; that of the loopback interface for
+ * one that is ours, or on a serial line, or not to be found. */
+const char *adapter_faces(const struct adapter_target *target);
 /* Starts it. False with a reason. The hello has not come yet. */
 bool adapter_open(struct adapter *a, const struct adapter_target *target,
                   const char **reason);

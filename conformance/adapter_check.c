@@ -203,7 +203,7 @@ bool client_self_check(const struct run_options *o, const struct rules *rules,
     struct probe p = {.timeout_ms = o->timeout_ms};
     /* These cases are ours: nothing is told of them but a failure. */
     struct run_options plain = *o;
-    plain.record = plain.attach = plain.tls = false;
+    plain.record = plain.attach = false;
     plain.trace_dir = NULL;
     *reason = p.reason;
     if (!check_lines(&p, o)) {
@@ -218,6 +218,10 @@ bool client_self_check(const struct run_options *o, const struct rules *rules,
         struct result r = {.verdict = VERDICT_HARNESS, .detail = error};
         if (s) {
             r = client_run_case(&plain, s, rules);
+        }
+        if (r.verdict == VERDICT_UNSUPPORTED) {
+            *reason = r.what;
+            return false;
         }
         if (r.verdict != VERDICT_PASS) {
             *reason = arena_printf("%s\n%s", cases[i].what, r.detail);

@@ -145,6 +145,7 @@ struct stage {
     struct world world;       /* names, variables, events, the failure */
     struct adapter *adapters; /* role pair: there can be two */
     size_t adapter_count;
+    const char *address; /* IPv4; where the SDK finds its server */
     bool is_pair;
     bool is_secure;           /* role client: over TLS */
     struct passage *passages; /* role pair: one a device */
@@ -158,7 +159,8 @@ struct stage {
 
 /* ------------------------------------------------------------ client_net.c */
 
-bool net_listen(struct sut *s, const char **reason);
+/* A free port of the address for the device. */
+bool net_listen(const struct stage *g, struct sut *s, const char **reason);
 /* Reads adapter, listeners and connections until something came or the
  * deadline (of now_ms()); false: nothing came, or a failure was noted. */
 bool net_pump(struct stage *g, uint64_t deadline_ms);

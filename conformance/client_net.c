@@ -17,10 +17,10 @@
 
 #define READ_BYTES 65536u
 
-bool net_listen(struct sut *s, const char **reason)
+bool net_listen(const struct stage *g, struct sut *s, const char **reason)
 {
     int on = 1;
-    s->listener = peer_listen(&s->port, reason);
+    s->listener = peer_listen(g->address, &s->port, reason);
     /* Its connections inherit it: net_unplug() binds the port again. */
     return s->listener >= 0 && setsockopt(s->listener, SOL_SOCKET, SO_REUSEADDR,
                                           &on, sizeof on) == 0;
@@ -280,10 +280,10 @@ void net_end(struct stage *g, struct conn *c, bool reset)
  * else gets it. */
 bool net_unplug(struct stage *g, struct sut *s)
 {
-    struct sockaddr_in a = {.sin_family = AF_INET,
-                            .sin_port = htons(s->port),
-                            .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in a;
+    socklen_t len = sizeof a;
     int on = 1;
+    getsockname(s->listener, (struct sockaddr *)&a, &len);
     close(s->listener);
     s->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     s->is_unplugged = true;

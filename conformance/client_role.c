@@ -47,7 +47,7 @@ bool client_open_suts(struct stage *g)
         s->store = s->handle;
         s->manual = s->decl->manual_ack;
         s->adapter = &g->adapters[i % g->adapter_count];
-        if (!net_listen(s, &reason)) {
+        if (!net_listen(g, s, &reason)) {
             return world_mistake(w, reason);
         }
         if (!secure_begin(g, s)) {
@@ -63,11 +63,12 @@ bool client_wait_for_key(const struct run_options *o, const struct stage *g)
     const struct adapter *a = &g->adapters[0];
     const struct adapter_target *target = a->target;
     const char *who = target->argv ? arena_printf("process %ld", (long)a->pid)
-                                   : arena_printf("at %s:%u", target->host,
-                                                  (unsigned)target->port);
+                      : target->serial ? arena_printf("at %s", target->serial)
+                                       : arena_printf("at %s:%u", target->host,
+                                                      (unsigned)target->port);
     text_add(&t, "%s: adapter: %s; the server of", g->world.s->id, who);
     for (size_t i = 0; i < g->world.s->device_count; i++) {
-        text_add(&t, " %s is at 127.0.0.1:%u", g->suts[i].decl->name,
+        text_add(&t, " %s is at %s:%u", g->suts[i].decl->name, g->address,
                  (unsigned)g->suts[i].port);
     }
     run_wait_for_key(o, text_str(&t));
@@ -146,6 +147,7 @@ struct result client_run_case(const struct run_options *o,
     const char *reason = "";
     g->adapters = a;
     g->adapter_count = 1;
+    g->address = o->listen;
     g->is_secure = o->tls || scenario_needs(s, "tls");
     g->world.timeout_ms = o->timeout_ms;
     g->world.trace = o->trace;

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "client_case.h"
+#include "peers.h"
 
 /* [TLS-5]: while no LOGIN has named another. */
 #define RECORD_BEFORE_LOGIN 512u
@@ -21,7 +22,9 @@ bool secure_begin(struct stage *g, struct sut *s)
     if (!g->is_secure) {
         return true;
     }
-    s->tls = tls_server_new(&reason);
+    s->tls = tls_server_new(strcmp(g->address, PEER_LOOPBACK) == 0 ? "localhost"
+                                                                   : g->address,
+                            &reason);
     return s->tls || world_mistake(&g->world, reason);
 }
 

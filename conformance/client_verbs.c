@@ -29,7 +29,7 @@ bool verb_open(struct stage *g, struct sut *s)
 {
     const struct device_decl *d = s->decl;
     json_t *r = json_object();
-    set_option(r, "host", s->tls ? "localhost" : "127.0.0.1");
+    set_option(r, "host", s->tls ? tls_server_host(s->tls) : g->address);
     set_option(r, "ca", s->tls ? tls_server_ca(s->tls) : NULL);
     json_object_set_new(r, "port", json_integer(s->port));
     set_option(r, "store", s->store);

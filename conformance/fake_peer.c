@@ -180,7 +180,7 @@ bool fake_peer_start(struct peer *p, const char *script,
                      const struct scenario *s, uint64_t seed,
                      const char **reason)
 {
-    int listener = peer_listen(&p->port, reason);
+    int listener = peer_listen(PEER_LOOPBACK, &p->port, reason);
     if (listener < 0) {
         return false;
     }

@@ -206,16 +206,33 @@ static int command_server(struct options *o)
                : EXIT_HARNESS;
 }
 
-static const char *adapter_words(char **argv)
+/* Takes the adapter, which runs elsewhere or is the words of argv. Returns the
+ * options that take it again; NULL: it is neither, or both. */
+static const char *take_adapter(struct options *o, char **argv)
 {
+    struct adapter_target *a = &o->adapter;
     struct text t = {0};
+    if (!argv[0] == !(a->host || a->serial)) {
+        return NULL;
+    }
+    o->run.adapter = a;
+    if (strcmp(o->run.listen, PEER_LOOPBACK) != 0) {
+        text_add(&t, "--listen %s ", o->run.listen);
+    }
+    if (a->serial) {
+        text_add(&t, "--adapter serial:%s,%u", a->serial, (unsigned)a->baud);
+    } else if (a->host) {
+        text_add(&t, "--adapter tcp:%s:%u", a->host, (unsigned)a->port);
+    } else {
+        a->argv = argv;
+        text_add(&t, "--");
+    }
     for (size_t i = 0; argv[i]; i++) {
         text_add(&t, " %s", argv[i]);
     }
     return text_str(&t);
 }
 
-/* argv: the adapter's, NULL or empty when it is reached by --adapter. */
 static int command_client(struct options *o, char **argv)
 {
     struct rules rules = {0};
@@ -228,23 +245,10 @@ static int command_client(struct options *o, char **argv)
         print_list(o, &all);
         return EXIT_AS_EXPECTED;
     }
-    bool elsewhere = o->adapter.host || o->adapter.serial;
-    if (!argv[0] == !elsewhere) {
+    o->run.repeat = take_adapter(o, argv);
+    if (!o->run.repeat) {
         return fail_usage("client needs -- ADAPTER, or --adapter");
     }
-    if (argv[0]) {
-        o->adapter.argv = argv;
-        o->run.repeat = arena_printf("--%s", adapter_words(argv));
-    } else {
-        o->run.jobs = 1; /* there is one of it */
-        o->run.repeat =
-            o->adapter.serial
-                ? arena_printf("--adapter serial:%s,%u", o->adapter.serial,
-                               (unsigned)o->adapter.baud)
-                : arena_printf("--adapter tcp:%s:%u", o->adapter.host,
-                               (unsigned)o->adapter.port);
-    }
-    o->run.adapter = &o->adapter;
     const char *reason = "";
     if (!client_self_check(&o->run, &rules, &reason)) {
         fprintf(stderr, "roam-conform: self-check: %s\n", reason);
@@ -270,12 +274,12 @@ static bool self_check_both(const struct run_options *run,
     return true;
 }
 
-static const char *pair_options(const struct options *o)
+static const char *pair_options(const struct options *o, const char *adapter)
 {
-    return arena_printf("%s%s%s%s --%s", server_options(&o->run),
+    return arena_printf("%s%s%s%s %s", server_options(&o->run),
                         o->sibling ? " --sibling '" : "",
                         o->sibling ? o->sibling : "", o->sibling ? "'" : "",
-                        adapter_words(o->adapter.argv));
+                        adapter);
 }
 
 static int command_pair(struct options *o, char **argv)
@@ -290,18 +294,18 @@ static int command_pair(struct options *o, char **argv)
         print_list(o, &all);
         return EXIT_AS_EXPECTED;
     }
+    const char *adapter = take_adapter(o, argv);
     const char *reason = server_is_missing(o);
-    if (reason || !argv[0]) {
-        return fail_usage(reason ? reason : "pair needs -- ADAPTER");
+    if (reason || !adapter) {
+        return fail_usage(reason ? reason
+                                 : "pair needs -- ADAPTER, or --adapter");
     }
     if (o->run.tls) {
         return fail_usage("--tls is for the roles server and client");
     }
-    o->adapter.argv = argv;
-    o->run.adapter = &o->adapter;
     o->run.sibling = o->sibling ? &o->sibling_target : NULL;
     o->run.is_pair = true;
-    o->run.repeat = pair_options(o);
+    o->run.repeat = pair_options(o, adapter);
     return self_check_server(&o->run, &rules) &&
                    self_check_both(&o->run, &rules)
                ? run_role(o, ROLE_PAIR, o->run.repeat, &all, &rules)
@@ -334,7 +338,8 @@ static int command_broken_client(struct options *o, char **argv)
 {
     struct rules rules = {0};
     struct scenarios all = {0};
-    if (!argv[0]) {
+    o->run.repeat = take_adapter(o, argv);
+    if (!argv[0] || !o->run.repeat) {
         return fail_usage("broken --client needs -- ADAPTER that takes "
                           "ROAM_FAULT");
     }
@@ -342,9 +347,6 @@ static int command_broken_client(struct options *o, char **argv)
         return EXIT_USAGE;
     }
     keep_role(&all, ROLE_CLIENT);
-    o->adapter.argv = argv;
-    o->run.adapter = &o->adapter;
-    o->run.repeat = arena_printf("--%s", adapter_words(argv));
     return run_broken(o, ROLE_CLIENT, "conformance/broken/client-faults", &all,
                       &rules);
 }
@@ -353,7 +355,8 @@ static int command_broken_pair(struct options *o, char **argv)
 {
     struct rules rules = {0};
     struct scenarios all = {0};
-    if (!o->run.roamd || !argv[0]) {
+    const char *adapter = take_adapter(o, argv);
+    if (!o->run.roamd || !argv[0] || !adapter) {
         return fail_usage("broken --pair needs --roamd with fault points, and "
                           "-- ADAPTER that takes ROAM_FAULT");
     }
@@ -364,10 +367,8 @@ static int command_broken_pair(struct options *o, char **argv)
     if (!o->has_timeout) {
         o->run.timeout_ms = BROKEN_TIMEOUT_MS;
     }
-    o->adapter.argv = argv;
-    o->run.adapter = &o->adapter;
     o->run.is_pair = true;
-    o->run.repeat = pair_options(o);
+    o->run.repeat = pair_options(o, adapter);
     return run_broken(o, ROLE_PAIR, "conformance/broken/pair-faults", &all,
                       &rules);
 }
@@ -419,7 +420,7 @@ static int command_null_server(const char *mode)
 {
     uint16_t port;
     const char *reason = "";
-    int listener = peer_listen(&port, &reason);
+    int listener = peer_listen(PEER_LOOPBACK, &port, &reason);
     if (listener < 0) {
         return fail_usage(reason);
     }

@@ -22,16 +22,17 @@
 const char *const null_peer_modes[] = {"close", "silent", "echo", "garbage",
                                        NULL};
 
-int peer_listen(uint16_t *port, const char **reason)
+int peer_listen(const char *address, uint16_t *port, const char **reason)
 {
-    struct sockaddr_in a = {.sin_family = AF_INET,
-                            .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in a = {.sin_family = AF_INET};
     socklen_t len = sizeof a;
+    inet_pton(AF_INET, address, &a.sin_addr);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof a) != 0 ||
         listen(fd, 128) != 0 ||
         getsockname(fd, (struct sockaddr *)&a, &len) != 0) {
-        *reason = arena_string(strerror(errno));
+        *reason =
+            arena_printf("cannot listen at %s: %s", address, strerror(errno));
         if (fd >= 0) {
             close(fd);
         }
@@ -110,7 +111,7 @@ bool null_peer_serve(int listener, const char *mode)
 
 bool null_peer_start(struct peer *p, const char *mode, const char **reason)
 {
-    int listener = peer_listen(&p->port, reason);
+    int listener = peer_listen(PEER_LOOPBACK, &p->port, reason);
     if (listener < 0) {
         return false;
     }

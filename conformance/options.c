@@ -2,6 +2,7 @@
 /* The command line: see options.h. */
 #include "options.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
 #include <stddef.h>
@@ -11,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "peers.h"
 #include "scn_lex.h"
 #include "serial.h"
 
@@ -46,6 +48,7 @@ const char options_usage[] =
     "  --adapter tcp:HOST:PORT   client: an adapter that runs there\n"
     "  --adapter serial:DEVICE[,BAUD]   the same, on a serial line (115200)\n"
     "  --sibling 'ADAPTER...'    pair: another one, behind every other device\n"
+    "  --listen ADDRESS     client, pair: where the adapter's SDK finds us\n"
     "  --list               names and titles of the cases, nothing is run\n"
     "  --case PREFIX        only cases whose name starts so\n"
     "  --seed N             of all that is random (default: drawn, printed)\n"
@@ -153,16 +156,19 @@ static bool parse_adapter(const char *text, struct adapter_target *out)
     return true;
 }
 
-/* A command line, in words. */
+/* As of --adapter, or a command line in words. */
 static bool parse_sibling(const char *text, struct options *o)
 {
     struct words w;
     words_split(text, &w);
+    o->sibling = text;
+    if (parse_adapter(text, &o->sibling_target)) {
+        return true;
+    }
     char **argv = arena_alloc((w.count + 1) * sizeof *argv);
     for (size_t i = 0; i < w.count; i++) {
         argv[i] = arena_string(w.at[i]);
     }
-    o->sibling = text;
     o->sibling_target.argv = argv;
     return w.count > 0;
 }
@@ -188,6 +194,7 @@ enum {
     OPT_UPDATE,
     OPT_ADAPTER,
     OPT_SIBLING,
+    OPT_LISTEN,
     OPT_CLIENT,
     OPT_PAIR,
     OPT_REPEAT,
@@ -223,6 +230,7 @@ static const struct option long_options[] = {
     {"update", no_argument, NULL, OPT_UPDATE},
     {"adapter", required_argument, NULL, OPT_ADAPTER},
     {"sibling", required_argument, NULL, OPT_SIBLING},
+    {"listen", required_argument, NULL, OPT_LISTEN},
     {"client", no_argument, NULL, OPT_CLIENT},
     {"pair", no_argument, NULL, OPT_PAIR},
     {"repeat", required_argument, NULL, OPT_REPEAT},
@@ -323,6 +331,9 @@ static bool take_option(struct options *o, int option, const char *arg)
         return parse_adapter(arg, &o->adapter);
     case OPT_SIBLING:
         return parse_sibling(arg, o);
+    case OPT_LISTEN:
+        o->run.listen = arg;
+        return inet_pton(AF_INET, arg, &(struct in_addr){0}) == 1;
     case OPT_REPEAT:
         return parse_count(arg, MAX_ROUNDS, &o->run.rounds);
     default:
@@ -352,10 +363,51 @@ static void draw_seed(struct options *o)
         arena_printf("%x%x", (unsigned)ts.tv_sec, (unsigned)getpid());
 }
 
+static bool is_elsewhere(const struct adapter_target *t)
+{
+    return t->host || t->serial;
+}
+
+/* Where adapters that run elsewhere see us. */
+static const char *address_for_adapters(const struct options *o)
+{
+    const char *a = adapter_faces(&o->adapter);
+    return strcmp(a, PEER_LOOPBACK) == 0 ? adapter_faces(&o->sibling_target)
+                                         : a;
+}
+
+/* What was not said. */
+static void set_defaults(struct options *o)
+{
+    struct run_options *r = &o->run;
+    if (r->until_failure && r->rounds == 0) {
+        r->rounds = UNTIL_FAILURE_ROUNDS;
+    }
+    if (r->attach) {
+        r->timeout_ms = ATTACH_TIMEOUT_MS;
+        o->adapter.patience_ms = ATTACH_TIMEOUT_MS;
+        o->has_timeout = true;
+    }
+    bool is_line = o->adapter.serial || o->sibling_target.serial;
+    bool is_far = is_elsewhere(&o->adapter) || is_elsewhere(&o->sibling_target);
+    if (r->attach || is_line) {
+        r->jobs = 1;
+    } else if (r->jobs == 0) {
+        r->jobs = is_far ? 1 : DEFAULT_JOBS;
+    }
+    r->listen = r->listen ? r->listen : address_for_adapters(o);
+    o->outputs.html_dir = in_root(o, "conformance/html");
+    if (!o->scenarios) {
+        o->scenarios = in_root(o, "conformance/scenarios");
+    }
+    if (!o->spec) {
+        o->spec = in_root(o, "spec/roam-1.md");
+    }
+}
+
 bool options_parse(struct options *o, int argc, char **argv)
 {
-    *o = (struct options){
-        .run = {.jobs = DEFAULT_JOBS, .timeout_ms = DEFAULT_TIMEOUT_MS}};
+    *o = (struct options){.run = {.timeout_ms = DEFAULT_TIMEOUT_MS}};
     draw_seed(o);
     int option, which = 0;
     while ((option = getopt_long(argc, argv, "j:", long_options, &which)) !=
@@ -370,22 +422,7 @@ bool options_parse(struct options *o, int argc, char **argv)
             return false;
         }
     }
-    if (o->run.until_failure && o->run.rounds == 0) {
-        o->run.rounds = UNTIL_FAILURE_ROUNDS;
-    }
-    if (o->run.attach) {
-        o->run.jobs = 1;
-        o->run.timeout_ms = ATTACH_TIMEOUT_MS;
-        o->adapter.patience_ms = ATTACH_TIMEOUT_MS;
-        o->has_timeout = true;
-    }
     o->root = find_root();
-    o->outputs.html_dir = in_root(o, "conformance/html");
-    if (!o->scenarios) {
-        o->scenarios = in_root(o, "conformance/scenarios");
-    }
-    if (!o->spec) {
-        o->spec = in_root(o, "spec/roam-1.md");
-    }
+    set_defaults(o);
     return can_be_run(o->run.roamd);
 }

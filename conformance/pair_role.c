@@ -41,6 +41,7 @@ static bool run(const struct run_options *o, const struct scenario *s,
     struct world *w = &g->world;
     w->ops = &pair_ops;
     g->is_pair = true;
+    g->address = o->listen;
     g->passages = arena_alloc(s->device_count * sizeof *g->passages);
     g->adapter_count = o->sibling ? 2 : 1;
     g->adapters = arena_alloc(g->adapter_count * sizeof *g->adapters);

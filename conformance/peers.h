@@ -18,8 +18,10 @@ struct peer {
 /* The names of the null peers, NULL at the end. */
 extern const char *const null_peer_modes[];
 
-/* A listening socket on a free port; -1 with a reason. */
-int peer_listen(uint16_t *port, const char **reason);
+#define PEER_LOOPBACK "127.0.0.1"
+
+/* A listening socket on a free port of that IPv4 address; -1 with a reason. */
+int peer_listen(const char *address, uint16_t *port, const char **reason);
 /* Serves for ever in this process. False: no such mode. */
 bool null_peer_serve(int listener, const char *mode);
 bool null_peer_start(struct peer *p, const char *mode, const char **reason);

@@ -269,7 +269,7 @@ bool relay_start(struct peer *p, const struct bend *b, const char *host,
     r->target.sin_family = AF_INET;
     r->target.sin_port = htons(target);
     inet_pton(AF_INET, host, &r->target.sin_addr);
-    r->listener = peer_listen(&p->port, reason);
+    r->listener = peer_listen(PEER_LOOPBACK, &p->port, reason);
     if (r->listener < 0) {
         return false;
     }

@@ -19,6 +19,7 @@ struct run_options {
     const struct bend *bend; /* before roamd; NULL: none */
     const char *host;
     uint16_t port;
+    const char *listen;    /* IPv4; where clients find their server */
     bool tls;              /* all cases go over it */
     const char *ca;        /* PEM file for that; NULL: roamd's own */
     const char *provision; /* NULL: any user is taken as it is */

@@ -52,7 +52,9 @@ void tls_close(struct tls *t, bool politely);
  * those who connect: the certificate `good`, or one that nobody may trust. */
 struct tls_server;
 /* It shows `good`. NULL with a reason. */
-struct tls_server *tls_server_new(const char **reason);
+/* host: its name, or its IPv4 address; kept. */
+struct tls_server *tls_server_new(const char *host, const char **reason);
+const char *tls_server_host(const struct tls_server *s);
 /* The certificate of its authority, in PEM. */
 const char *tls_server_ca(const struct tls_server *s);
 /* Is there something of that name to show? See tls_server.c. */

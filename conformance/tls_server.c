@@ -3,16 +3,17 @@
  * they are needed and kept in memory; nobody could have been told of them
  * before. What a server can show:
  *
- *   good              for localhost, of the authority that clients are told
+ *   good              for its host, of the authority that clients are told
  *   other-name        the same, for another host
  *   expired           the same, and over since 2001
- *   self-signed       for localhost, signed by nobody else
- *   other-authority   for localhost, of another authority with the same name
- *   no-authority      for localhost, signed by a server that is no authority
+ *   self-signed       for its host, signed by nobody else
+ *   other-authority   for its host, of another authority with the same name
+ *   no-authority      for its host, signed by a server that is no authority
  *   nothing           it ends the connection in the middle of the handshake
  *
  * Certificates have what strict clients ask for, so that each of the bad ones
  * is bad in one way. */
+#include <arpa/inet.h>
 #include <string.h>
 
 #include <mbedtls/error.h>
@@ -25,7 +26,8 @@
 
 #define PEM_BYTES 2048u
 #define TICKET_LIFE_S 86400u
-#define HOST "localhost"
+#define OTHER_HOST "example.org"
+#define HOST_MAX 15 /* an IPv4 address; the names are shorter */
 #define AUTHORITY "CN=Roam conformance"
 /* By any clock, also one that starts in 1970 or today. */
 #define ALWAYS_FROM "19700101000000"
@@ -39,19 +41,20 @@ enum signer {
 };
 
 static const struct shown {
-    const char *name, *host, *to;
+    const char *name, *host, *to; /* host NULL: its own */
     enum signer signer;
 } all_shown[] = {
-    {"good", HOST, ALWAYS_TO, BY_AUTHORITY},
-    {"other-name", "example.org", ALWAYS_TO, BY_AUTHORITY},
-    {"expired", HOST, "20011231235959", BY_AUTHORITY},
-    {"self-signed", HOST, ALWAYS_TO, BY_ITSELF},
-    {"other-authority", HOST, ALWAYS_TO, BY_STRANGER},
-    {"no-authority", HOST, ALWAYS_TO, BY_SERVER},
-    {"nothing", HOST, ALWAYS_TO, BY_AUTHORITY},
+    {"good", NULL, ALWAYS_TO, BY_AUTHORITY},
+    {"other-name", OTHER_HOST, ALWAYS_TO, BY_AUTHORITY},
+    {"expired", NULL, "20011231235959", BY_AUTHORITY},
+    {"self-signed", NULL, ALWAYS_TO, BY_ITSELF},
+    {"other-authority", NULL, ALWAYS_TO, BY_STRANGER},
+    {"no-authority", NULL, ALWAYS_TO, BY_SERVER},
+    {"nothing", NULL, ALWAYS_TO, BY_AUTHORITY},
 };
 
 struct tls_server {
+    const char *host;
     mbedtls_ctr_drbg_context *random;
     mbedtls_pk_context authority; /* its key */
     mbedtls_pk_context key;       /* this server's */
@@ -114,19 +117,28 @@ static int set_serial(mbedtls_x509write_cert *c)
 #endif
 }
 
-/* GeneralNames with one dNSName, which mbedtls 2.28 cannot write. */
+/* GeneralNames, which mbedtls 2.28 cannot write: a dNSName; and for an address
+ * an iPAddress, too, because 2.28 does not read those. */
 static int set_host(mbedtls_x509write_cert *c, const char *host)
 {
-    uint8_t der[64];
+    struct in_addr address;
+    uint8_t der[2 + 2 + HOST_MAX + 2 + sizeof address];
     size_t len = strlen(host);
+    size_t at = 4 + len;
     der[0] = 0x30; /* SEQUENCE */
-    der[1] = (uint8_t)(len + 2);
-    der[2] = 0x82; /* [2] */
+    der[2] = 0x82; /* [2] dNSName */
     der[3] = (uint8_t)len;
     memcpy(der + 4, host, len);
+    if (inet_pton(AF_INET, host, &address) == 1) {
+        der[at++] = 0x87; /* [7] iPAddress */
+        der[at++] = sizeof address;
+        memcpy(der + at, &address, sizeof address);
+        at += sizeof address;
+    }
+    der[1] = (uint8_t)(at - 2);
     return mbedtls_x509write_crt_set_extension(
         c, MBEDTLS_OID_SUBJECT_ALT_NAME,
-        MBEDTLS_OID_SIZE(MBEDTLS_OID_SUBJECT_ALT_NAME), 0, der, len + 4);
+        MBEDTLS_OID_SIZE(MBEDTLS_OID_SUBJECT_ALT_NAME), 0, der, at);
 }
 
 static int set_usage(mbedtls_x509write_cert *c, bool is_authority)
@@ -181,9 +193,10 @@ static int make_chain(struct tls_server *s)
 {
     const struct shown *n = s->shown;
     mbedtls_pk_context other;
-    struct words w = {.subject = arena_printf("CN=%s", n->host),
+    const char *host = n->host ? n->host : s->host;
+    struct words w = {.subject = arena_printf("CN=%s", host),
                       .issuer = AUTHORITY,
-                      .host = n->host,
+                      .host = host,
                       .to = n->to,
                       .subject_key = &s->key,
                       .issuer_key = &s->authority};
@@ -199,12 +212,12 @@ static int make_chain(struct tls_server *s)
     }
     int rc = make_key(s, &other);
     w.issuer_key = &other;
-    w.issuer = n->signer == BY_SERVER ? "CN=example.org" : AUTHORITY;
+    w.issuer = n->signer == BY_SERVER ? "CN=" OTHER_HOST : AUTHORITY;
     rc = rc ? rc : add(s, &w);
     if (rc == 0 && n->signer == BY_SERVER) {
         rc = add(s, &(struct words){.subject = w.issuer,
                                     .issuer = AUTHORITY,
-                                    .host = "example.org",
+                                    .host = OTHER_HOST,
                                     .to = n->to,
                                     .subject_key = &other,
                                     .issuer_key = &s->authority});
@@ -267,9 +280,10 @@ bool tls_server_show(struct tls_server *s, const char *name,
     return rc == 0;
 }
 
-struct tls_server *tls_server_new(const char **reason)
+struct tls_server *tls_server_new(const char *host, const char **reason)
 {
     struct tls_server *s = arena_alloc(sizeof *s);
+    s->host = host;
     s->random = tls_randomness(reason);
     if (!s->random) {
         return NULL;
@@ -286,6 +300,11 @@ struct tls_server *tls_server_new(const char **reason)
                         s->ca);
     *reason = tls_explain("an authority", rc);
     return rc == 0 && tls_server_show(s, "good", reason) ? s : NULL;
+}
+
+const char *tls_server_host(const struct tls_server *s)
+{
+    return s->host;
 }
 
 const char *tls_server_ca(const struct tls_server *s)

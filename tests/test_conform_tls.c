@@ -43,12 +43,17 @@ static void make_pair(int fds[2])
     }
 }
 
+static struct tls *client_of(int fd, const char *ca, const char *host,
+                             const struct tls_ticket *ticket)
+{
+    const char *reason = "";
+    return tls_open(fd, ca, host, ticket, now_ms() + PATIENCE_MS, &reason);
+}
+
 static struct tls *client(int fd, const char *ca,
                           const struct tls_ticket *ticket)
 {
-    const char *reason = "";
-    return tls_open(fd, ca, "localhost", ticket, now_ms() + PATIENCE_MS,
-                    &reason);
+    return client_of(fd, ca, "localhost", ticket);
 }
 
 static bool has_more(int fd)
@@ -75,8 +80,9 @@ static void await(pid_t child)
     assert_int_equal(status, 0);
 }
 
-/* What a client makes of this certificate. */
-static bool is_trusted(struct tls_server *s, const char *ca)
+/* What a client that looks for that host makes of this certificate. */
+static bool is_trusted_as(struct tls_server *s, const char *ca,
+                          const char *host)
 {
     const char *reason = "";
     int fds[2];
@@ -84,7 +90,7 @@ static bool is_trusted(struct tls_server *s, const char *ca)
     pid_t child = fork();
     if (child == 0) {
         close(fds[0]);
-        _exit(client(fds[1], ca, NULL) ? 1 : 0);
+        _exit(client_of(fds[1], ca, host, NULL) ? 1 : 0);
     }
     close(fds[1]);
     struct tls *t = tls_accept(s, fds[0], &reason);
@@ -99,13 +105,18 @@ static bool is_trusted(struct tls_server *s, const char *ca)
     return WEXITSTATUS(status);
 }
 
+static bool is_trusted(struct tls_server *s, const char *ca)
+{
+    return is_trusted_as(s, ca, "localhost");
+}
+
 static void test_only_the_good_certificate_is_trusted(void **state)
 {
     (void)state;
     static const char *const bad[] = {"other-name", "expired", "self-signed",
                                       "other-authority", "no-authority"};
     const char *reason = "";
-    struct tls_server *s = tls_server_new(&reason);
+    struct tls_server *s = tls_server_new("localhost", &reason);
     assert_non_null(s);
     char *ca = ca_file(s);
     assert_true(tls_server_is_good(s));
@@ -124,12 +135,26 @@ static void test_only_the_good_certificate_is_trusted(void **state)
     free(ca);
 }
 
+static void test_a_server_at_an_address_is_that_one(void **state)
+{
+    (void)state;
+    const char *reason = "";
+    struct tls_server *s = tls_server_new("127.0.0.2", &reason);
+    assert_non_null(s);
+    char *ca = ca_file(s);
+    assert_true(is_trusted_as(s, ca, "127.0.0.2"));
+    assert_false(is_trusted_as(s, ca, "127.0.0.3"));
+    assert_false(is_trusted(s, ca));
+    unlink(ca);
+    free(ca);
+}
+
 static void test_another_servers_authority_is_none(void **state)
 {
     (void)state;
     const char *reason = "";
-    struct tls_server *a = tls_server_new(&reason);
-    struct tls_server *b = tls_server_new(&reason);
+    struct tls_server *a = tls_server_new("localhost", &reason);
+    struct tls_server *b = tls_server_new("localhost", &reason);
     char *ca = ca_file(b);
     assert_false(is_trusted(a, ca));
     assert_true(is_trusted(b, ca));
@@ -159,7 +184,7 @@ static void test_a_ticket_is_seen_and_taken_until_something_else_is_shown(
 {
     (void)state;
     const char *reason = "";
-    struct tls_server *s = tls_server_new(&reason);
+    struct tls_server *s = tls_server_new("localhost", &reason);
     char *ca = ca_file(s);
     int fds[3][2];
     for (int i = 0; i < 3; i++) {
@@ -206,7 +231,7 @@ static void test_records_are_as_short_as_asked(void **state)
     (void)state;
     static const uint8_t data[LONG];
     const char *reason = "";
-    struct tls_server *s = tls_server_new(&reason);
+    struct tls_server *s = tls_server_new("localhost", &reason);
     char *ca = ca_file(s);
     int fds[2];
     make_pair(fds);
@@ -231,6 +256,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_only_the_good_certificate_is_trusted),
+        cmocka_unit_test(test_a_server_at_an_address_is_that_one),
         cmocka_unit_test(test_another_servers_authority_is_none),
         cmocka_unit_test(
             test_a_ticket_is_seen_and_taken_until_something_else_is_shown),

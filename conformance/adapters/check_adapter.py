@@ -18,6 +18,7 @@ import re
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 
 import check_client
@@ -129,21 +130,67 @@ def bridge(listener, words):
             subprocess.run(words, stdin=sock, stdout=sock)
 
 
-def conforms(conform, address):
-    done = subprocess.run(
-        [conform, "client", "--adapter", address, "--case", "53"],
-        capture_output=True, text=True)
+def judges(conform, *words):
+    done = subprocess.run([conform, *words], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def conforms(conform, address, *words):
+    judges(conform, "client", "--adapter", address, "--case", "53",
+                  *words)
+
+
+def serving(address, words):
+    """An adapter at that address, to be closed."""
+    listener = socket.create_server((address, 0))
+    threading.Thread(target=bridge, args=(listener, words),
+                     daemon=True).start()
+    return listener, "tcp:%s:%d" % (address, listener.getsockname()[1])
+
+
 def over_tcp(conform, words):
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        threading.Thread(target=bridge, args=(listener, words),
-                         daemon=True).start()
+    listener, at = serving("127.0.0.1", words)
+    try:
+        conforms(conform, at)
+        roamd = os.path.join(os.path.dirname(conform), "roamd")
+        for adapter in (["--adapter", at], ["--sibling", at, "--", *words]):
+            judges(conform, "pair", "--roamd", roamd, "--case", "70", *adapter)
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+def from_elsewhere(conform, words):
+    """Its SDK is told an address of ours that its machine can reach."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
-            conforms(conform, "tcp:127.0.0.1:%d" % listener.getsockname()[1])
+            probe.connect(("192.0.2.1", 9))
+        except OSError as error:
+            raise Missing("no interface but the loopback one: %s"
+                          % error) from None
+        address = probe.getsockname()[0]
+    with tempfile.NamedTemporaryFile("r+") as asked:
+        listener, at = serving(address, [
+            "sh", "-c", 'tee -a "$0" | "$@"', asked.name, *words])
+        try:
+            for told, *more in (
+                    (address,), (address, "--tls"),
+                    ("127.0.0.2", "--tls", "--listen", "127.0.0.2")):
+                conforms(conform, at, *more)
+                hosts = {json.loads(line).get("host") for line in asked}
+                assert hosts - {None} == {told}, (told, hosts)
         finally:
             listener.shutdown(socket.SHUT_RDWR)
+
+
+def served(conform, words):
+    """The adapter that is loaded once, with cases in parallel."""
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+    try:
+        at = "tcp:127.0.0.1:" + process.stdout.readline().strip()
+        conforms(conform, at, "-j", "4")
+    finally:
+        process.kill()
+        process.wait()
 
 
 def pump(source, line):
@@ -218,11 +265,13 @@ def main():
             except AssertionError as error:
                 failed += 1
                 print("FAIL %s: %s" % (name, error))
-    for way in (over_tcp, over_serial):
+    for way, words in ((over_tcp, adapters["libroam"]),
+                       (from_elsewhere, adapters["roam_sdk.py"]),
+                       (served, [str(HERE / "adapter_served.py"), build]),
+                       (over_serial, adapters["libroam"])):
         name = way.__name__.replace("_", " ")
         try:
-            way(str(pathlib.Path(roamd).parent / "roam-conform"),
-                adapters["libroam"])
+            way(str(pathlib.Path(roamd).parent / "roam-conform"), words)
             passed += 1
             print("ok   " + name)
         except Missing as error:
