@@ -395,9 +395,8 @@ main()
         counted 'conformance: libroam over TLS, ASan+UBSan' \
             sanitized libroam-tls $asan_dir/roam-conform client --tls -- \
             $asan_dir/adapter-libroam
-        counted 'conformance: the client in Python' timeout 600 \
-            $gcc_dir/roam-conform client -- \
-            conformance/adapters/adapter_python.py build
+        counted 'conformance: all roles, both clients, as make conform' \
+            timeout 600 $make B=$gcc_dir conform
         counted 'conformance: the client of 400 lines, by itself' \
             timeout 600 $gcc_dir/roam-conform client -- \
             conformance/adapters/adapter_core.py build
