@@ -8,20 +8,27 @@
 # beside the others, and is shown when they are through. The Python client is
 # loaded once, and served over TCP.
 #
-# usage: conformance/conform.sh BUILD ADAPTER (from the top folder)
+# usage: conformance/conform.sh BUILD ADAPTER [OPTION...] (from the top folder)
 set -u
 
 build=$1
 adapter=$2
+shift 2
+options=$*
 start=$(date +%s)
 dir=$(mktemp -d)
 served='' other=''
 trap 'kill $served $other 2>/dev/null; rm -rf "$dir"' EXIT
 trap 'exit 4' INT TERM
 
+# judge ROLE WORD...: the options stand before the words of an adapter.
 judge()
 {
-    { "$build/roam-conform" "$@" || echo "$1" >>"$dir/red"; } | tee -a "$dir/tap"
+    role=$1
+    shift
+    # shellcheck disable=SC2086 # words
+    { "$build/roam-conform" "$role" -j 8 $options "$@" ||
+        echo "$role" >>"$dir/red"; } | tee -a "$dir/tap"
 }
 
 # A pipe's name: reading waits until the port is there.
@@ -31,14 +38,15 @@ served=$!
 read -r port <"$dir/port" || exit 3
 python=tcp:127.0.0.1:$port
 
-"$build/roam-conform" pair --roamd "$build/roamd" --sibling "$python" -j 8 \
-    -- "$adapter" >"$dir/pair" 2>"$dir/pair.told" &
+# shellcheck disable=SC2086 # words
+"$build/roam-conform" pair -j 8 $options --roamd "$build/roamd" \
+    --sibling "$python" -- "$adapter" >"$dir/pair" 2>"$dir/pair.told" &
 other=$!
-judge server --roamd "$build/roamd" -j 8
+judge server --roamd "$build/roamd"
 # What only a server with a control channel can be asked.
-judge server --roamd "$build/roamd-faulty" --case 3 -j 8
-judge client -j 8 -- "$adapter"
-judge client -j 8 --adapter "$python"
+judge server --roamd "$build/roamd-faulty" --case 3
+judge client -- "$adapter"
+judge client --adapter "$python"
 wait "$other" || echo pair >>"$dir/red"
 other=''
 cat "$dir/pair.told" >&2
