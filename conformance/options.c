@@ -245,20 +245,16 @@ static const struct option long_options[] = {
     {"update-expectations", no_argument, NULL, OPT_UPDATE_EXPECTATIONS},
     {NULL, 0, NULL, 0}};
 
+/* clang-format off */
+#define FLAG(option, member) {option, true, offsetof(struct options, member)}
+#define TEXT(option, member) {option, false, offsetof(struct options, member)}
+/* clang-format on */
 /* Options whose value is taken as it is. */
 static const struct place {
     int option;
     bool is_flag; /* else a text */
     size_t at;
 } places[] = {
-#define FLAG(option, member)                                                   \
-    {                                                                          \
-        option, true, offsetof(struct options, member)                         \
-    }
-#define TEXT(option, member)                                                   \
-    {                                                                          \
-        option, false, offsetof(struct options, member)                        \
-    }
     TEXT(OPT_ROAMD, run.roamd),
     TEXT(OPT_PROVISION, run.provision),
     TEXT(OPT_CONTROL, run.control),

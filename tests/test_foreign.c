@@ -279,23 +279,17 @@ enum {
     NO_DEVICE = roam_v1_ErrorCode_NO_SUCH_DEVICE
 };
 
-#define OP(kind, where, what, answer)                                          \
-    {                                                                          \
-        ROAM_SEND, roam_v1_Kind_##kind, 0, where, NOBODY, what, answer         \
-    }
-#define APP_TO(where, who, answer)                                             \
-    {                                                                          \
-        ROAM_SEND, roam_v1_Kind_APP, 0, where, who, NOTHING, answer            \
-    }
-#define GROUP(action, where, who, answer)                                      \
-    {                                                                          \
-        ROAM_SEND, roam_v1_Kind_GROUP, roam_v1_GroupAction_##action, where,    \
-            who, NOTHING, answer                                               \
-    }
-#define PAGE(frame, where, who, what, answer)                                  \
-    {                                                                          \
-        ROAM_##frame, 0, 0, where, who, what, answer                           \
-    }
+/* clang-format off */
+#define OP(kind, where, what, answer) \
+    {ROAM_SEND, roam_v1_Kind_##kind, 0, where, NOBODY, what, answer}
+#define APP_TO(where, who, answer) \
+    {ROAM_SEND, roam_v1_Kind_APP, 0, where, who, NOTHING, answer}
+#define GROUP(action, where, who, answer) \
+    {ROAM_SEND, roam_v1_Kind_GROUP, roam_v1_GroupAction_##action, where, \
+     who, NOTHING, answer}
+#define PAGE(frame, where, who, what, answer) \
+    {ROAM_##frame, 0, 0, where, who, what, answer}
+/* clang-format on */
 #define THERE(action, who) GROUP(action, THEIR_GROUP, who, NO_CONVERSATION)
 #define TARGETS(where, what)                                                   \
     OP(RECALL, where, what, NO_MESSAGE), OP(DELETE, where, what, NO_MESSAGE)

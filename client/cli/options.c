@@ -150,6 +150,13 @@ static bool add_to(struct roam_options *o, const char *user)
     return *user != '\0';
 }
 
+#define AT(member) offsetof(struct roam_options, member)
+/* clang-format off */
+#define FLAG(member) {FIELD_FLAG, AT(member), 0, 0}
+#define TEXT(member, least, most) {FIELD_TEXT, AT(member), least, most}
+#define NUMBER(member, most) {FIELD_NUMBER, AT(member), 1, most}
+#define OTHER {FIELD_OTHER, 0, 0, 0}
+/* clang-format on */
 /* Where an option's value goes, and what it may be. */
 static const struct option_field {
     enum {
@@ -161,23 +168,6 @@ static const struct option_field {
     size_t at;
     uint64_t least, most; /* bytes of a text, or the number */
 } fields[OPTION_COUNT] = {
-#define AT(member) offsetof(struct roam_options, member)
-#define FLAG(member)                                                           \
-    {                                                                          \
-        FIELD_FLAG, AT(member), 0, 0                                           \
-    }
-#define TEXT(member, least, most)                                              \
-    {                                                                          \
-        FIELD_TEXT, AT(member), least, most                                    \
-    }
-#define NUMBER(member, most)                                                   \
-    {                                                                          \
-        FIELD_NUMBER, AT(member), 1, most                                      \
-    }
-#define OTHER                                                                  \
-    {                                                                          \
-        FIELD_OTHER, 0, 0, 0                                                   \
-    }
     [OPTION_USER] = TEXT(user, 1, 64),
     [OPTION_TYPE] = OTHER,
     [OPTION_STATE] = TEXT(state, 0, SIZE_MAX),

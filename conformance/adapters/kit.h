@@ -39,10 +39,10 @@ struct kit_slice {
     const uint8_t *data;
     size_t len; /* bytes */
 };
-#define KIT_FIELD(of, event, key, as, type, member)                            \
-    {                                                                          \
-        of, event, key, KIT_##as, offsetof(type, member)                       \
-    }
+/* clang-format off */
+#define KIT_FIELD(of, event, key, as, type, member) \
+    {of, event, key, KIT_##as, offsetof(type, member)}
+/* clang-format on */
 
 struct kit_adapter {
     const char *name, *capabilities; /* with blanks in between */
