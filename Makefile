@@ -387,39 +387,38 @@ headers = $(filter-out client/include/roam.h,$(filter client/% proto/% \
     $(GEN)/%,$(shell $(CC) $(C99) $(INC) $(CLIENT_INC) -MM \
     client/include/roam.h)))
 
+# Quoted, for blanks in DESTDIR.
+TO = '$(DESTDIR)$(PREFIX)'
+# What roam-conform reads, and what the authors of servers and SDKs do.
+SHARE = spec/roam-1.md $(wildcard spec/vectors/*.md spec/vectors/*.txt) \
+    proto/roam.proto $(wildcard conformance/*.md conformance/*.json) \
+    $(wildcard $(addprefix conformance/adapters/,adapter_* kit.* roam_*)) \
+    $(shell find $(addprefix conformance/,broken golden html scenarios) \
+    -type f ! -name 'check_*' ! -name '*.pyc')
+
 install: all
-	$(Q)mkdir -p $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig \
-	    $(DESTDIR)$(PREFIX)/include/roam
-	$(Q)install -m 755 $(ROAMD) $(ROAM) $(CONFORM) $(DESTDIR)$(PREFIX)/bin/
-	$(Q)install -m 644 $(B)/libroam.a $(DESTDIR)$(PREFIX)/lib/
-	$(Q)install -m 644 client/include/roam.h $(headers) \
-	    $(DESTDIR)$(PREFIX)/include/roam/
-	$(Q)install -m 644 -D server/roamd.8 \
-	    $(DESTDIR)$(PREFIX)/share/man/man8/roamd.8
-	$(Q)mkdir -p $(DESTDIR)$(PREFIX)/share/man/man1
-	$(Q)install -m 644 client/cli/roam.1 conformance/roam-conform.1 \
-	    $(DESTDIR)$(PREFIX)/share/man/man1/
-	$(Q)mkdir -p $(DESTDIR)$(PREFIX)/lib/systemd/system
+	$(Q)mkdir -p $(TO)/bin $(TO)/lib/pkgconfig $(TO)/include/roam \
+	    $(TO)/lib/systemd/system
+	$(Q)install -m 755 $(ROAMD) $(ROAM) $(CONFORM) $(TO)/bin/
+	$(Q)install -m 644 $(B)/libroam.a $(TO)/lib/
+	$(Q)install -m 644 client/include/roam.h $(headers) $(TO)/include/roam/
+	$(Q)install -m 644 -D -t $(TO)/share/man/man8 server/roamd.8
+	$(Q)install -m 644 -D -t $(TO)/share/man/man1 client/cli/roam.1 \
+	    conformance/roam-conform.1
 	$(Q)sed 's|/usr/local/bin/|$(PREFIX)/bin/|' server/roamd.service \
-	    > $(DESTDIR)$(PREFIX)/lib/systemd/system/roamd.service
-	$(Q)install -m 644 -D spec/roam-1.md \
-	    $(DESTDIR)$(PREFIX)/share/roam/spec/roam-1.md
-	$(Q)install -m 644 -D -t $(DESTDIR)$(PREFIX)/share/roam/conformance/html \
-	    conformance/html/*.html conformance/html/*.css conformance/html/*.js
-	$(Q)install -m 644 -D -t $(DESTDIR)$(PREFIX)/share/roam/conformance/broken \
-	    conformance/broken/faults conformance/broken/client-faults \
-	    conformance/broken/pair-faults conformance/broken/unseen
-	$(Q)install -m 644 -D conformance/wireshark/roam.lua \
-	    $(DESTDIR)$(PREFIX)/share/roam/wireshark/roam.lua
-	$(Q)cd conformance && find scenarios -name '*.scn' -exec install -m 644 \
-	    -D {} $(abspath $(DESTDIR)$(PREFIX))/share/roam/conformance/{} \;
+	    > $(TO)/lib/systemd/system/roamd.service
+	$(Q)install -m 644 -D -t $(TO)/share/roam/wireshark \
+	    conformance/wireshark/roam.lua
+	$(Q)for file in $(SHARE); do \
+	    install -m 644 -D $$file $(TO)/share/roam/$$file || exit 1; \
+	done
 	$(Q)printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$${prefix}/lib' \
 	    'includedir=$${prefix}/include/roam' '' 'Name: libroam' \
 	    'Description: Client engine of Roam 1, without I/O and heap' \
 	    'Version: $(version)' \
 	    'Cflags: $(strip -I$${includedir} $(NANOPB_INC))' \
 	    'Libs: -L$${libdir} -lroam $(NANOPB_LIB)' \
-	    > $(DESTDIR)$(PREFIX)/lib/pkgconfig/libroam.pc
+	    > $(TO)/lib/pkgconfig/libroam.pc
 
 format: build/deps/check
 	$(Q)clang-format -i $(SOURCES)

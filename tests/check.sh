@@ -296,27 +296,38 @@ coverage()
         diff -u conformance/coverage.tsv "$log/coverage.tsv"
 }
 
-# A program against what `install` left, as a packager would build it.
+# What `install` left does without the source tree: the suite, and a program
+# as a packager would build it. DESTDIR has a blank, as a home may.
 installed()
 {
-    root=$PWD/$top/root
+    here=$PWD
+    root="$here/$top/a root"
+    share="$root/usr/share/roam"
     rm -rf "$root"
-    $make B=$gcc_dir CC=gcc WERROR=1 DESTDIR="$root" PREFIX=/usr install ||
-        return 1
-    for file in bin/roamd bin/roam bin/roam-conform lib/libroam.a \
-        share/man/man8/roamd.8 share/man/man1/roam.1 \
-        share/man/man1/roam-conform.1; do
+    $make B=$gcc_dir CC=gcc WERROR=1 DESTDIR="$root" PREFIX=/usr install &&
+        $make build/gen-python/roam_pb2.py || return 1
+    for file in bin/roam share/man/man8/roamd.8 share/man/man1/roam.1 \
+        share/man/man1/roam-conform.1 share/roam/proto/roam.proto \
+        share/roam/spec/vectors/client.txt; do
         [ -f "$root/usr/$file" ] || return 1
     done
-    (cd / && "$root/usr/bin/roam-conform" explain KICK-1) || return 1
     grep -q '^ExecStart=/usr/bin/roamd ' \
         "$root/usr/lib/systemd/system/roamd.service" || return 1
-    export PKG_CONFIG_PATH="$root/usr/lib/pkgconfig"
-    flags=$(pkg-config --define-variable=prefix="$root/usr" --cflags --libs \
-        libroam) || return 1
-    gcc -std=c99 -Wall -Wextra -Werror -o "$root/embed" \
-        tests/install/embed.c $flags &&
-        "$root/embed" "$(pkg-config --modversion libroam)"
+    cd "$root/usr/bin" || return 1
+    ./roam-conform selftest && ./roam-conform explain KICK-1 &&
+        ./roam-conform server --roamd ./roamd --case 01 \
+            --html "$root/report.html" &&
+        ./roam-conform client --case 50 -- /usr/bin/python3 \
+            "$share/conformance/adapters/adapter_python.py" "$here/build" &&
+        ./roam-conform broken --fault no-kick \
+            --roamd "$here/$gcc_dir/roamd-faulty" || return 1
+    # Flags that are words: pkg-config quotes no blanks of a prefix.
+    cd "$root" || return 1
+    export PKG_CONFIG_PATH=usr/lib/pkgconfig
+    flags=$(pkg-config --define-variable=prefix=usr --cflags --libs libroam) &&
+        gcc -std=c99 -Wall -Wextra -Werror -o embed \
+            "$here/tests/install/embed.c" $flags &&
+        ./embed "$(pkg-config --modversion libroam)"
 }
 
 # --------------------------------------------------------------------- run
@@ -455,7 +466,7 @@ main()
         fi
     fi
     if wanted install; then
-        one 'install: embedding by pkg-config' installed
+        one 'install: the suite, and embedding by pkg-config' installed
     fi
 
     echo "$passed passed, $failed failed"
