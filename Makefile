@@ -95,7 +95,8 @@ build/config.mk: Makefile build/deps/build
 # Each set of packages is looked at once; `make deps` looks again.
 build/deps/%: .ci/deps
 	$(Q)mkdir -p $(@D)
-	$(Q)$(if $(filter no,$(DEPS)),:,.ci/deps $*)
+	$(Q)$(if $(filter no,$(DEPS)),:,.ci/deps $* \
+	    $(filter check fuzz,$(MAKECMDGOALS)))
 	$(Q)touch $@
 # One after the other: apt-get has one lock.
 build/deps/check: | build/deps/build
