@@ -114,6 +114,16 @@ library_needs_nothing()
     [ -z "$others" ] && [ "$state" -eq 0 ]
 }
 
+# Whoever judges with it needs nothing installed: README.md.
+harness_needs_libc()
+{
+    readelf -d $gcc_dir/roam-conform | sed -n 's/.*(NEEDED)[^[]*//p' |
+        sort >"$log/needed"
+    cat "$log/needed"
+    [ -s "$log/needed" ] &&
+        ! grep -vE '^\[(libc|ld-linux.*)\.so\.[0-9]+\]$' "$log/needed"
+}
+
 # The one public header, by itself, for a C++ program.
 header_in_cpp()
 {
@@ -355,6 +365,7 @@ main()
         one 'build: gcc, warnings are errors' build_gcc
         one 'build: clang, warnings are errors, ASan+UBSan' build_asan
         one 'library: no libc, no state' library_needs_nothing
+        one 'harness: no library but libc' harness_needs_libc
         one 'header: roam.h in C++' header_in_cpp
     fi
     if wanted rules; then
