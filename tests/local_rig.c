@@ -20,7 +20,7 @@ static char directory[64];
 int local_rig_open(void **state)
 {
     (void)state;
-    strcpy(directory, "/tmp/roam-operations-XXXXXX");
+    strcpy(directory, "/tmp/roam-local-XXXXXX");
     assert_non_null(mkdtemp(directory));
     snprintf(local_path, sizeof local_path, "%s/messages.db", directory);
     return 0;

@@ -16,39 +16,7 @@
 
 #include <cmocka.h>
 
-#include "roam_local.h"
-
-#define OK ROAM_POSIX_STATUS_OK
-
-static char directory[64];
-static char path[96];
-
-static int set_up(void **state)
-{
-    (void)state;
-    strcpy(directory, "/tmp/roam-local-XXXXXX");
-    assert_non_null(mkdtemp(directory));
-    snprintf(path, sizeof path, "%s/messages.db", directory);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    static const char *const suffix[] = {"", "-wal", "-shm", ".lock"};
-    (void)state;
-    for (size_t i = 0; i < 4; i++) {
-        char name[128];
-        snprintf(name, sizeof name, "%s%s", path, suffix[i]);
-        unlink(name);
-    }
-    return rmdir(directory);
-}
-
-static struct roam_bytes b(const char *text)
-{
-    struct roam_bytes bytes = {(const uint8_t *)text, strlen(text)};
-    return bytes;
-}
+#include "history_rig.h"
 
 static bool is(struct roam_bytes bytes, const char *text)
 {
@@ -61,16 +29,11 @@ static struct roam_local *open_as(enum roam_local_mode mode)
     char detail[ROAM_POSIX_DETAIL_MAX] = "";
     struct roam_local *l;
     enum roam_posix_status status =
-        roam_local_open(path, "alice", ROAM_PHONE, mode, &l, detail);
+        roam_local_open(local_path, "alice", ROAM_PHONE, mode, &l, detail);
     if (status != OK) {
         fail_msg("%s: %s", roam_posix_status_text(status), detail);
     }
     return l;
-}
-
-static struct roam_local *open_own(void)
-{
-    return open_as(ROAM_LOCAL_OWN);
 }
 
 static struct roam_entry_event message(uint64_t version, uint64_t prev,
@@ -81,9 +44,9 @@ static struct roam_entry_event message(uint64_t version, uint64_t prev,
     e.version = version;
     e.prev_version = prev;
     e.msg_id = msg_id;
-    e.conversation = b("bob");
-    e.sender = b("bob");
-    e.body = b(body);
+    e.conversation = local_rig_text("bob");
+    e.sender = local_rig_text("bob");
+    e.body = local_rig_text(body);
     return e;
 }
 
@@ -106,33 +69,6 @@ static void add(struct roam_local *l, struct roam_entry_event e)
     assert_int_equal(roam_local_add_entry(l, &e), OK);
 }
 
-static void sent(struct roam_local *l, uint64_t client_msg_id, uint64_t msg_id)
-{
-    const struct roam_local_sent s = {.client_msg_id = client_msg_id,
-                                      .msg_id = msg_id};
-    assert_int_equal(roam_local_outbox_sent(l, &s), OK);
-}
-
-/* All bodies of a conversation in one string, "|" behind each. */
-static const char *bodies(struct roam_local *l, const char *conversation)
-{
-    static char text[512];
-    struct roam_local_row row;
-    bool found;
-    size_t n = 0;
-    struct roam_local_history *h = roam_local_history_open(l, conversation);
-    assert_non_null(h);
-    while (assert_int_equal(roam_local_history_next(h, &row, &found), OK),
-           found) {
-        n += (size_t)snprintf(text + n, sizeof text - n, "%.*s|",
-                              row.hole ? 4 : (int)row.body.len,
-                              row.hole ? "HOLE" : (const char *)row.body.data);
-    }
-    text[n] = '\0';
-    roam_local_history_close(h);
-    return text;
-}
-
 /* ------------------------------------------------------------------ tests */
 
 static void test_a_new_store_is_private_and_random(void **state)
@@ -140,18 +76,18 @@ static void test_a_new_store_is_private_and_random(void **state)
     struct roam_local_device first, second;
     struct stat st;
     (void)state;
-    struct roam_local *l = open_own();
+    struct roam_local *l = local_rig_store();
     roam_local_device(l, &first);
     roam_local_close(l);
-    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(stat(local_path, &st), 0);
     assert_int_equal(st.st_mode & 0777, 0600);
     assert_string_equal(first.user, "alice");
     assert_int_equal(first.device_type, ROAM_PHONE);
     assert_int_equal(first.attempt, 0);
     assert_int_equal(first.cursor, 0);
 
-    unlink(path);
-    l = open_own();
+    unlink(local_path);
+    l = local_rig_store();
     roam_local_device(l, &second);
     roam_local_close(l);
     assert_memory_not_equal(first.device_id, second.device_id, 16);
@@ -161,10 +97,10 @@ static void test_the_identity_survives(void **state)
 {
     struct roam_local_device before, after;
     (void)state;
-    struct roam_local *l = open_own();
+    struct roam_local *l = local_rig_store();
     roam_local_device(l, &before);
     roam_local_close(l);
-    l = open_own();
+    l = local_rig_store();
     roam_local_device(l, &after);
     roam_local_close(l);
     assert_memory_equal(before.device_id, after.device_id, 16);
@@ -173,16 +109,16 @@ static void test_the_identity_survives(void **state)
 static void test_another_users_store_is_refused(void **state)
 {
     char detail[ROAM_POSIX_DETAIL_MAX];
-    struct roam_local *l = open_own();
+    struct roam_local *l = local_rig_store();
     (void)state;
     roam_local_close(l);
-    assert_int_equal(
-        roam_local_open(path, "bob", ROAM_PHONE, ROAM_LOCAL_OWN, &l, detail),
-        ROAM_POSIX_STATUS_STORE_OTHER);
+    assert_int_equal(roam_local_open(local_path, "bob", ROAM_PHONE,
+                                     ROAM_LOCAL_OWN, &l, detail),
+                     ROAM_POSIX_STATUS_STORE_OTHER);
     assert_null(l);
-    assert_int_equal(
-        roam_local_open(path, "alice", ROAM_WEB, ROAM_LOCAL_READ, &l, detail),
-        ROAM_POSIX_STATUS_STORE_OTHER);
+    assert_int_equal(roam_local_open(local_path, "alice", ROAM_WEB,
+                                     ROAM_LOCAL_READ, &l, detail),
+                     ROAM_POSIX_STATUS_STORE_OTHER);
 }
 
 static void test_a_user_of_64_bytes_fits_and_65_do_not(void **state)
@@ -193,13 +129,13 @@ static void test_a_user_of_64_bytes_fits_and_65_do_not(void **state)
     (void)state;
     memset(name, 'u', 65);
     name[65] = '\0';
-    assert_int_equal(
-        roam_local_open(path, name, ROAM_PHONE, ROAM_LOCAL_OWN, &l, detail),
-        ROAM_POSIX_STATUS_BAD_ARGUMENT);
+    assert_int_equal(roam_local_open(local_path, name, ROAM_PHONE,
+                                     ROAM_LOCAL_OWN, &l, detail),
+                     ROAM_POSIX_STATUS_BAD_ARGUMENT);
     name[64] = '\0';
-    assert_int_equal(
-        roam_local_open(path, name, ROAM_PHONE, ROAM_LOCAL_OWN, &l, detail),
-        OK);
+    assert_int_equal(roam_local_open(local_path, name, ROAM_PHONE,
+                                     ROAM_LOCAL_OWN, &l, detail),
+                     OK);
     roam_local_device(l, &d);
     assert_string_equal(d.user, name);
     roam_local_close(l);
@@ -237,11 +173,11 @@ static void test_a_second_owner_is_kept_out_and_a_reader_is_not(void **state)
     char detail[ROAM_POSIX_DETAIL_MAX];
     struct roam_local *second;
     (void)state;
-    struct roam_local *l = open_own();
+    struct roam_local *l = local_rig_store();
     add(l, message(1, 0, 10, "x"));
     assert_int_equal(roam_local_commit(l), OK);
-    assert_int_equal(roam_local_open(path, "alice", ROAM_PHONE, ROAM_LOCAL_OWN,
-                                     &second, detail),
+    assert_int_equal(roam_local_open(local_path, "alice", ROAM_PHONE,
+                                     ROAM_LOCAL_OWN, &second, detail),
                      ROAM_POSIX_STATUS_STORE_IN_USE);
     struct roam_local *reader = open_as(ROAM_LOCAL_READ);
     assert_int_equal(count(reader).messages, 1);
@@ -250,14 +186,14 @@ static void test_a_second_owner_is_kept_out_and_a_reader_is_not(void **state)
                      ROAM_POSIX_STATUS_STORE);
     roam_local_close(reader);
     roam_local_close(l);
-    roam_local_close(open_own());
+    roam_local_close(local_rig_store());
 }
 
 static void test_an_attempt_is_durable_at_once(void **state)
 {
     uint64_t attempt = 0;
     (void)state;
-    struct roam_local *l = open_own();
+    struct roam_local *l = local_rig_store();
     for (uint64_t i = 1; i <= 3; i++) {
         assert_int_equal(roam_local_next_attempt(l, &attempt), OK);
         assert_int_equal(attempt, i);
@@ -275,13 +211,13 @@ static void test_a_new_device_keeps_all_but_its_id(void **state)
     struct roam_local_device before, after;
     uint64_t attempt;
     (void)state;
-    struct roam_local *l = open_own();
+    struct roam_local *l = local_rig_store();
     add(l, message(5, 0, 10, "x"));
     assert_int_equal(roam_local_next_attempt(l, &attempt), OK);
     roam_local_device(l, &before);
     assert_int_equal(roam_local_new_device(l), OK);
     roam_local_close(l);
-    l = open_own();
+    l = local_rig_store();
     roam_local_device(l, &after);
     assert_memory_not_equal(before.device_id, after.device_id, 16);
     assert_int_equal(after.attempt, before.attempt);
@@ -293,7 +229,7 @@ static void test_a_new_device_keeps_all_but_its_id(void **state)
 static void test_entries_and_cursor_are_there_together_or_not(void **state)
 {
     (void)state;
-    struct roam_local *l = open_own();
+    struct roam_local *l = local_rig_store();
     add(l, message(3, 0, 10, "a"));
     assert_int_equal(roam_local_commit(l), OK);
     add(l, message(7, 3, 20, "b"));
@@ -301,7 +237,7 @@ static void test_entries_and_cursor_are_there_together_or_not(void **state)
     assert_int_equal(cursor(l), 9);
     roam_local_close(l); /* as a crash would */
 
-    l = open_own();
+    l = local_rig_store();
     assert_int_equal(cursor(l), 3);
     assert_int_equal(count(l).messages, 1);
     add(l, message(7, 3, 20, "b"));
@@ -313,9 +249,9 @@ static void test_entries_and_cursor_are_there_together_or_not(void **state)
     assert_int_equal(roam_local_commit(l), OK);
     roam_local_close(l);
 
-    l = open_own();
+    l = local_rig_store();
     assert_int_equal(cursor(l), 7);
-    assert_string_equal(bodies(l, "bob"), "a|b|");
+    assert_string_equal(rig_bodies(l, "bob"), "a|b|");
     roam_local_close(l);
 }
 
@@ -328,7 +264,7 @@ static void test_a_killed_process_leaves_whole_transactions(void **state)
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
-        struct roam_local *l = open_own();
+        struct roam_local *l = local_rig_store();
         add(l, message(1, 0, 10, "a"));
         roam_local_commit(l);
         add(l, message(2, 1, 20, "b"));
@@ -342,9 +278,9 @@ static void test_a_killed_process_leaves_whole_transactions(void **state)
     assert_int_equal(read(ready[0], &byte, 1), 1);
     kill(child, SIGKILL);
     assert_int_equal(waitpid(child, NULL, 0), child);
-    struct roam_local *l = open_own(); /* the lock died with it */
+    struct roam_local *l = local_rig_store(); /* the lock died with it */
     assert_int_equal(cursor(l), 1);
-    assert_string_equal(bodies(l, NULL), "a|");
+    assert_string_equal(rig_bodies(l, NULL), "a|");
     roam_local_close(l);
     close(ready[0]);
     close(ready[1]);
@@ -353,7 +289,7 @@ static void test_a_killed_process_leaves_whole_transactions(void **state)
 static void test_an_entry_off_the_chain_changes_nothing(void **state)
 {
     (void)state;
-    struct roam_local *l = open_own();
+    struct roam_local *l = local_rig_store();
     add(l, message(3, 0, 10, "a"));
     struct roam_entry_event gap = message(9, 7, 30, "c");
     struct roam_entry_event again = message(3, 0, 10, "a");
@@ -366,19 +302,19 @@ static void test_an_entry_off_the_chain_changes_nothing(void **state)
                      ROAM_POSIX_STATUS_BAD_ARGUMENT);
     assert_int_equal(roam_local_commit(l), OK);
     assert_int_equal(cursor(l), 3);
-    assert_string_equal(bodies(l, NULL), "a|");
+    assert_string_equal(rig_bodies(l, NULL), "a|");
     roam_local_close(l);
 }
 
 static void test_a_message_that_comes_twice_is_there_once(void **state)
 {
     (void)state;
-    struct roam_local *l = open_own();
+    struct roam_local *l = local_rig_store();
     add(l, message(1, 0, 10, "first"));
     add(l, message(2, 1, 10, "again"));
     assert_int_equal(roam_local_commit(l), OK);
     assert_int_equal(cursor(l), 2);
-    assert_string_equal(bodies(l, "bob"), "first|");
+    assert_string_equal(rig_bodies(l, "bob"), "first|");
     roam_local_close(l);
 }
 
@@ -389,7 +325,7 @@ static void test_a_noop_moves_the_cursor_alone(void **state)
     memset(&noop, 0, sizeof noop);
     noop.version = 4;
     noop.kind = ROAM_KIND_NOOP;
-    struct roam_local *l = open_own();
+    struct roam_local *l = local_rig_store();
     add(l, noop);
     assert_int_equal(roam_local_commit(l), OK);
     assert_int_equal(cursor(l), 4);
@@ -402,7 +338,7 @@ static void test_an_unknown_kind_is_kept_and_passed(void **state)
     struct roam_entry_event e = message(4, 0, 0, "raw");
     (void)state;
     e.kind = 77;
-    struct roam_local *l = open_own();
+    struct roam_local *l = local_rig_store();
     add(l, e);
     assert_int_equal(roam_local_commit(l), OK);
     assert_int_equal(cursor(l), 4);
@@ -414,13 +350,13 @@ static void test_an_unknown_kind_is_kept_and_passed(void **state)
 static void test_a_hole_stands_where_it_happened(void **state)
 {
     (void)state;
-    struct roam_local *l = open_own();
+    struct roam_local *l = local_rig_store();
     add(l, message(1, 0, 10, "before"));
     assert_int_equal(roam_local_add_reset(l, 100, 1700000000000u), OK);
     assert_int_equal(cursor(l), 100);
     add(l, message(101, 100, 20, "after"));
     assert_int_equal(roam_local_commit(l), OK);
-    assert_string_equal(bodies(l, "bob"), "before|HOLE|after|");
+    assert_string_equal(rig_bodies(l, "bob"), "before|HOLE|after|");
     assert_int_equal(count(l).holes, 1);
     roam_local_close(l);
 }
@@ -429,15 +365,15 @@ static void test_history_is_in_the_order_of_msg_id(void **state)
 {
     struct roam_entry_event other = message(3, 2, 15, "other");
     (void)state;
-    other.conversation = b("carol");
-    struct roam_local *l = open_own();
+    other.conversation = local_rig_text("carol");
+    struct roam_local *l = local_rig_store();
     add(l, message(1, 0, 30, "late"));
     add(l, message(2, 1, 10, "early"));
     add(l, other);
     assert_int_equal(roam_local_commit(l), OK);
-    assert_string_equal(bodies(l, NULL), "early|other|late|");
-    assert_string_equal(bodies(l, "bob"), "early|late|");
-    assert_string_equal(bodies(l, "nobody"), "");
+    assert_string_equal(rig_bodies(l, NULL), "early|other|late|");
+    assert_string_equal(rig_bodies(l, "bob"), "early|late|");
+    assert_string_equal(rig_bodies(l, "nobody"), "");
     roam_local_close(l);
 }
 
@@ -448,9 +384,9 @@ static struct roam_local_outgoing outgoing(uint64_t id, const char *body)
     struct roam_local_outgoing m;
     memset(&m, 0, sizeof m);
     m.client_msg_id = id;
-    m.conversation = b("bob");
-    m.content_type = b("text/x");
-    m.body = b(body);
+    m.conversation = local_rig_text("bob");
+    m.content_type = local_rig_text("text/x");
+    m.body = local_rig_text(body);
     m.queued_ms = 1;
     return m;
 }
@@ -468,12 +404,12 @@ static void test_the_outbox_survives_in_order(void **state)
     struct roam_local_outgoing m;
     bool found;
     (void)state;
-    struct roam_local *l = open_own();
+    struct roam_local *l = local_rig_store();
     queue(l, high, "one");
     queue(l, 2, "two");
     roam_local_close(l);
 
-    l = open_own();
+    l = local_rig_store();
     assert_int_equal(roam_local_outbox_next(l, 0, &m, &found), OK);
     assert_true(found);
     assert_true(m.client_msg_id == high);
@@ -492,7 +428,7 @@ static void test_an_id_can_be_in_the_outbox_once(void **state)
 {
     struct roam_local_outgoing again = outgoing(5, "y");
     (void)state;
-    struct roam_local *l = open_own();
+    struct roam_local *l = local_rig_store();
     queue(l, 5, "x");
     assert_int_equal(roam_local_outbox_add(l, &again),
                      ROAM_POSIX_STATUS_BAD_ARGUMENT);
@@ -505,13 +441,13 @@ static void test_the_first_time_sent_is_kept(void **state)
     struct roam_local_outgoing m;
     bool found;
     (void)state;
-    struct roam_local *l = open_own();
+    struct roam_local *l = local_rig_store();
     queue(l, 5, "x");
     assert_int_equal(roam_local_outbox_mark(l, 5, 111), OK);
     assert_int_equal(roam_local_outbox_mark(l, 5, 222), OK);
     assert_int_equal(roam_local_commit(l), OK);
     roam_local_close(l);
-    l = open_own();
+    l = local_rig_store();
     assert_int_equal(roam_local_outbox_next(l, 0, &m, &found), OK);
     assert_true(found);
     assert_int_equal(m.first_sent_ms, 111);
@@ -521,13 +457,13 @@ static void test_the_first_time_sent_is_kept(void **state)
 static void test_a_sent_message_moves_into_the_history(void **state)
 {
     (void)state;
-    struct roam_local *l = open_own();
+    struct roam_local *l = local_rig_store();
     queue(l, 5, "hello");
-    sent(l, 5, 40);
-    sent(l, 5, 40); /* no more */
+    rig_sent_as(l, 5, 40);
+    rig_sent_as(l, 5, 40); /* no more */
     assert_int_equal(roam_local_commit(l), OK);
     assert_int_equal(count(l).outbox, 0);
-    assert_string_equal(bodies(l, "bob"), "hello|");
+    assert_string_equal(rig_bodies(l, "bob"), "hello|");
     roam_local_close(l);
 }
 
@@ -535,22 +471,22 @@ static void test_an_own_entry_completes_the_outbox(void **state)
 {
     struct roam_entry_event own = message(1, 0, 40, "hello");
     (void)state;
-    own.sender = b("alice");
+    own.sender = local_rig_text("alice");
     own.client_msg_id = 5;
-    struct roam_local *l = open_own();
+    struct roam_local *l = local_rig_store();
     queue(l, 5, "hello");
     add(l, own);
-    sent(l, 5, 40);
+    rig_sent_as(l, 5, 40);
     assert_int_equal(roam_local_commit(l), OK);
     assert_int_equal(count(l).outbox, 0);
-    assert_string_equal(bodies(l, "bob"), "hello|");
+    assert_string_equal(rig_bodies(l, "bob"), "hello|");
     roam_local_close(l);
 }
 
 static void test_a_dropped_message_leaves_nothing(void **state)
 {
     (void)state;
-    struct roam_local *l = open_own();
+    struct roam_local *l = local_rig_store();
     queue(l, 5, "x");
     assert_int_equal(roam_local_outbox_drop(l, 5), OK);
     assert_int_equal(roam_local_commit(l), OK);
@@ -568,13 +504,13 @@ static void test_a_full_disk_undoes_the_whole_transaction(void **state)
     (void)state;
     static char body[60000];
     memset(body, 'x', sizeof body - 1);
-    struct roam_local *l = open_own();
+    struct roam_local *l = local_rig_store();
     add(l, message(1, 0, 10, "a"));
     assert_int_equal(roam_local_commit(l), OK);
 
     /* No file may grow any more: write() fails like on a full disk. */
     signal(SIGXFSZ, SIG_IGN);
-    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(stat(local_path, &st), 0);
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
     small = before;
     small.rlim_cur = (rlim_t)st.st_size;
@@ -598,7 +534,7 @@ static void test_a_full_disk_undoes_the_whole_transaction(void **state)
     assert_int_equal(count(l).messages, version);
     roam_local_close(l);
 
-    l = open_own();
+    l = local_rig_store();
     assert_int_equal(cursor(l), version);
     assert_int_equal(count(l).messages, version);
     roam_local_close(l);
@@ -609,22 +545,22 @@ static void test_what_is_no_store_is_refused(void **state)
     char detail[ROAM_POSIX_DETAIL_MAX] = "";
     struct roam_local *l;
     (void)state;
-    FILE *f = fopen(path, "w");
+    FILE *f = fopen(local_path, "w");
     assert_non_null(f);
     for (int i = 0; i < 200; i++) {
         fputs("this is not a database\n", f);
     }
     fclose(f);
-    assert_int_equal(
-        roam_local_open(path, "alice", ROAM_PHONE, ROAM_LOCAL_OWN, &l, detail),
-        ROAM_POSIX_STATUS_STORE);
+    assert_int_equal(roam_local_open(local_path, "alice", ROAM_PHONE,
+                                     ROAM_LOCAL_OWN, &l, detail),
+                     ROAM_POSIX_STATUS_STORE);
     assert_null(l);
     assert_true(strlen(detail) > 0);
 }
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define T(f) cmocka_unit_test_setup_teardown(f, local_rig_open, local_rig_close)
     const struct CMUnitTest tests[] = {
         T(test_a_new_store_is_private_and_random),
         T(test_the_identity_survives),
