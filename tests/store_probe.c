@@ -142,12 +142,19 @@ static struct probe_sent send_made(struct roam_store_request *req)
     return sent;
 }
 
-struct roam_store_request *probe_make_operation(const struct roam_identity *who,
-                                                uint64_t id, const char *to,
-                                                const struct roam_operation *op)
+struct roam_store_request *probe_make_naming(const struct roam_identity *who,
+                                             uint64_t id, const char *to,
+                                             const struct roam_operation *op,
+                                             const char *const *users,
+                                             size_t count)
 {
     uint8_t body[ROAM_OPERATION_BYTES_MAX];
-    size_t len = roam_operation_encode(op, NULL, 0, body, sizeof body);
+    struct roam_slice list[ROAM_CHANGE_USERS_MAX];
+    assert_true(count <= ROAM_CHANGE_USERS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        list[i] = probe_text(users[i]);
+    }
+    size_t len = roam_operation_encode(op, list, count, body, sizeof body);
     assert_true(len > 0);
     struct roam_store_request *req =
         probe_make_send_of(who, id, to, (struct roam_slice){NULL, 0},
@@ -156,6 +163,13 @@ struct roam_store_request *probe_make_operation(const struct roam_identity *who,
     send->kind = op->kind;
     assert_true(roam_operation_decode(op->kind, send->body, &send->operation));
     return req;
+}
+
+struct roam_store_request *probe_make_operation(const struct roam_identity *who,
+                                                uint64_t id, const char *to,
+                                                const struct roam_operation *op)
+{
+    return probe_make_naming(who, id, to, op, NULL, 0);
 }
 
 struct probe_sent probe_operate_at(const struct roam_identity *who, uint64_t id,

@@ -34,6 +34,7 @@ int store_suite_pages(void);
 int store_suite_operations(void);
 int store_suite_names(void);
 int store_suite_groups(void);
+int store_suite_spans(void);
 int store_suite_walk(void);
 int store_suite_keep(void);
 int store_suite_devices(void);
@@ -93,7 +94,13 @@ struct probe_sent probe_send(const struct roam_identity *who, uint64_t id,
 uint64_t probe_must_send(const struct roam_identity *who, uint64_t id,
                          const char *to, const char *body);
 
-/* An operation with that body. */
+/* An operation as the core hands it to a store; it names these users. */
+struct roam_store_request *probe_make_naming(const struct roam_identity *who,
+                                             uint64_t id, const char *to,
+                                             const struct roam_operation *op,
+                                             const char *const *users,
+                                             size_t count);
+/* The same that names nobody. */
 struct roam_store_request *probe_make_operation(
     const struct roam_identity *who, uint64_t id, const char *to,
     const struct roam_operation *op);

@@ -309,19 +309,13 @@ static void test_app_between_two_names_nobody(void **state)
 {
     (void)state;
     enter();
-    const struct roam_slice users[] = {probe_text("bob")};
+    static const char *const users[] = {"bob"};
     const struct roam_operation op = {.kind = roam_v1_Kind_APP,
                                       .data = probe_text("poke")};
-    uint8_t body[64];
-    size_t len = roam_operation_encode(&op, users, 1, body, sizeof body);
     struct roam_store_request *req =
-        probe_make_send_of(&a, 1, "bob", (struct roam_slice){NULL, 0},
-                           (struct roam_slice){body, len});
-    struct roam_store_send *send = &req->u.send;
-    send->kind = op.kind;
-    assert_true(roam_operation_decode(op.kind, send->body, &send->operation));
+        probe_make_naming(&a, 1, "bob", &op, users, 1);
     probe_answer(req);
-    assert_int_equal(send->error, roam_v1_ErrorCode_NO_SUCH_USER);
+    assert_int_equal(req->u.send.error, roam_v1_ErrorCode_NO_SUCH_USER);
     roam_store_request_free(req);
     assert_int_equal(probe_head(&b), 0);
 }

@@ -16,7 +16,6 @@
 
 #define STEPS ROWS_MAX
 #define SEEDS 2u
-#define BODY_MAX 512u
 
 static const char *const names[USERS + 1] = {"alice", "bob",   "carol", "dave",
                                              "erin",  "frank", "nobody"};
@@ -100,8 +99,7 @@ static struct step draw_step(void)
 static struct roam_store_request *make(const struct step *s, uint64_t id)
 {
     static const char *const titles[] = {"", "one", "two", "three"};
-    uint8_t body[BODY_MAX];
-    struct roam_slice list[2];
+    const char *users[] = {names[s->named[0]], names[s->named[1]]};
     struct roam_operation op = {.kind = s->kind, .msg_id = s->target};
     if (s->kind == KIND(MESSAGE)) {
         return probe_make_send(&who[s->user], id, group, "words");
@@ -110,18 +108,8 @@ static struct roam_store_request *make(const struct step *s, uint64_t id)
     op.name = probe_text(s->action == ACTION(RENAME) ? titles[s->name] : "");
     op.join = s->action == ACTION(SET_JOIN) ? s->join : 0;
     op.data = probe_text(s->kind == KIND(APP) ? "poke" : "");
-    for (size_t i = 0; i < s->named_count; i++) {
-        list[i] = probe_text(names[s->named[i]]);
-    }
-    size_t len =
-        roam_operation_encode(&op, list, s->named_count, body, sizeof body);
-    struct roam_store_request *req =
-        probe_make_send_of(&who[s->user], id, group, probe_text(""),
-                           (struct roam_slice){body, len});
-    req->u.send.kind = s->kind;
-    assert_true(roam_operation_decode(s->kind, req->u.send.body,
-                                      &req->u.send.operation));
-    return req;
+    return probe_make_naming(&who[s->user], id, group, &op, users,
+                             s->named_count);
 }
 
 static unsigned audience_of(const struct roam_store_send *send)
@@ -275,24 +263,17 @@ static void start(uint64_t seed)
         }
         who[u] = probe_enter(names[u], 1, PHONE, 1, 0);
     }
-    struct step s = {.kind = KIND(GROUP)};
-    uint8_t body[BODY_MAX];
     struct roam_operation op = {.kind = KIND(GROUP),
                                 .action = ACTION(CREATE),
                                 .join = roam_v1_JoinMode_JOIN_APPROVAL};
-    size_t len = roam_operation_encode(&op, NULL, 0, body, sizeof body);
     struct roam_store_request *req =
-        probe_make_send_of(&who[0], ++last_client_id, "#", probe_text(""),
-                           (struct roam_slice){body, len});
-    req->u.send.kind = KIND(GROUP);
-    assert_true(roam_operation_decode(KIND(GROUP), req->u.send.body,
-                                      &req->u.send.operation));
+        probe_make_operation(&who[0], ++last_client_id, "#", &op);
     probe_answer(req);
     assert_int_equal(req->u.send.result, ROAM_SEND_STORED);
     memcpy(group, req->u.send.made.data, req->u.send.made.len);
     g.join = op.join;
     g.rows[g.row_count++] = (struct row){
-        .msg_id = req->u.send.msg_id, .kind = s.kind, .for_all = true};
+        .msg_id = req->u.send.msg_id, .kind = op.kind, .for_all = true};
     g.last_msg_id = req->u.send.msg_id;
     model_set_role(&g, 0, roam_v1_Role_OWNER, req->u.send.msg_id);
     roam_store_request_free(req);
