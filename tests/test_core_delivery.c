@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "core_rig.h"
+#include "late_store.h"
 
 #define PHONE roam_v1_DeviceType_PHONE
 #define DESKTOP roam_v1_DeviceType_DESKTOP
@@ -281,56 +282,29 @@ static void test_second_sync_starts_anew_and_old_reads_are_dropped(void **st)
     rig_stop(&rig);
 }
 
-/* A store whose READs are answered late, behind what came after them. */
-struct late_store {
-    struct roam_store store; /* first */
-    struct roam_store *inner;
-    struct roam_store_request *held; /* one READ */
-    bool holds;
-};
-
-static void late_submit(struct roam_store *self, struct roam_store_request *r)
+static bool is_read(const struct roam_store_request *req)
 {
-    struct late_store *late = (struct late_store *)self;
-    if (late->holds && r->kind == ROAM_STORE_READ && late->held == NULL) {
-        late->held = r;
-        return;
-    }
-    late->inner->ops->submit(late->inner, r);
-}
-
-static enum roam_store_status late_poll(struct roam_store *self)
-{
-    struct late_store *late = (struct late_store *)self;
-    return late->inner->ops->poll(late->inner);
-}
-
-static void late_release(struct late_store *late)
-{
-    struct roam_store_request *r = late->held;
-    assert_non_null(r);
-    late->held = NULL;
-    late->holds = false;
-    late->inner->ops->submit(late->inner, r);
+    return req->kind == ROAM_STORE_READ;
 }
 
 static void test_read_of_an_older_delivery_is_dropped_however_late(void **st)
 {
     (void)st;
-    static const struct roam_store_ops ops = {late_submit, late_poll, NULL};
     struct rig rig;
     struct peer a, bob;
     start(&rig);
-    struct late_store late = {{&ops}, rig.store, NULL, true};
+    struct late_store late;
+    late_store_open(&late, rig.store, is_read);
     peer_join(&rig, &a, "alice", PHONE);
     peer_send_many(&a, "bob", 1, 6);
     rig.core->config.store = &late.store;
     peer_join(&rig, &bob, "bob", PHONE);
     rig_take_none(&bob); /* its entries are in the READ held back */
-    peer_sync(&bob, 0);  /* and come with the second delivery */
+    late.is_late = NULL;
+    peer_sync(&bob, 0); /* and come with the second delivery */
     struct rig_expected x = {.next_id = 1};
     assert_int_equal(rig_catch_up(&bob, rig_expect_next, &x), 6);
-    late_release(&late);
+    late_store_release(&late);
     rig_settle(&rig);
     rig_take_none(&bob);
     assert_int_equal(bob.session->window.count, 6);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* HISTORY and CONVERSATIONS: what pages say, what they cost, and what they
- * must not be older than. Spec: section 8.3. */
+/* HISTORY and CONVERSATIONS: what pages say, and what they cost. What they
+ * must not be older than is claimed in test_core_overtaken.c. Spec: section
+ * 8.3. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,6 +12,7 @@
 #include <cmocka.h>
 
 #include "alloc.h"
+#include "core_pages.h"
 #include "core_rig.h"
 
 #define PHONE roam_v1_DeviceType_PHONE
@@ -29,64 +31,6 @@ static void stop(struct rig *rig, struct peer *a, struct peer *b)
         peer_free(b);
     }
     rig_stop(rig);
-}
-
-/* ------------------------------------------------------------- what came */
-
-enum {
-    ROWS_MAX = 64,
-    INFLATED_ROOM = 1 << 20
-};
-
-struct page {
-    struct roam_message m;
-    struct roam_entry rows[ROWS_MAX];
-    size_t count;
-    bool more;
-    uint8_t *buf;
-};
-
-/* Takes a page of this type and ref, and unpacks it. To be freed. */
-static void take_page(struct peer *p, uint8_t type, uint64_t ref,
-                      struct page *page)
-{
-    struct roam_unpack u;
-    memset(page, 0, sizeof *page);
-    page->m = *rig_take(p, type);
-    bool history = type == ROAM_HISTORY_PAGE;
-    assert_true((history ? page->m.u.history_page.ref
-                         : page->m.u.conversation_page.ref) == ref);
-    page->more = history ? page->m.u.history_page.more
-                         : page->m.u.conversation_page.more;
-    page->buf = malloc(INFLATED_ROOM);
-    assert_non_null(page->buf);
-    assert_int_equal(roam_unpack_open_page(&u, &page->m, ROAM_PAGE_ROWS_MAX,
-                                           ~0u, page->buf, INFLATED_ROOM),
-                     ROAM_BATCH_OK);
-    while (page->count < ROWS_MAX &&
-           roam_unpack_next(&u, &page->rows[page->count])) {
-        page->count++;
-    }
-    assert_int_equal(page->count, history ? page->m.u.history_page.count
-                                          : page->m.u.conversation_page.count);
-}
-
-/* The page must hold the messages from id `first` to `last` of
- * peer_send_many(), or none when last is below first. */
-static void expect_history(struct peer *p, uint64_t ref, unsigned first,
-                           unsigned last, bool more)
-{
-    struct page page;
-    take_page(p, ROAM_HISTORY_PAGE, ref, &page);
-    assert_int_equal(page.count, last + 1 - first);
-    for (unsigned i = 0; i < page.count; i++) {
-        char body[32];
-        int len = snprintf(body, sizeof body, "message %u", first + i);
-        assert_int_equal(page.rows[i].body.len, len);
-        assert_memory_equal(page.rows[i].body.data, body, (size_t)len);
-    }
-    assert_int_equal(page.more, more);
-    free(page.buf);
 }
 
 static void take_error(struct peer *p, uint64_t ref, roam_v1_ErrorCode code)
@@ -127,7 +71,8 @@ static void test_history_walks_down_up_and_into_a_hole(void **state)
         m->u.history.max_rows = cases[i].max_rows;
         m->u.history.codecs = i % 2 == 0 ? 0 : ~0u;
         peer_say(&a, m);
-        expect_history(&a, i + 1, cases[i].first, cases[i].last, cases[i].more);
+        rig_expect_history(&a, i + 1, cases[i].first, cases[i].last,
+                           cases[i].more);
     }
     stop(&rig, &a, NULL);
 }
@@ -142,7 +87,7 @@ static void test_conversation_that_does_not_exist_is_an_error(void **state)
     peer_say(&a, say_history(77, "nobody", 0, 0));
     take_error(&a, 77, roam_v1_ErrorCode_NO_SUCH_CONVERSATION);
     peer_say(&a, say_history(78, "bob", 0, 0)); /* the session goes on */
-    expect_history(&a, 78, 1, 0, false);
+    rig_expect_history(&a, 78, 1, 0, false);
     stop(&rig, &a, NULL);
 }
 
@@ -154,8 +99,8 @@ static void test_conversations_tell_each_newest_and_the_head(void **state)
     start(&rig);
     peer_login(&rig, &a, "alice", 1, PHONE, 1, 0);
     peer_say(&a, say_conversations(1, 0, ""));
-    struct page page;
-    take_page(&a, ROAM_CONVERSATION_PAGE, 1, &page);
+    struct rig_page page;
+    rig_take_page(&a, ROAM_CONVERSATION_PAGE, 1, &page);
     assert_int_equal(page.count, 0);
     assert_int_equal(page.m.u.conversation_page.as_of, 0);
     free(page.buf);
@@ -167,7 +112,7 @@ static void test_conversations_tell_each_newest_and_the_head(void **state)
     struct roam_message *m = say_conversations(2, 0, "");
     m->u.conversations.max_rows = 1;
     peer_say(&a, m);
-    take_page(&a, ROAM_CONVERSATION_PAGE, 2, &page);
+    rig_take_page(&a, ROAM_CONVERSATION_PAGE, 2, &page);
     assert_int_equal(page.count, 1);
     assert_true(page.more);
     assert_true(page.rows[0].msg_id == note);
@@ -175,7 +120,7 @@ static void test_conversations_tell_each_newest_and_the_head(void **state)
     assert_int_equal(page.m.u.conversation_page.as_of, 3);
     free(page.buf);
     peer_say(&a, say_conversations(3, note, "alice"));
-    take_page(&a, ROAM_CONVERSATION_PAGE, 3, &page);
+    rig_take_page(&a, ROAM_CONVERSATION_PAGE, 3, &page);
     assert_int_equal(page.count, 1);
     assert_false(page.more);
     assert_true(page.rows[0].msg_id == to_bob);
@@ -197,12 +142,12 @@ static void test_pages_are_asked_for_before_sync_and_in_any_live_state(void **s)
     peer_put(&a, say_history(1, "bob", 0, 0));
     peer_put(&a, say_logout());
     rig_settle(&rig);
-    expect_history(&a, 1, 1, 2, false);
+    rig_expect_history(&a, 1, 1, 2, false);
     rig_take_kick(&a, roam_v1_KickReason_LOGGED_OUT);
     peer_free(&a);
     peer_login(&rig, &a, "alice", 1, PHONE, 2, 2);
     peer_say(&a, say_history(2, "bob", 0, 0));
-    expect_history(&a, 2, 1, 2, false);
+    rig_expect_history(&a, 2, 1, 2, false);
     stop(&rig, &a, NULL);
 }
 
@@ -316,12 +261,12 @@ static void test_page_keeps_to_the_limits_and_has_the_newest(void **state)
     for (size_t i = 0; i < 5; i++) {
         for (uint32_t codecs = 0; codecs <= 2; codecs += 2) {
             for (int up = 0; up < 2; up++) {
-                struct page page;
+                struct rig_page page;
                 struct roam_message *m = say_history(1, "bob", 0, up ? 1 : 0);
                 m->u.history.max_inflated = limits[i];
                 m->u.history.codecs = codecs;
                 peer_say(&a, m);
-                take_page(&a, ROAM_HISTORY_PAGE, 1, &page);
+                rig_take_page(&a, ROAM_HISTORY_PAGE, 1, &page);
                 assert_true(page.m.u.history_page.inflated_size <= limits[i]);
                 assert_true(page.count >= limits[i] / 600);
                 assert_int_equal(page.more, page.count < 40);
@@ -354,11 +299,11 @@ static void test_newest_are_found_when_only_a_few_fit_a_frame(void **state)
     }
     send_noise(&a, 10, 1000);
     for (uint32_t codecs = 0; codecs <= 2; codecs += 2) {
-        struct page page;
+        struct rig_page page;
         m = say_history(1, "bob", 0, 0);
         m->u.history.codecs = codecs;
         peer_say(&a, m);
-        take_page(&a, ROAM_HISTORY_PAGE, 1, &page);
+        rig_take_page(&a, ROAM_HISTORY_PAGE, 1, &page);
         assert_true(page.count >= 1 && page.count <= 2);
         assert_true(page.more);
         assert_int_equal(page.rows[page.count - 1].client_msg_id, 10);
@@ -382,7 +327,7 @@ static void test_body_is_cut_by_the_clients_limits_and_no_other(void **state)
         bool history = i % 2 == 0;
         struct rig rig;
         struct peer a;
-        struct page page;
+        struct rig_page page;
         start(&rig);
         peer_connect(&rig, &a);
         struct roam_message *m = say_login("alice", 1, PHONE, 1, 0);
@@ -395,8 +340,8 @@ static void test_body_is_cut_by_the_clients_limits_and_no_other(void **state)
                   : &m->u.conversations.max_inflated) =
             cases[i / 2].max_inflated;
         peer_say(&a, m);
-        take_page(&a, history ? ROAM_HISTORY_PAGE : ROAM_CONVERSATION_PAGE, 1,
-                  &page);
+        rig_take_page(&a, history ? ROAM_HISTORY_PAGE : ROAM_CONVERSATION_PAGE,
+                      1, &page);
         assert_int_equal(page.count, 1);
         assert_int_equal(page.rows[0].cut_size,
                          cases[i / 2].cut ? cases[i / 2].len : 0);
@@ -413,7 +358,7 @@ static void test_body_longer_than_todays_settings_comes_whole(void **state)
     (void)state;
     struct rig rig;
     struct peer a;
-    struct page page;
+    struct rig_page page;
     start(&rig);
     peer_login(&rig, &a, "alice", 1, PHONE, 1, 0);
     send_noise(&a, 3, 9000);
@@ -425,7 +370,7 @@ static void test_body_longer_than_todays_settings_comes_whole(void **state)
     rig_start(&rig);
     peer_login(&rig, &a, "alice", 1, PHONE, 2, 0);
     peer_say(&a, say_history(1, "bob", 0, 0));
-    take_page(&a, ROAM_HISTORY_PAGE, 1, &page);
+    rig_take_page(&a, ROAM_HISTORY_PAGE, 1, &page);
     assert_int_equal(page.count, 1);
     assert_true(page.more);
     assert_int_equal(page.rows[0].body.len, 9000);
@@ -471,8 +416,8 @@ static void test_pages_behind_stuck_output_do_not_pile_up(void **state)
         assert_true(a.session->out.len <= most);
     }
     while (rig_peek(&a) == ROAM_HISTORY_PAGE) {
-        struct page page;
-        take_page(&a, ROAM_HISTORY_PAGE, ++pages, &page);
+        struct rig_page page;
+        rig_take_page(&a, ROAM_HISTORY_PAGE, ++pages, &page);
         assert_int_equal(page.rows[page.count - 1].client_msg_id, 20);
         free(page.buf);
     }
@@ -513,222 +458,6 @@ static void test_session_that_ends_drops_the_pages_it_waited_for(void **st)
         }
         stop(&rig, &a, NULL);
     }
-}
-
-/* ------------------------------------------------- a reader that is overtaken
- */
-
-/* A store whose answers to page requests are kept until they are released:
- * the state that they were read from is that of the poll before. */
-struct late_store {
-    struct roam_store store; /* first */
-    struct roam_store *real;
-    struct roam_store_request *kept;
-    void *owner;
-    roam_store_done_fn done;
-    unsigned reads;
-};
-
-static struct late_store late;
-
-static void keep_page(struct roam_store_request *req)
-{
-    assert_null(late.kept);
-    late.kept = req;
-}
-
-static void late_submit(struct roam_store *self, struct roam_store_request *req)
-{
-    (void)self;
-    if (req->kind == ROAM_STORE_HISTORY ||
-        req->kind == ROAM_STORE_CONVERSATIONS) {
-        late.done = req->done;
-        late.reads++;
-        req->done = keep_page;
-    }
-    late.real->ops->submit(late.real, req);
-}
-
-static enum roam_store_status late_poll(struct roam_store *self)
-{
-    (void)self;
-    return late.real->ops->poll(late.real);
-}
-
-static void late_close(struct roam_store *self)
-{
-    (void)self;
-    late.real->ops->close(late.real);
-}
-
-static void release(struct rig *rig)
-{
-    struct roam_store_request *req = late.kept;
-    assert_non_null(req);
-    late.kept = NULL;
-    late.done(req);
-    rig_settle(rig);
-}
-
-/* rig has its settings. */
-static void start_late_with(struct rig *rig)
-{
-    static const struct roam_store_ops ops = {late_submit, late_poll,
-                                              late_close};
-    rig_start(rig);
-    roam_core_free(rig->core);
-    memset(&late, 0, sizeof late);
-    late.store.ops = &ops;
-    late.real = rig->store;
-    rig->store = &late.store;
-    rig_start(rig);
-}
-
-static void start_late(struct rig *rig)
-{
-    rig_init(rig);
-    start_late_with(rig);
-}
-
-static void test_entries_wait_for_a_page_that_is_being_read(void **state)
-{
-    (void)state;
-    struct rig rig;
-    struct peer a, bob;
-    start_late(&rig);
-    peer_join(&rig, &a, "alice", PHONE);
-    peer_join(&rig, &bob, "bob", PHONE);
-    peer_send_many(&bob, "alice", 1, 2);
-    assert_int_equal(rig_catch_up(&a, NULL, NULL), 2);
-    peer_say(&a, say_history(1, "bob", 0, 0));
-    peer_send_many(&bob, "alice", 3, 2); /* newer than what was read */
-    rig_take_none(&a);
-    release(&rig);
-    expect_history(&a, 1, 1, 2, false);
-    assert_int_equal(rig_catch_up(&a, NULL, NULL), 2); /* nothing is lost */
-    assert_int_equal(late.reads, 1);
-    peer_say(&a, say_conversations(2, 0, ""));
-    peer_send_many(&bob, "alice", 5, 1);
-    release(&rig);
-    assert_int_equal(
-        rig_take(&a, ROAM_CONVERSATION_PAGE)->u.conversation_page.as_of, 4);
-    assert_int_equal(rig_catch_up(&a, NULL, NULL), 1);
-    stop(&rig, &a, &bob);
-}
-
-static void test_page_older_than_an_answer_is_read_again(void **state)
-{
-    (void)state;
-    struct rig rig;
-    struct peer a;
-    start_late(&rig);
-    peer_login(&rig, &a, "alice", 1, PHONE, 1, 0);
-    peer_send_many(&a, "bob", 1, 1);
-    rig_take(&a, ROAM_SEND_OK);
-    peer_say(&a, say_history(1, "bob", 0, 0));
-    peer_say(&a, say_conversations(2, 0, "")); /* waits for its turn */
-    peer_send_many(&a, "bob", 2, 1);
-    rig_take(&a, ROAM_SEND_OK); /* told of before the page */
-    release(&rig);
-    rig_take_none(&a);
-    release(&rig);
-    expect_history(&a, 1, 1, 2, false);
-    release(&rig);
-    assert_int_equal(
-        rig_take(&a, ROAM_CONVERSATION_PAGE)->u.conversation_page.as_of, 2);
-    assert_int_equal(late.reads, 3);
-    stop(&rig, &a, NULL);
-}
-
-static void test_page_older_than_a_head_that_was_told_is_read_again(void **s)
-{
-    (void)s;
-    for (int how = 0; how < 2; how++) {
-        struct rig rig;
-        struct peer a, bob;
-        start_late(&rig);
-        peer_login(&rig, &a, "alice", 1, PHONE, 1, 0);
-        peer_login(&rig, &bob, "bob", 1, PHONE, 1, 0);
-        peer_say(&a, say_conversations(1, 0, ""));
-        peer_send_many(&bob, "alice", 1, 1);
-        if (how == 0) {
-            peer_say(&a, say_ping(1));
-            assert_int_equal(rig_take(&a, ROAM_PONG)->u.pong.head, 1);
-        } else {
-            peer_say(&a, say_sync(0));
-            assert_int_equal(rig_take(&a, ROAM_SYNC_OK)->u.sync_ok.head, 1);
-        }
-        release(&rig);
-        release(&rig);
-        if (how == 1 && rig_peek(&a) != ROAM_CONVERSATION_PAGE) {
-            assert_int_equal(rig_catch_up(&a, NULL, NULL), 1);
-        }
-        const struct roam_message *m = rig_take(&a, ROAM_CONVERSATION_PAGE);
-        assert_int_equal(m->u.conversation_page.count, 1);
-        assert_int_equal(m->u.conversation_page.as_of, 1);
-        stop(&rig, &a, &bob);
-    }
-}
-
-/* Page after page, and still every entry comes: delivery has its turn. */
-/* What is too old by the first request is so by the second one. [KEEP-5] */
-static void test_page_that_is_read_again_ends_at_the_same_age(void **s)
-{
-    (void)s;
-    struct rig rig;
-    struct peer a, bob;
-    rig_init(&rig);
-    rig.config.heartbeat_ms = 100000000;
-    rig.config.history_ms = 1000;
-    start_late_with(&rig);
-    peer_login(&rig, &a, "alice", 1, PHONE, 1, 0);
-    peer_login(&rig, &bob, "bob", 1, PHONE, 1, 0);
-    peer_send_many(&bob, "alice", 1, 1); /* old when it is asked for */
-    rig_pass(&rig, 1001);
-    peer_send_many(&bob, "alice", 2, 1);
-    peer_say(&a, say_history(1, "bob", 0, 0));
-    peer_send_many(&bob, "alice", 3, 1);
-    peer_say(&a, say_ping(1)); /* tells of what the page has not seen */
-    rig_take(&a, ROAM_PONG);
-    release(&rig);
-    release(&rig);
-    assert_int_equal(rig_take(&a, ROAM_HISTORY_PAGE)->u.history_page.count, 2);
-    peer_say(&a, say_conversations(2, 0, ""));
-    peer_send_many(&bob, "alice", 4, 1);
-    peer_say(&a, say_ping(2));
-    rig_take(&a, ROAM_PONG);
-    release(&rig);
-    release(&rig);
-    struct page page;
-    take_page(&a, ROAM_CONVERSATION_PAGE, 2, &page);
-    assert_int_equal(page.rows[0].unread, 3);
-    free(page.buf);
-    assert_int_equal(late.reads, 4);
-    stop(&rig, &a, &bob);
-}
-
-static void test_delivery_goes_on_between_pages(void **state)
-{
-    (void)state;
-    struct rig rig;
-    struct peer a, bob;
-    start_late(&rig);
-    peer_join(&rig, &a, "alice", PHONE);
-    peer_join(&rig, &bob, "bob", PHONE);
-    size_t entries = 0;
-    peer_say(&a, say_history(1, "bob", 0, 0));
-    for (uint64_t id = 1; id <= 20; id++) {
-        peer_say(&a, say_history(id + 1, "bob", 0, 0));
-        peer_send_many(&bob, "alice", id, 1);
-        release(&rig);
-        rig_take(&a, ROAM_HISTORY_PAGE);
-        entries += rig_catch_up(&a, NULL, NULL);
-        assert_int_equal(entries, id);
-    }
-    release(&rig);
-    rig_take(&a, ROAM_HISTORY_PAGE);
-    rig_take_none(&a);
-    stop(&rig, &a, &bob);
 }
 
 /* ---------------------------------------------------------------- no memory */
@@ -803,12 +532,6 @@ int main(void)
         cmocka_unit_test(test_body_longer_than_todays_settings_comes_whole),
         cmocka_unit_test(test_pages_behind_stuck_output_do_not_pile_up),
         cmocka_unit_test(test_session_that_ends_drops_the_pages_it_waited_for),
-        cmocka_unit_test(test_entries_wait_for_a_page_that_is_being_read),
-        cmocka_unit_test(test_page_older_than_an_answer_is_read_again),
-        cmocka_unit_test(
-            test_page_older_than_a_head_that_was_told_is_read_again),
-        cmocka_unit_test(test_page_that_is_read_again_ends_at_the_same_age),
-        cmocka_unit_test(test_delivery_goes_on_between_pages),
         cmocka_unit_test(test_any_single_allocation_of_a_page_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
