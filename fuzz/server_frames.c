@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* See server_frames.h. */
 #include "server_frames.h"
 
 #include <string.h>
@@ -16,15 +17,6 @@ struct around {
     uint64_t chain, cursor;
     const struct fuzz_asked *asked;
 };
-
-uint8_t fuzz_take(struct fuzz_input *in)
-{
-    if (in->left == 0) {
-        return 0;
-    }
-    in->left--;
-    return *in->at++;
-}
 
 static void login_ok(struct fuzz_input *in, const struct around *a,
                      struct roam_message *m)

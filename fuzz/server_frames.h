@@ -9,16 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "input.h"
+
 #define FUZZ_FRAME_BYTES 4096u /* no frame made here is longer */
-
-/* What is left of a fuzzer's input. */
-struct fuzz_input {
-    const uint8_t *at;
-    size_t left;
-};
-
-/* The next byte; 0 behind the last. */
-uint8_t fuzz_take(struct fuzz_input *in);
 
 enum fuzz_frame {
     FUZZ_LOGIN_OK,
