@@ -85,6 +85,8 @@ void relay_half_open(struct stage *g, struct conn *c);
 /* Nothing passes any more, and neither end is told. */
 void relay_break(struct conn *c);
 struct passage *relay_passage(struct stage *g, const struct sut *s);
+/* That of the newest connection, also when it has ended; NULL: none yet. */
+struct link *relay_newest_link(const struct sut *s);
 
 /* ------------------------------------------------------------- pair_view.c */
 
@@ -134,6 +136,8 @@ bool pair_advance(struct stage *g, uint64_t ms);
 bool pair_return(struct stage *g, struct sut *s);
 /* pair_pull.c */
 bool pair_pull(struct stage *g, struct sut *s);
+/* pair_verbs.c: a step that is a verb, with all that it waits for. */
+bool pair_verb(struct stage *g, const struct step *step);
 
 /* ------------------------------------------------------------ pair_needs.c */
 

@@ -29,6 +29,11 @@ const char *relay_accuse(struct stage *g, const struct sut *s)
     return before;
 }
 
+struct link *relay_newest_link(const struct sut *s)
+{
+    return s->conn && s->conn->relay ? s->conn->relay->link : NULL;
+}
+
 struct passage *relay_passage(struct stage *g, const struct sut *s)
 {
     return &g->passages[s - g->suts];
