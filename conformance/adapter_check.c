@@ -11,12 +11,10 @@
 /* Longer than any buffer between two processes. */
 #define LONG_LINE_BYTES 200000u
 #define HOUR_MS 3600000u
-/* How long what was written and not flushed may take to come at the end. */
-#define FLUSH_PATIENCE_MS 3000u
 
 struct probe {
     struct adapter a;
-    uint64_t timeout_ms;
+    uint64_t timeout_ms, start_ms;
     const char *reason; /* NULL: nothing wrong so far */
 };
 
@@ -32,10 +30,10 @@ static bool wrong(struct probe *p, const char *reason)
 }
 
 /* Nothing came in time: was it written, and is stuck in a buffer? */
-static bool silent(struct probe *p, const char *what)
+static bool silent(struct probe *p, const char *what, uint64_t limit_ms)
 {
     size_t lines = p->a.answer_count + p->a.event_count + (p->a.hello != NULL);
-    adapter_close(&p->a, FLUSH_PATIENCE_MS);
+    adapter_close(&p->a, p->start_ms);
     bool late =
         p->a.answer_count + p->a.event_count + (p->a.hello != NULL) > lines;
     return wrong(p, late ? arena_printf("%s came only when its input was "
@@ -43,13 +41,14 @@ static bool silent(struct probe *p, const char *what)
                                         "behind every line",
                                         what)
                          : arena_printf("%s did not come within %" PRIu64 " ms",
-                                        what, p->timeout_ms));
+                                        what, limit_ms));
 }
 
 /* Reads until there is a hello (id 0) or the answer. */
 static json_t *await(struct probe *p, uint64_t id, const char *what)
 {
-    uint64_t deadline = now_ms() + p->timeout_ms;
+    uint64_t limit_ms = id ? p->timeout_ms : p->start_ms;
+    uint64_t deadline = now_ms() + limit_ms;
     for (;;) {
         json_t *found = id ? adapter_answer(&p->a, id) : p->a.hello;
         if (found) {
@@ -62,7 +61,7 @@ static json_t *await(struct probe *p, uint64_t id, const char *what)
         uint64_t now = now_ms();
         struct pollfd f = {.fd = p->a.out, .events = POLLIN};
         if (now >= deadline || poll(&f, 1, (int)(deadline - now)) == 0) {
-            silent(p, what);
+            silent(p, what, limit_ms);
             return NULL;
         }
         adapter_read(&p->a);
@@ -144,7 +143,7 @@ static bool check_quit(struct probe *p)
     if (strcmp(ask(p, "quit", json_object(), &answer), "ok") != 0) {
         return wrong(p, "`quit` must be answered ok");
     }
-    int status = adapter_close(&p->a, p->timeout_ms);
+    int status = adapter_close(&p->a, p->start_ms);
     return status <= 0 ||
            wrong(p, arena_printf("it ended with status 0x%x behind `quit`",
                                  (unsigned)status));
@@ -200,7 +199,7 @@ static const struct {
 bool client_self_check(const struct run_options *o, const struct rules *rules,
                        const char **reason)
 {
-    struct probe p = {.timeout_ms = o->timeout_ms};
+    struct probe p = {.timeout_ms = o->timeout_ms, .start_ms = o->start_ms};
     /* These cases are ours: nothing is told of them but a failure. */
     struct run_options plain = *o;
     plain.record = plain.attach = false;

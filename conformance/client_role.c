@@ -9,12 +9,9 @@
 #include "expr.h"
 #include "scn_lex.h"
 
-/* How long an adapter may take to end behind `quit`. */
-#define QUIT_PATIENCE_MS 5000u
-
 bool client_greet(struct stage *g, struct adapter *a)
 {
-    uint64_t deadline = now_ms() + g->world.timeout_ms;
+    uint64_t deadline = now_ms() + g->start_ms;
     while (!adapter_greeted(a)) {
         if (g->world.failure.happened) {
             return false;
@@ -103,8 +100,7 @@ bool client_quit(struct stage *g)
     }
     for (size_t i = 0; i < g->adapter_count; i++) {
         struct adapter *a = &g->adapters[i];
-        uint64_t patience = a->target->patience_ms;
-        int status = adapter_close(a, patience ? patience : QUIT_PATIENCE_MS);
+        int status = adapter_close(a, g->start_ms);
         if (status > 0) {
             return world_fail(
                 &g->world, NULL,
@@ -150,6 +146,7 @@ struct result client_run_case(const struct run_options *o,
     g->address = o->listen;
     g->is_secure = o->tls || scenario_needs(s, "tls");
     g->world.timeout_ms = o->timeout_ms;
+    g->start_ms = o->start_ms;
     g->world.trace = o->trace;
     record_begin(&g->world, o->timeless);
     uint64_t start = now_ms();

@@ -19,9 +19,6 @@
 #include "seeds.h"
 #include "selftest.h"
 
-/* A fault often shows as silence, so this is short; idle takes 2.5 s. */
-#define BROKEN_TIMEOUT_MS 4000u
-
 static int fail_usage(const char *reason)
 {
     fprintf(stderr, "roam-conform: %s\n", reason);
@@ -364,9 +361,6 @@ static int command_broken_pair(struct options *o, char **argv)
         return EXIT_USAGE;
     }
     keep_role(&all, ROLE_PAIR);
-    if (!o->has_timeout) {
-        o->run.timeout_ms = BROKEN_TIMEOUT_MS;
-    }
     o->run.is_pair = true;
     o->run.repeat = pair_options(o, adapter);
     return run_broken(o, ROLE_PAIR, "conformance/broken/pair-faults", &all,
@@ -384,9 +378,6 @@ static int command_broken(struct options *o)
         return EXIT_USAGE;
     }
     keep_role(&all, ROLE_SERVER);
-    if (!o->has_timeout) {
-        o->run.timeout_ms = BROKEN_TIMEOUT_MS;
-    }
     o->run.repeat = repeat_command(&o->run, NULL);
     return run_broken(o, ROLE_SERVER, "conformance/broken/faults", &all,
                       &rules);

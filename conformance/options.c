@@ -53,7 +53,7 @@ const char options_usage[] =
     "  --case PREFIX        only cases whose name starts so\n"
     "  --seed N             of all that is random (default: drawn, printed)\n"
     "  -j N                 cases at a time (4)\n"
-    "  --timeout MS         for each step (10000)\n"
+    "  --timeout MS         for each step (10000); for a start 10000 at least\n"
     "  --repeat N           all cases N times, with seeds from --seed on\n"
     "  --until-failure      repeat (1000 times, or --repeat) until one fails\n"
     "  --attach             no time limits, and a stop before each start for\n"
@@ -321,7 +321,6 @@ static bool take_option(struct options *o, int option, const char *arg)
     case 'j':
         return parse_count(arg, MAX_JOBS, &o->run.jobs);
     case OPT_TIMEOUT:
-        o->has_timeout = true;
         return parse_number(arg, 3600000, &o->run.timeout_ms);
     case OPT_ADAPTER:
         return parse_adapter(arg, &o->adapter);
@@ -382,8 +381,8 @@ static void set_defaults(struct options *o)
     if (r->attach) {
         r->timeout_ms = ATTACH_TIMEOUT_MS;
         o->adapter.patience_ms = ATTACH_TIMEOUT_MS;
-        o->has_timeout = true;
     }
+    r->start_ms = r->timeout_ms > RUN_START_MS ? r->timeout_ms : RUN_START_MS;
     bool is_line = o->adapter.serial || o->sibling_target.serial;
     bool is_far = is_elsewhere(&o->adapter) || is_elsewhere(&o->sibling_target);
     if (r->attach || is_line) {

@@ -15,7 +15,7 @@ struct options {
     const char *sibling; /* its words; NULL: none was named */
     const char *root;    /* of the project, where the defaults are */
     const char *scenarios, *spec, *fault, *faults;
-    bool list, full, update, has_timeout, client, pair;
+    bool list, full, update, client, pair;
 };
 
 extern const char options_usage[];

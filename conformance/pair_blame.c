@@ -8,8 +8,9 @@
 #include "expect.h"
 #include "pair_case.h"
 
-/* Whoever has kept silent for a whole step gets no second one. */
-#define LAST_CHANCE_MS 1000u
+/* Whoever has kept silent for a whole step gets no second one, but this part
+ * of it. */
+#define LAST_CHANCE_DIVISOR 4u
 
 /* The frame that makes a client tell an event; entries have judges. */
 static uint8_t frame_of(const char *event)
@@ -91,7 +92,7 @@ void pair_blame(struct world *w, const struct step *step)
 {
     struct stage *g = (struct stage *)(void *)w;
     uint64_t timeout = w->timeout_ms;
-    w->timeout_ms = timeout < LAST_CHANCE_MS ? timeout : LAST_CHANCE_MS;
+    w->timeout_ms = timeout / LAST_CHANCE_DIVISOR;
     bool quiet = pair_quiet(g);
     w->timeout_ms = timeout;
     if (quiet) {

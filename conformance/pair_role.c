@@ -57,6 +57,7 @@ struct result pair_run_case(const struct run_options *o,
     struct stage *g = arena_alloc(sizeof *g);
     struct world *w = &g->world;
     w->timeout_ms = o->timeout_ms;
+    g->start_ms = o->start_ms;
     w->trace = o->trace;
     record_begin(w, o->timeless);
     uint64_t start = now_ms();

@@ -151,9 +151,8 @@ void run_base_server(const struct run_options *o, const char *base,
                            .provision = o->provision,
                            .timeout_ms = o->timeout_ms,
                            .bend = o->bend};
-    /* A start opens a store and syncs it; it is no step of a case. */
-    if (out->timeout_ms < 10000) {
-        out->timeout_ms = 10000;
+    if (out->timeout_ms < RUN_START_MS) {
+        out->timeout_ms = RUN_START_MS;
     }
 }
 

@@ -9,6 +9,10 @@
 #include "expectations.h"
 #include "report.h"
 
+/* The least for a start, however short the steps are: it loads libraries, or
+ * opens a store and syncs it, which takes seconds on a machine that is busy. */
+#define RUN_START_MS 10000u
+
 struct run_options {
     const struct adapter_target *adapter; /* client and pair; else NULL */
     const struct adapter_target
@@ -29,6 +33,7 @@ struct run_options {
     const char *nonce; /* makes names fresh on a server that stays */
     size_t jobs;
     uint64_t timeout_ms; /* of each step */
+    uint64_t start_ms;   /* for a peer to start, and to end when told to */
     bool trace;
     bool record;            /* what happened, for reports */
     bool timeless;          /* durations are told as 0: for golden files */

@@ -20,6 +20,10 @@ control=conformance/control/control_roamd.py
 passed=0
 failed=0
 seeds=${SEEDS:-3000}
+# Both only end what hangs; a machine that is busy takes its time. The second
+# is for each step of a case, in milliseconds.
+hang=1800
+patient='--timeout 60000'
 
 export PYTHONDONTWRITEBYTECODE=1
 export ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1
@@ -170,7 +174,7 @@ format()
 # `not ok N # SKIP` is neither good nor bad.
 unit_test()
 {
-    timeout 300 "$1" >"$2" 2>&1
+    timeout $hang "$1" >"$2" 2>&1
     status=$?
     good=$(grep -c '^ok ' "$2")
     bad=$(grep -c '^not ok [0-9]* - ' "$2")
@@ -219,7 +223,7 @@ unit_tests()
 examples()
 {
     for source in client/examples/*.c; do
-        timeout 60 $asan_dir/examples/"$(basename "$source" .c)" || return 1
+        timeout $hang $asan_dir/examples/"$(basename "$source" .c)" || return 1
     done
 }
 
@@ -250,7 +254,7 @@ sanitized()
     shift
     export ASAN_OPTIONS="$ASAN_OPTIONS:log_path=$found-asan"
     export UBSAN_OPTIONS="$UBSAN_OPTIONS:log_path=$found-ubsan"
-    timeout 600 "$@"
+    timeout $hang "$@"
     status=$?
     for report in "$found"-*san.*; do
         [ ! -f "$report" ] ||
@@ -268,7 +272,7 @@ conform_is_stable()
     for run in '1 4' '2 8' '3 16'; do
         set -- $run
         sh conformance/conform.sh $gcc_dir $gcc_dir/adapter-libroam \
-            --seed "$1" -j "$2" --timeout 60000 \
+            --seed "$1" -j "$2" $patient \
             >"$log/stable.$1" 2>"$log/stable.$1.told" &
     done
     wait
@@ -387,11 +391,11 @@ main()
         one 'examples, ASan+UBSan' examples
     fi
     if wanted sim; then
-        counted 'simulator, each seed twice' timeout 600 \
+        counted 'simulator, each seed twice' timeout $hang \
             $gcc_dir/roam-sim --seeds "$seeds" --twice
-        counted 'simulator, ASan+UBSan' timeout 600 \
+        counted 'simulator, ASan+UBSan' timeout $hang \
             $asan_dir/roam-sim --seeds 50
-        counted 'simulator: planted faults are found' timeout 600 \
+        counted 'simulator: planted faults are found' timeout $hang \
             sh tests/sim/mutants.sh $gcc_dir/roam-sim-faulty
     fi
     if wanted replay; then
@@ -400,29 +404,29 @@ main()
     if wanted conform; then
         counted 'conformance: the harness itself, ASan+UBSan' \
             sanitized selftest $asan_dir/roam-conform selftest
-        counted 'conformance: its checks can fail' timeout 300 \
+        counted 'conformance: its checks can fail' timeout $hang \
             /usr/bin/python3 conformance/check_checks.py $gcc_dir
         counted 'conformance: its reports, ASan+UBSan' sanitized reports \
             /usr/bin/python3 conformance/check_reports.py $asan_dir
-        counted 'conformance: the page, in Chromium' timeout 300 \
+        counted 'conformance: the page, in Chromium' timeout $hang \
             /usr/bin/python3 conformance/html/check_page.py $gcc_dir
-        counted 'conformance: the dissector, by tshark' timeout 300 \
+        counted 'conformance: the dissector, by tshark' timeout $hang \
             /usr/bin/python3 conformance/wireshark/check_dissector.py $gcc_dir
         counted 'conformance: roamd, ASan+UBSan' sanitized roamd \
-            $asan_dir/roam-conform server --roamd $asan_dir/roamd
+            $asan_dir/roam-conform server $patient --roamd $asan_dir/roamd
         counted 'conformance: roamd in time, ASan+UBSan' sanitized in-time \
-            $asan_dir/roam-conform server --roamd $asan_dir/roamd-faulty \
-            --case 3
+            $asan_dir/roam-conform server $patient \
+            --roamd $asan_dir/roamd-faulty --case 3
         counted 'conformance: the examples of CONTROL.md, ASan+UBSan' \
             sanitized control /usr/bin/python3 \
             conformance/control/check_control.py $asan_dir
         one 'conformance: roam_pb2' $make build/gen-python/roam_pb2.py
         counted 'conformance: all roles, by three seeds and -j' \
             conform_is_stable
-        counted 'conformance: an independent client' timeout 300 \
+        counted 'conformance: an independent client' timeout $hang \
             /usr/bin/python3 conformance/adapters/check_client.py \
             $gcc_dir/roamd $top
-        counted 'conformance: the examples of ADAPTER.md' timeout 300 \
+        counted 'conformance: the examples of ADAPTER.md' timeout $hang \
             /usr/bin/python3 conformance/adapters/check_adapter.py \
             $gcc_dir/roamd $top
         counted 'conformance: what is said of clients, ASan+UBSan' \
@@ -430,37 +434,37 @@ main()
             /usr/bin/python3 conformance/golden-client/check.py \
             $asan_dir/roam-conform build
         counted 'conformance: libroam, ASan+UBSan' sanitized libroam \
-            $asan_dir/roam-conform client \
+            $asan_dir/roam-conform client $patient \
             --coverage "$log/coverage.libroam" -- $asan_dir/adapter-libroam
         counted 'conformance: libroam over TLS, ASan+UBSan' \
-            sanitized libroam-tls $asan_dir/roam-conform client --tls -- \
-            $asan_dir/adapter-libroam
+            sanitized libroam-tls $asan_dir/roam-conform client --tls \
+            $patient -- $asan_dir/adapter-libroam
         counted 'conformance: the client of 400 lines, by itself' \
-            timeout 600 $gcc_dir/roam-conform client -- \
+            timeout $hang $gcc_dir/roam-conform client $patient -- \
             conformance/adapters/adapter_core.py build
         counted 'conformance: both together, two clients mixed' \
-            sanitized pair $asan_dir/roam-conform pair \
+            sanitized pair $asan_dir/roam-conform pair $patient \
             --roamd $asan_dir/roamd \
             --sibling 'conformance/adapters/adapter_python.py build' \
             -- $asan_dir/adapter-libroam
-        counted 'conformance: both together, by a control channel' timeout 300 \
-            $gcc_dir/roam-conform pair --case 73 \
+        counted 'conformance: both together, by a control channel' \
+            timeout $hang $gcc_dir/roam-conform pair $patient --case 73 \
             --control "$control $gcc_dir/roamd-faulty" \
             --provision "$control $gcc_dir/roamd-faulty" \
             -- $gcc_dir/adapter-libroam
-        counted 'conformance: broken clients are caught' timeout 600 \
+        counted 'conformance: broken clients are caught' timeout $hang \
             env ROAM_ADAPTER=$gcc_dir/adapter-libroam \
-            $gcc_dir/roam-conform broken --client \
+            $gcc_dir/roam-conform broken --client $patient \
             --coverage "$log/coverage.client" -- \
             conformance/broken/broken_sdk.py build
-        counted 'conformance: who is to blame in a pair' timeout 600 \
+        counted 'conformance: who is to blame in a pair' timeout $hang \
             env ROAM_ADAPTER=$gcc_dir/adapter-libroam \
-            $gcc_dir/roam-conform broken --pair \
+            $gcc_dir/roam-conform broken --pair $patient \
             --roamd $gcc_dir/roamd-faulty --coverage "$log/coverage.pair" -- \
             conformance/broken/broken_sdk.py build
-        counted 'conformance: broken servers are caught' timeout 600 \
-            $gcc_dir/roam-conform broken --roamd $gcc_dir/roamd-faulty \
-            --coverage "$log/coverage.server"
+        counted 'conformance: broken servers are caught' timeout $hang \
+            $gcc_dir/roam-conform broken $patient \
+            --roamd $gcc_dir/roamd-faulty --coverage "$log/coverage.server"
         one 'conformance: coverage is the committed one' coverage
         for role in server client; do
             counted "conformance: each visible MUST of a $role is covered" \

@@ -494,7 +494,7 @@ static void test_deadline_is_absolute(void **state)
     }
     assert_true(recv(closed.fd, &byte, 1, 0) <= 0);
     assert_true(now_ms() - since_ms >= 5000);
-    assert_true(now_ms() - since_ms < 30000);
+    assert_true(now_ms() - since_ms < 60000); /* at all */
     close(closed.fd);
     assert_int_equal(ask(rig, "GET /metrics HTTP/1.1\r\n\r\n"), 200);
     assert_int_equal(roamd_stop(rig, SIGTERM), 0);

@@ -368,7 +368,7 @@ static void test_close_does_not_wait_for_another_process_for_ever(void **state)
     struct roam_identity alice = rig_login(rig, "alice", 1, 1, 1, 0);
     sqlite3 *db = foreign(rig, "BEGIN IMMEDIATE");
     submit_one(rig, &alice, 1);
-    alarm(30); /* ends the test program with SIGALRM */
+    alarm(60); /* ends the test program with SIGALRM */
     rig_close(rig);
     alarm(0);
     sqlite3_close(db);

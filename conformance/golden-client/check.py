@@ -8,9 +8,10 @@ every mistake of an adapter, to the letter.
 Each line of `cases` is a name, the adapter with its arguments (`sdk:FAULT` or
 `bad:MODE`; `pair:FAULT` and `pair-bad:MODE` for the same with a real server,
 `server:FAULT` for an honest client with a broken one; `core:` for the client that
-keeps no time), a case of `scenarios` here or there, and is held against
-NAME.expected. Random numbers are replaced by a word; events, and
+keeps no time), a case of `scenarios` here or there, and `waits` where somebody is
+silent until the limit of a step has passed. It is held against NAME.expected. Random numbers are replaced by a word; events, and
 the spec's own words, are left out."""
+import concurrent.futures
 import difflib
 import os
 import pathlib
@@ -18,6 +19,10 @@ import re
 import subprocess
 import sys
 
+# A hang is ended by the first; the second is waited for. Several cases at a
+# time, because those that wait do nothing else.
+HANG_MS, SILENCE_MS = "60000", "4000"
+AT_A_TIME = 4
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 CHANGES = (
@@ -48,7 +53,7 @@ PAIR_CHANGES = (
 )
 
 
-def run(conform, build, adapter, case):
+def run(conform, build, adapter, case, limit):
     kind, name = adapter.split(":")
     words = [str(ROOT / "conformance/broken/broken_sdk.py"), build]
     if kind.endswith("bad"):
@@ -64,7 +69,7 @@ def run(conform, build, adapter, case):
         role = ["pair", "--roamd", conform.replace("roam-conform",
                                                    "roamd-faulty")]
     done = subprocess.run(
-        [conform, *role, "--seed", "1", "--timeout", "1500", "--scenarios",
+        [conform, *role, "--seed", "1", "--timeout", limit, "--scenarios",
          str(HERE / "scenarios" if case.startswith("9") else
              ROOT / "conformance/scenarios"), "--case", case, "--"] + words,
         capture_output=True, text=True, env=env)
@@ -78,11 +83,16 @@ def run(conform, build, adapter, case):
 def main():
     conform, build, *update = sys.argv[1:]
     good = bad = 0
-    for line in (HERE / "cases").read_text().splitlines():
-        if not line or line.startswith("#"):
-            continue
-        name, adapter, case = line.split()
-        got = run(conform, build, adapter, case)
+    lines = (HERE / "cases").read_text().splitlines()
+    cases = [line.split() for line in lines if line and line[0] != "#"]
+
+    def run_one(words):
+        limit = SILENCE_MS if words[3:] == ["waits"] else HANG_MS
+        return run(conform, build, words[1], words[2], limit)
+
+    with concurrent.futures.ThreadPoolExecutor(AT_A_TIME) as pool:
+        outputs = list(pool.map(run_one, cases))
+    for (name, *_), got in zip(cases, outputs):
         path = HERE / (name + ".expected")
         if update:
             path.write_text(got)

@@ -158,7 +158,7 @@ class Browser:
             self.call("DELETE", "")
         finally:
             self.driver.terminate()
-            self.driver.wait(timeout=20)
+            self.driver.wait(timeout=60)
 
 
 # ---------------------------------------------------------------- the reports
