@@ -236,6 +236,48 @@ static void test_backup_replaces_no_part_of_the_store(void **state)
     assert_int_equal(check(rig->path), 0);
 }
 
+static void write_file(const char *path, const char *text)
+{
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+/* The name was a slip of the hand, or another server's store. */
+static void test_backup_replaces_a_backup_and_no_other_file(void **state)
+{
+    struct sqlite_rig *rig = *state;
+    char other[RIG_PATH_MAX + 32];
+    struct stat st;
+
+    open_store(rig, 1);
+    send_some(rig, 1);
+    write_file(backup, "the only copy of something\n");
+    assert_false(roam_store_backup(rig->path, backup, error, sizeof(error)));
+    assert_error("no backup; it stays");
+    assert_int_equal(stat(backup, &st), 0);
+    assert_int_equal(st.st_size, 27);
+    assert_int_equal(count_files(rig, "backup"), 1);
+    unlink(backup);
+    run_sql(backup, "CREATE TABLE t(x)");
+    assert_false(roam_store_backup(rig->path, backup, error, sizeof(error)));
+    assert_error("no backup; it stays");
+
+    write_file(backup, ""); /* as mktemp leaves it */
+    back_up(rig);
+    run_sql(backup, "PRAGMA user_version = 1"); /* of an older roamd */
+    back_up(rig);
+    assert_int_equal(check(backup), 0);
+
+    snprintf(other, sizeof(other), "%s/other.db", rig->dir);
+    back_up(rig);
+    assert_int_equal(rename(backup, other), 0);
+    run_sql(other, "PRAGMA journal_mode=WAL"); /* as a server would */
+    assert_false(roam_store_backup(rig->path, other, error, sizeof(error)));
+    assert_error("no backup; it stays");
+}
+
 static void test_backup_of_what_is_no_store_is_refused(void **state)
 {
     struct sqlite_rig *rig = *state;
@@ -638,6 +680,7 @@ int main(void)
         TEST(test_backup_has_all_that_was_answered),
         TEST(test_backup_is_one_state_while_the_store_writes),
         TEST(test_backup_replaces_no_part_of_the_store),
+        TEST(test_backup_replaces_a_backup_and_no_other_file),
         TEST(test_backup_of_what_is_no_store_is_refused),
         TEST(test_backup_that_fails_leaves_the_older_one),
         TEST(test_restore_brings_the_backup_back_and_keeps_the_other),

@@ -123,7 +123,36 @@ static bool make_copy(const char *from, int fd, const char *path, char *error,
 
 /* ------------------------------------------------------------------ backup */
 
-/* May `to` be replaced? The store's own files may not. */
+/* Does the file say of itself that it is a backup: a store without a log?
+ * One of any version is, also of another machine. A store that a server has
+ * opened is none, and so no server's store is ever replaced. */
+static bool is_backup(const char *path, bool *yes)
+{
+    enum {
+        MODE = 18,
+        WITHOUT_LOG = 1,
+        APPLICATION = 68,
+        HEADER = 72
+    };
+    static const uint8_t magic[] = "SQLite format 3";
+    const uint32_t id = ROAM_DB_APPLICATION_ID;
+    uint8_t h[HEADER] = {0};
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t got = fd < 0 ? -1 : read(fd, h, sizeof(h));
+
+    if (fd >= 0) {
+        close(fd);
+    }
+    uint32_t found = (uint32_t)h[APPLICATION] << 24 |
+                     (uint32_t)h[APPLICATION + 1] << 16 |
+                     (uint32_t)h[APPLICATION + 2] << 8 | h[APPLICATION + 3];
+    *yes = memcmp(h, magic, sizeof(magic)) == 0 && h[MODE] == WITHOUT_LOG &&
+           found == id;
+    return got >= 0;
+}
+
+/* May `to` be replaced? An older backup may, and an empty file, which a script
+ * made to have a name; what is anything else was named by mistake. */
 static bool may_replace(const char *path, const char *to, char *error,
                         size_t cap)
 {
@@ -147,7 +176,15 @@ static bool may_replace(const char *path, const char *to, char *error,
             return complain(error, cap, to, "that is the store itself");
         }
     }
-    return true;
+    if (st.st_size == 0) {
+        return true;
+    }
+    bool yes;
+    if (!is_backup(to, &yes)) {
+        return complain(error, cap, to, strerror(errno));
+    }
+    return yes || complain(error, cap, to,
+                           "there is a file which is no backup; it stays");
 }
 
 bool roam_store_backup(const char *path, const char *to, char *error,

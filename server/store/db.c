@@ -61,8 +61,6 @@
 #define TEXT_(x) #x
 #define MARK(name, value) "PRAGMA " #name "=" TEXT(value) ";"
 
-/* "Roam" */
-#define APPLICATION_ID 1383031149
 #define SCHEMA_VERSION 6
 
 static const char schema[] =
@@ -123,8 +121,8 @@ static const char schema[] =
     " gap INTEGER NOT NULL, message INTEGER NOT NULL,"
     " PRIMARY KEY(user, version)) WITHOUT ROWID;";
 
-static const char marks[] =
-    MARK(application_id, APPLICATION_ID) MARK(user_version, SCHEMA_VERSION);
+static const char marks[] = MARK(application_id, ROAM_DB_APPLICATION_ID)
+    MARK(user_version, SCHEMA_VERSION);
 
 /* Full sync: a commit has reached the disk when COMMIT returns. The log is
  * checkpointed by the writer, after it has answered. No memory map: an I/O
@@ -209,7 +207,7 @@ static bool read_marks(sqlite3 *db, const char *path, struct file_marks *found,
 static bool check_marks(const struct file_marks *found, const char *path,
                         char *error, size_t cap)
 {
-    if (found->application != APPLICATION_ID) {
+    if (found->application != ROAM_DB_APPLICATION_ID) {
         snprintf(error, cap, "%s: not a Roam store", path);
         return false;
     }

@@ -31,6 +31,9 @@ static inline int64_t roam_db_high(int64_t user, int64_t peer)
     return peer < 0 ? 0 : user < peer ? peer : user;
 }
 
+/* "Roam", which the file of a store says of itself. */
+#define ROAM_DB_APPLICATION_ID 1383031149
+
 /* The parts of a conversation, see db.c. In SQL they are written as numbers,
  * so that the index serves them. */
 enum roam_db_part {

@@ -17,11 +17,12 @@
 typedef void (*roam_line_fn)(void *ctx, const char *line);
 
 /* Copies the store at `path` to `to`, which appears whole, synced and
- * readable by its owner alone, or not at all. A backup that was there is
- * replaced. The server goes on writing meanwhile.
+ * readable by its owner alone, or not at all. A backup that was there, of any
+ * version, is replaced, and nothing else. The server goes on writing meanwhile.
  *
  * False with one line of reason in error (cap bytes): `path` is no store of
- * this version, `to` is part of it or no regular file, or a write failed. */
+ * this version, `to` is part of it or something else than a backup, or a
+ * write failed. */
 bool roam_store_backup(const char *path, const char *to, char *error,
                        size_t cap);
 
