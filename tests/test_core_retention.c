@@ -179,6 +179,34 @@ static void test_slow_device_is_told_to_come_back(void **state)
     rig_stop(&rig);
 }
 
+/* Entries that the core has not heard of yet have put all that it knows of
+ * out of the timeline. */
+static void test_floor_told_is_never_above_the_head_told(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct peer a, bob;
+    start(&rig, &(struct roam_store_keep){.timeline_entries = 1});
+    peer_login(&rig, &a, "alice", 1, PHONE, 1, 0);
+    peer_login(&rig, &bob, "bob", 1, PHONE, 1, 0);
+    peer_put(&a, say_send(1, "bob", "message 1"));
+    peer_put(&a, say_send(2, "bob", "message 2"));
+    peer_put(&a, say_send(3, "bob", "message 3"));
+    peer_put(&bob, say_sync(0));
+    rig_settle(&rig);
+    const roam_v1_SyncOk *ok = &rig_take(&bob, ROAM_SYNC_OK)->u.sync_ok;
+    assert_int_equal(ok->result, roam_v1_SyncResult_RESET);
+    assert_int_equal(ok->reason, roam_v1_ResetReason_NOT_A_LINK);
+    assert_int_equal(ok->head, 3);
+    assert_int_equal(ok->floor, 2);
+    bob.cursor = 3; /* [SYNC-9] */
+    peer_say(&a, say_send(4, "bob", "message 4"));
+    assert_int_equal(rig_catch_up(&bob, NULL, NULL), 1);
+    peer_free(&a);
+    peer_free(&bob);
+    rig_stop(&rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -188,6 +216,7 @@ int main(void)
         cmocka_unit_test(test_round_without_memory_is_left_out),
         cmocka_unit_test(test_history_ends_at_its_age_to_the_millisecond),
         cmocka_unit_test(test_slow_device_is_told_to_come_back),
+        cmocka_unit_test(test_floor_told_is_never_above_the_head_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,6 +10,20 @@ static uint32_t smaller(uint32_t a, uint32_t b)
     return a < b ? a : b;
 }
 
+static void ask_store(struct roam_session *s)
+{
+    struct roam_store_request *req = roam__request_new(s, ROAM_STORE_SYNC, 0);
+    if (req == NULL) {
+        return;
+    }
+    req->tag = s->delivery;
+    req->u.sync.user = s->identity.user;
+    req->u.sync.cursor = s->sync.cursor;
+    req->u.sync.head = s->user->head;
+    req->u.sync.max_entries = s->sync.max_entries;
+    roam__request_submit_or_hold(s, req);
+}
+
 void roam__handle_sync(struct roam_session *s, const struct roam_message *m)
 {
     const struct roam_core_config *config = &s->core->config;
@@ -23,16 +37,7 @@ void roam__handle_sync(struct roam_session *s, const struct roam_message *m)
     s->body_limit = roam_body_limit(s->peer_max_frame, s->sync.max_inflated);
     s->sync.max_inflated = smaller(s->sync.max_inflated, config->max_inflated);
     s->window.limit = smaller(s->sync.max_unacked, config->max_unacked);
-    struct roam_store_request *req = roam__request_new(s, ROAM_STORE_SYNC, 0);
-    if (req == NULL) {
-        return;
-    }
-    req->tag = s->delivery;
-    req->u.sync.user = s->identity.user;
-    req->u.sync.cursor = s->sync.cursor;
-    req->u.sync.head = s->user->head;
-    req->u.sync.max_entries = s->sync.max_entries;
-    roam__request_submit_or_hold(s, req);
+    ask_store(s);
 }
 
 /* [SYNC-2] to [SYNC-4] */
@@ -59,6 +64,13 @@ static void decide(roam_v1_SyncOk *ok, const struct roam_store_sync *sync)
 void roam__sync_done(struct roam_session *s, struct roam_store_request *req)
 {
     if (s->closed || s->state != ROAM__SYNCING || req->tag != s->delivery) {
+        return;
+    }
+    /* All that the core knew of is trimmed away: what is there instead is
+     * stored, and on its way to the core. A floor above the head would be told
+     * else, and a delivery begun that has no next entry. */
+    if (req->u.sync.floor > req->u.sync.head) {
+        ask_store(s);
         return;
     }
     struct roam_message m;
