@@ -333,6 +333,60 @@ static void test_new_sync_does_not_shorten_the_pause(void **state)
     rig_stop(&rig);
 }
 
+/* So much time passes; the longest without an entry until p has so many. */
+static uint64_t longest_pause(struct rig *rig, struct peer *p, uint64_t entries,
+                              unsigned ms)
+{
+    uint64_t longest_ms = 0;
+    uint64_t last_ms = rig->now.mono_ms;
+    for (; ms > 0; ms--) {
+        if (rig_catch_up(p, NULL, NULL) > 0 || p->cursor >= entries) {
+            last_ms = rig->now.mono_ms;
+        }
+        rig_pass(rig, 1);
+        uint64_t pause_ms = rig->now.mono_ms - last_ms;
+        longest_ms = pause_ms > longest_ms ? pause_ms : longest_ms;
+    }
+    return longest_ms;
+}
+
+/* The smallest settings, where a read takes more than the rate gives back in
+ * that time: many entries that are all head, and a crowd of pages before. */
+static void test_no_pause_is_half_a_heartbeat(void **state)
+{
+    (void)state; /* [FLOW-8] */
+    struct rig rig;
+    struct peer sender, p;
+    start(&rig);
+    rig.config.heartbeat_ms = 1000;
+    rig.config.max_body = 1;
+    rig.config.max_inflated = ROAM_INFLATED_MIN;
+    rig.config.user_rates[ROAM_RATE_BACKLOG_BYTES] =
+        (struct roam_rate){1, 1000};
+    rig_start(&rig);
+    peer_login(&rig, &sender, "bob", 1, PHONE, 1, 0);
+    for (uint64_t id = 1; id <= 3000; id++) {
+        peer_send(&sender, id, "alice", "x");
+    }
+    peer_login(&rig, &p, "alice", 1, PHONE, 1, 0);
+    for (uint64_t ref = 1; ref <= rig.config.max_commands; ref++) {
+        peer_put(&p, say_history(ref, "bob", 0, 0));
+    }
+    rig_settle(&rig);
+    for (uint64_t ref = 1; ref <= rig.config.max_commands; ref++) {
+        rig_take(&p, ROAM_HISTORY_PAGE);
+    }
+    struct roam_message *m = say_sync(0);
+    m->u.sync.max_unacked = 3000;
+    peer_say(&p, m);
+    rig_take(&p, ROAM_SYNC_OK);
+    assert_in_range(longest_pause(&rig, &p, 3000, 2000), 1, 499);
+    assert_int_equal(p.cursor, 3000);
+    peer_free(&p);
+    peer_free(&sender);
+    rig_stop(&rig);
+}
+
 static void test_silence_ends_a_session_whose_backlog_pauses(void **state)
 {
     (void)state; /* [TIME-2] */
@@ -346,19 +400,7 @@ static void test_silence_ends_a_session_whose_backlog_pauses(void **state)
         (struct roam_rate){1, 100000}; /* raised to what is allowed */
     rig_start(&rig);
     begin_backlog(&rig, &sender, &p, 100);
-    uint64_t longest_ms = 0;
-    uint64_t last_ms = rig.now.mono_ms;
-    for (int ms = 0; ms < 2499; ms++) {
-        if (rig_catch_up(&p, NULL, NULL) > 0) {
-            last_ms = rig.now.mono_ms;
-        }
-        rig_pass(&rig, 1);
-        uint64_t pause_ms = rig.now.mono_ms - last_ms;
-        longest_ms = pause_ms > longest_ms ? pause_ms : longest_ms;
-        if (p.cursor >= 100) {
-            last_ms = rig.now.mono_ms;
-        }
-    }
+    uint64_t longest_ms = longest_pause(&rig, &p, 100, 2499);
     assert_true(longest_ms < 500); /* half of the heartbeat [FLOW-8] */
     rig_pass(&rig, 1);
     rig_catch_up(&p, NULL, NULL);
@@ -673,6 +715,7 @@ int main(void)
         cmocka_unit_test(test_page_costs_what_was_looked_at),
         cmocka_unit_test(test_live_entries_do_not_pause),
         cmocka_unit_test(test_new_sync_does_not_shorten_the_pause),
+        cmocka_unit_test(test_no_pause_is_half_a_heartbeat),
         cmocka_unit_test(test_silence_ends_a_session_whose_backlog_pauses),
         cmocka_unit_test(test_drain_answers_a_session_whose_backlog_pauses),
         cmocka_unit_test(test_turn_of_the_loop_packs_a_bounded_number_of_bytes),

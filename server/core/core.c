@@ -85,8 +85,9 @@ static void settle_rate(struct roam_rate *rate)
     }
 }
 
-/* A delivery must not pause for so long that its client misses it: what one
- * read takes is there again within this part of the heartbeat [FLOW-8]. */
+/* A delivery pauses for less than half of the heartbeat whatever is owed
+ * [FLOW-8]. What one read takes is there again within this part of it, so that
+ * a user's devices run up no debt that never ends. */
 #define BACKLOG_PAUSE_PART 16u
 
 static void settle_limits(struct roam_core_config *config)

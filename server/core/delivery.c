@@ -19,9 +19,6 @@
 #include "fault.h"
 #include "put.h"
 
-/* Entries in one read of the log: more would keep the loop from others. */
-#define READ_MAX_ENTRIES 1024u
-
 static uint32_t smaller(uint32_t a, uint32_t b)
 {
     return a < b ? a : b;
@@ -180,10 +177,11 @@ static void read_more(struct roam_session *s, uint32_t room)
     read->attempt = s->identity.attempt;
     read->after = s->sent;
     read->upto = s->user->head;
-    read->max_count = smaller(room, READ_MAX_ENTRIES);
+    read->max_count = smaller(room, ROAM__READ_MAX_ENTRIES);
     read->max_bytes = smaller(s->sync.max_inflated, ROAM__READ_MAX_BYTES);
     read->body_limit = s->body_limit;
     s->reading = true;
+    s->pause_over = false;
     roam__request_submit(s, req);
 }
 
@@ -240,6 +238,7 @@ void roam__delivery_stop(struct roam_session *s)
 {
     roam__window_clear(&s->window);
     s->read_again_ms = 0;
+    s->pause_over = false;
     s->delivery++; /* what the store still answers is late */
     s->reading = false;
 }

@@ -35,8 +35,10 @@ static const struct roam_rate tell_rate = {64, 6400};
  * before others may pass them: a round trip, and an app that sleeps. */
 #define LIMITED_HOLD_MS 10000u
 
-/* What an entry or a row counts beside its body, in the bytes of a backlog. */
-#define ROW_BYTES 64u
+/* The longest pause of a backlog, in parts of the heartbeat: the rest of its
+ * half is for the read that follows. */
+#define PAUSE_PARTS 3u
+#define PAUSE_OF 8u
 
 /* A page whose search cost more, in rows, counts as so many more. */
 #define COST_OF_PAGE 128u
@@ -299,13 +301,24 @@ bool roam__flow_backlog(struct roam_session *s)
 {
     uint64_t wait = roam__meters_wait(&s->core->user_meters, s->user_key,
                                       ROAM_RATE_BACKLOG_BYTES, 1, now_of(s));
-    if (wait == 0) {
+    if (wait == 0 || s->pause_over) {
         s->read_again_ms = 0;
         return true;
     }
-    s->read_again_ms = now_of(s) + wait;
-    roam__timers_update(s);
+    uint64_t most =
+        (uint64_t)s->core->config.heartbeat_ms * PAUSE_PARTS / PAUSE_OF;
+    if (s->read_again_ms == 0) {
+        s->read_again_ms = now_of(s) + (wait < most ? wait : most);
+        roam__timers_update(s);
+    }
     return false;
+}
+
+void roam__flow_backlog_again(struct roam_session *s)
+{
+    s->read_again_ms = 0;
+    s->pause_over = true;
+    roam__delivery_pump(s);
 }
 
 /* The list of conversations is a look at all of them, and at what may be
@@ -320,7 +333,7 @@ void roam__flow_page_found(struct roam_session *s, uint64_t cost)
 void roam__flow_backlog_read(struct roam_session *s,
                              const struct roam_entry *rows, size_t count)
 {
-    uint64_t bytes = (uint64_t)count * ROW_BYTES;
+    uint64_t bytes = (uint64_t)count * ROAM__ROW_BYTES;
     for (size_t i = 0; i < count; i++) {
         bytes += rows[i].body.len;
     }

@@ -125,6 +125,7 @@ struct roam_session {
                                older one are dropped */
     uint64_t sent;          /* version of the last entry sent */
     uint64_t read_again_ms; /* the backlog pauses until then; 0: it does not */
+    bool pause_over;        /* it did, and has not read since */
     bool reading;           /* a READ is in the store */
     uint32_t body_limit;    /* longer bodies are cut */
     struct roam__window window;
@@ -416,6 +417,8 @@ bool roam__flow_page(struct roam_session *s, uint64_t ref);
 void roam__flow_delivered(struct roam_session *s, size_t count);
 /* False: the backlog of s pauses; the timer goes on with it. [FLOW-8] */
 bool roam__flow_backlog(struct roam_session *s);
+/* The pause is over: what comes next is a read, be the debt what it is. */
+void roam__flow_backlog_again(struct roam_session *s);
 /* These rows were read for it, or for a page; also of a dead session, as the
  * next one. */
 void roam__flow_backlog_read(struct roam_session *s,
@@ -439,6 +442,10 @@ void roam__strangers_remove(struct roam_session *s);
  * a turn of the loop may have to pack: some 10 ms of deflating. */
 #define ROAM__READERS_MAX 8u
 #define ROAM__READ_MAX_BYTES 65536u
+/* Entries in one read of the log: more would keep the loop from others. */
+#define ROAM__READ_MAX_ENTRIES 1024u
+/* What each of them counts beside its body, in the bytes of a backlog. */
+#define ROAM__ROW_BYTES 64u
 
 /* May s read now? False: its turn comes later, through the pump functions. */
 bool roam__turns_mine(struct roam_session *s);

@@ -96,8 +96,7 @@ static void expire(struct roam_session *s)
     } else if (s->state == ROAM__OPEN || s->state == ROAM__DECIDING) {
         roam__session_end(s, roam_v1_KickReason_LOGIN_TIMEOUT);
     } else if (read_by(s) <= now && state_by(s) > now) {
-        s->read_again_ms = 0;
-        roam__delivery_pump(s);
+        roam__flow_backlog_again(s);
     } else if (expires_by(s) <= now) {
         roam__session_end(s, roam_v1_KickReason_EXPIRED);
     } else {
