@@ -16,15 +16,15 @@
 #include "roamd_rig.h"
 
 #define DEVICES 4
-/* Those behind are new in the end. */
+/* Those behind are new in the end; the last one comes to nothing. */
 #define NEW_DEVICES 3
 
 static const struct device {
     const char *user, *type;
-} devices[DEVICES + NEW_DEVICES] = {{"alice", "phone"},  {"alice", "desktop"},
-                                    {"bob", "phone"},    {"carol", "phone"},
-                                    {"alice", "tablet"}, {"bob", "tablet"},
-                                    {"carol", "tablet"}};
+} devices[DEVICES + NEW_DEVICES + 1] = {
+    {"alice", "phone"},  {"alice", "desktop"}, {"bob", "phone"},
+    {"carol", "phone"},  {"alice", "tablet"},  {"bob", "tablet"},
+    {"carol", "tablet"}, {"carol", "web"}};
 
 enum {
     ALICE,
@@ -131,7 +131,7 @@ static int set_up(void **state)
     roamd_expect(&rig, 0, "user", "add", "bob");
     roamd_expect(&rig, 0, "user", "add", "carol");
     roamd_start(&rig, (struct roamd_limits){0, 0}, "run", "--plain-port", "0",
-                NULL);
+                "--port", "0", NULL);
     for (int i = 0; i < DEVICES; i++) {
         log_in(i, "");
     }
@@ -532,9 +532,22 @@ static void test_who_is_blocked_is_told(void **state)
     expect(0, ALICE, "send carol hello");
 }
 
+/* Nobody waits for a server whose certificate the person did not name. */
+static void test_a_server_that_is_not_trusted_is_told_at_once(void **state)
+{
+    (void)state;
+    assert_int_equal(setenv("ROAM_TOKEN", "never-sent", 1), 0);
+    expect(1, DEVICES + NEW_DEVICES, "login --server localhost:%u",
+           (unsigned)rig.tls_port);
+    unsetenv("ROAM_TOKEN");
+    assert_non_null(strstr(err, "certificate not trusted"));
+    assert_null(strstr(err, "too long"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_server_that_is_not_trusted_is_told_at_once),
         cmocka_unit_test(test_a_new_device_is_told_of),
         cmocka_unit_test(test_what_is_recalled_is_gone_everywhere),
         cmocka_unit_test(test_the_server_s_no_is_told),

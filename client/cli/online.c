@@ -156,13 +156,26 @@ static void take_kick(struct roam_online *s, const struct roam_event *e)
     }
 }
 
+/* A server that was not trusted from the start: the person who named it, and
+ * --ca, is there to look. */
+static bool is_misled(const struct roam_online *s,
+                      const struct roam_posix_event *event)
+{
+    return event->u.disconnected.status == ROAM_POSIX_STATUS_UNTRUSTED &&
+           !s->has_connected;
+}
+
 /* What every command does at an event. True: it was the last one. */
 static bool take_event(struct roam_online *s,
                        const struct roam_posix_event *event)
 {
     roam_show_event(&s->show, event);
+    if (event->type == ROAM_POSIX_CONNECTED) {
+        s->has_connected = true;
+    }
     if (event->type == ROAM_POSIX_DISCONNECTED) {
-        if (event->u.disconnected.reconnect && !s->finishing) {
+        if (event->u.disconnected.reconnect && !s->finishing &&
+            !is_misled(s, event)) {
             s->exit_code = ROAM_EXIT_OK;
             return false;
         }

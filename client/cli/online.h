@@ -32,6 +32,7 @@ struct roam_online {
     bool may_take_over;   /* --take-over, not used up yet */
     bool fill_holes;      /* fetch missing history in the background */
     bool finishing;       /* the command ends the connection itself */
+    bool has_connected;   /* to a server that is trusted */
     uint64_t deadline_ms; /* UINT64_MAX: none */
     enum roam_exit exit_code;
 };

@@ -69,11 +69,11 @@ static const char *detail_of_end(const struct roam_posix *p)
                                              : p->link.detail;
 }
 
-/* Trying again does not help here: somebody must change something first. */
+/* Trying again does not help here: somebody must change something first. A
+ * server that is not trusted is not meant: the next one may be. [TLS-8] */
 static bool is_final(enum roam_posix_status status)
 {
-    return status == ROAM_POSIX_STATUS_UNTRUSTED ||
-           status == ROAM_POSIX_STATUS_ALPN ||
+    return status == ROAM_POSIX_STATUS_ALPN ||
            status == ROAM_POSIX_STATUS_PLAIN_REMOTE ||
            status <= ROAM_POSIX_STATUS_MEMORY;
 }

@@ -2,7 +2,7 @@
 """Faults of what lies below the frames."""
 import ssl
 
-from sdk_bend import Link, before, behind, fault
+from sdk_bend import Handle, Link, before, behind, fault
 
 
 def trusts_anybody(context):
@@ -57,3 +57,15 @@ def first_ticket_for_ever():
         self.first = getattr(self, "first", None) or self.ticket
         self.ticket = self.first
     before(Link, "connect", connect)
+
+
+@fault
+def distrust_is_for_ever():
+    """Waits for a person after a server that is not trusted."""
+    plain = Handle.plan
+
+    def plan(self):
+        plain(self)
+        if self.detail and not self.link.sock:
+            self.due = None
+    Handle.plan = plan
