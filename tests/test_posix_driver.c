@@ -600,7 +600,8 @@ static void test_a_silent_server_is_given_up_in_time(void **state)
     r->config.plain = false;
     r->config.ca_file = cert;
     r->config.connect_timeout_ms = 50;
-    rig_start(r); /* the kernel accepts; nobody answers the handshake */
+    /* The kernel accepts; nobody answers the handshake. [TIME-9] */
+    rig_start(r);
     struct roam_posix_event e = rig_driver_event(r, ROAM_POSIX_DISCONNECTED);
     assert_int_equal(e.u.disconnected.status, ROAM_POSIX_STATUS_TIMEOUT);
     assert_true(e.u.disconnected.reconnect);

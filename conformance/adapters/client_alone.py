@@ -1,6 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Cases without a server: frames that none should send."""
+import contextlib
+import pathlib
+import socket
+import threading
+import time
+
 import roam_client as roam
+import roam_link
 import roam_pb2 as pb
 import roam_sdk
 from client_rig import case, judge, must_raise, same
@@ -99,3 +106,31 @@ def a_bad_batch_makes_the_client_ask_for_less(_server):
     again(client, noop(1, 0))
     client.sync()
     same((client.asked.codecs, client.asked.max_entries), (2, 10000))
+
+
+def drip(listener):
+    """The first words of a handshake that comes to no end, for 2 s."""
+    sock = listener.accept()[0]
+    with sock, contextlib.suppress(OSError):
+        sock.sendall(b"\x16\x03\x03\x40\x00")
+        for _ in range(20):
+            sock.sendall(b"\2")
+            time.sleep(0.1)
+
+
+@case
+def a_handshake_that_drips_is_given_up(server):     # TIME-9
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        other = threading.Thread(target=drip, args=(listener,))
+        other.start()
+        link = roam_link.Link(*listener.getsockname(), pathlib.Path(
+            server.home, "d", "cert.pem").read_text())
+        same(link.PATIENCE_S, 10)
+        link.PATIENCE_S = 0.5
+        try:
+            link.connect()
+        except OSError as error:
+            same(type(error), TimeoutError)
+        else:
+            raise AssertionError("a handshake with nobody")
+        other.join()

@@ -6,6 +6,8 @@ import socket
 
 
 class Link:
+    PATIENCE_S = 10     # TIME-9: for TCP, and for the handshake in all
+
     def __init__(self, host, port, ca=None):
         """`ca` is the text of a PEM file; None goes without TLS."""
         self.address, self.sock, self.out = (host, port), None, b""
@@ -20,7 +22,7 @@ class Link:
 
     def connect(self):
         """OSError: it came to nothing, or the server is not trusted."""
-        sock = socket.create_connection(self.address)
+        sock = socket.create_connection(self.address, self.PATIENCE_S)
         self.connections += 1
         self.received = self.sent = 0
         self.out = b""
