@@ -82,6 +82,7 @@ struct client_send {
     bool is_done;
     bool by_entry; /* an own entry was its answer */
     const struct conn *last_conn;
+    unsigned delays; /* in the session: told to come again, and no time */
 };
 
 struct sut {
@@ -112,6 +113,7 @@ struct sut {
     bool free_repeat;       /* LOGIN-18: FREE may be repeated once */
     uint64_t generation, floor, dedup_ms;
     uint64_t login_from_ms, sends_from_ms; /* virtual: [FLOW-6], [FLOW-4] */
+    bool is_told_when;                     /* the latter; else [FLOW-14] */
 
     /* the timeline as this device is served it */
     uint64_t head, next_msg_id;

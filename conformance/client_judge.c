@@ -45,6 +45,7 @@ const struct judge_rule client_judge_rules[] = {
     {"BATCH-9", "behind a bad batch SYNC offers less"},
     {"FLOW-4", "no SEND before the time that RATE_LIMITED told"},
     {"FLOW-6", "no LOGIN before the time that THROTTLED told"},
+    {"FLOW-14", "no SEND before its time where none was told"},
     {"TLS-3", "no LOGIN to a server whose certificate nobody may trust"},
 };
 const size_t client_judge_rule_count =
@@ -345,8 +346,13 @@ static bool judge_send(struct stage *g, struct conn *c, const struct frame *f)
         return false;
     }
     if (g->now_ms < s->sends_from_ms) {
-        return fail(g, "FLOW-4", "a SEND before retry_after_ms have passed",
-                    "it waits", f);
+        return s->is_told_when
+                   ? fail(g, "FLOW-4",
+                          "a SEND before retry_after_ms have passed",
+                          "it waits", f)
+                   : fail(g, "FLOW-14",
+                          "a SEND before the time where none was told",
+                          "it waits, twice as long each time", f);
     }
     if (c->is_limited && has_open_sends(c)) {
         return fail(g, "FLOW-4",

@@ -197,6 +197,9 @@ static void granted(struct conn *c, const Roam__V1__LoginOk *m)
     s->dedup_ms = m->dedup_ms;
     s->stay_out = NULL;
     s->free_repeat = false;
+    for (size_t i = 0; i < s->send_count; i++) {
+        s->sends[i].delays = 0; /* [FLOW-14]: of a session */
+    }
 }
 
 static void refused(struct stage *g, struct conn *c, const Roam__V1__Refused *m)
@@ -299,8 +302,16 @@ static void command_answered(struct conn *c, uint64_t id, bool is_send)
     }
 }
 
-/* After which a command comes again that was told no time. */
-#define AGAIN_MS 1000u
+/* After which a command comes again that was told no time. [FLOW-14] */
+#define AGAIN_FIRST_MS 1000u
+#define AGAIN_MAX_MS 60000u
+
+static uint32_t again_ms(struct client_send *sent)
+{
+    uint32_t ms = AGAIN_FIRST_MS << sent->delays;
+    sent->delays += ms < AGAIN_MAX_MS;
+    return ms < AGAIN_MAX_MS ? ms : AGAIN_MAX_MS;
+}
 
 /* [FLOW-4]: RATE_LIMITED is no answer but a delay, and so is a code that is not
  * known, if its class says so. */
@@ -315,8 +326,9 @@ static void refuse_command(struct stage *g, struct conn *c,
     if (later && sent) {
         sent->last_conn = NULL; /* it may go out again on this one */
         c->is_limited = true;   /* when all others are answered */
+        s->is_told_when = m->retry_after_ms != 0;
         s->sends_from_ms =
-            g->now_ms + (m->retry_after_ms ? m->retry_after_ms : AGAIN_MS);
+            g->now_ms + (s->is_told_when ? m->retry_after_ms : again_ms(sent));
     }
 }
 

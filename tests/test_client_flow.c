@@ -100,6 +100,53 @@ static void test_an_unknown_error_is_what_its_class_says(void **unused)
     }
 }
 
+/* Whole seconds until the client sends this; PINGs are answered. */
+static uint32_t seconds_until(struct rig *r, const char *frame)
+{
+    uint32_t seconds = 0;
+    rig_forget(r);
+    while (strstr(r->frames, frame) == NULL) {
+        assert_in_range(++seconds, 1, 100);
+        bool pinged = strstr(r->frames, "PING") != NULL;
+        if (pinged) {
+            rig_forget(r);
+            rig_say_pong(r, 0);
+        }
+        rig_wait(r, 1000);
+    }
+    return seconds;
+}
+
+static void test_a_wait_without_a_time_doubles_up_to_a_minute(void **unused)
+{
+    (void)unused; /* FLOW-14 */
+    static const uint32_t waits[] = {1, 2, 4, 8, 16, 32, 60, 60};
+    static struct rig r;
+    for (int page = 0; page < 2; page++) {
+        const char *frame = page ? "HISTORY 1" : "SEND 1";
+        begin(&r);
+        page ? rig_ask(&r, 1, 0, 0) : rig_send(&r, 1, "a");
+        rig_run(&r);
+        for (size_t i = 0; i < sizeof waits / sizeof waits[0]; i++) {
+            say_unknown_error(&r, 1, roam_v1_Retry_AFTER, 0);
+            rig_run(&r);
+            assert_int_equal(seconds_until(&r, frame), waits[i]);
+        }
+        /* A time that is told is the time, and others begin anew. */
+        say_unknown_error(&r, 1, roam_v1_Retry_AFTER, 2000);
+        rig_run(&r);
+        assert_int_equal(seconds_until(&r, frame), 2);
+        rig_say_error(&r, 1, roam_v1_ErrorCode_FORBIDDEN);
+        rig_run(&r);
+        frame = page ? "HISTORY 2" : "SEND 2";
+        page ? rig_ask(&r, 2, 0, 0) : rig_send(&r, 2, "b");
+        rig_run(&r);
+        say_unknown_error(&r, 2, roam_v1_Retry_AFTER, 0);
+        rig_run(&r);
+        assert_int_equal(seconds_until(&r, frame), 1);
+    }
+}
+
 static void test_answers_behind_a_limited_one_count(void **unused)
 {
     (void)unused;
@@ -301,6 +348,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_limited_messages_go_again_in_order_when_told),
         cmocka_unit_test(test_an_unknown_error_is_what_its_class_says),
+        cmocka_unit_test(test_a_wait_without_a_time_doubles_up_to_a_minute),
         cmocka_unit_test(test_answers_behind_a_limited_one_count),
         cmocka_unit_test(test_nothing_goes_before_all_that_is_open_is_answered),
         cmocka_unit_test(test_wait_outlives_the_connection),

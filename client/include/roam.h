@@ -153,6 +153,7 @@ struct roam_outbox_item {
      * engine. A program keeps it with the message: roam_client_resend(). */
     uint64_t first_sent_ms;
     enum roam_kind kind;
+    uint8_t delays; /* the engine's: told to come again, and no time */
     struct roam_bytes conversation, content_type, body;
     uint32_t payload_bytes; /* of its SEND */
     uint32_t order;         /* rises with each roam_client_send() */

@@ -62,8 +62,9 @@ struct roam__page {
     uint8_t codecs;
     uint8_t conversation_len, user_len;
     bool operations_only;
-    bool more; /* from the answer */
-    bool bad;  /* the last page lied: offer no codec */
+    bool more;      /* from the answer */
+    bool bad;       /* the last page lied: offer no codec */
+    uint8_t delays; /* told to come again, and no time */
     char conversation[ROAM_CONVERSATION_MAX];
     char user[ROAM_USER_MAX]; /* of MEMBERS: behind this one */
     struct roam_slice rows;   /* of a list: those not told yet */
@@ -154,6 +155,10 @@ struct roam__engine {
 
 struct roam__engine *roam__engine(struct roam_client *c);
 const struct roam__engine *roam__engine_const(const struct roam_client *c);
+
+/* How long a command waits that is to come again: the time told, or if that
+ * is 0 one that doubles with each delay. [FLOW-14] */
+uint32_t roam__delay_ms(uint32_t retry_after_ms, uint8_t *delays);
 
 /* Notes the time; it never runs backwards. */
 void roam__now(struct roam__engine *e, uint64_t now_ms);

@@ -68,7 +68,7 @@ void roam__outbox_limited(struct roam__engine *e, uint64_t client_msg_id,
                           uint32_t retry_after_ms)
 {
     struct roam_outbox_item *item = roam__outbox_find(e, client_msg_id);
-    uint64_t at_ms = e->now_ms + retry_after_ms;
+    uint64_t at_ms = e->now_ms + roam__delay_ms(retry_after_ms, &item->delays);
     item->state = ROAM_OUTBOX_QUEUED;
     e->limited = true;
     e->send_at_ms = at_ms > e->send_at_ms ? at_ms : e->send_at_ms;
@@ -147,6 +147,7 @@ enum roam_status roam_client_resend(struct roam_client *c,
     }
     *place = *item;
     place->payload_bytes = (uint32_t)(bytes - ROAM_FRAME_HEADER_BYTES);
+    place->delays = 0;
     place->order = e->next_order++;
     place->state = ROAM_OUTBOX_QUEUED;
     return ROAM_STATUS_OK;

@@ -471,7 +471,8 @@ bool roam__page_limited(struct roam__engine *e, uint64_t ref,
     }
     e->commands--;
     e->page.state = PAGE_DUE;
-    e->page.ask_at_ms = e->now_ms + retry_after_ms;
+    e->page.ask_at_ms =
+        e->now_ms + roam__delay_ms(retry_after_ms, &e->page.delays);
     return true;
 }
 

@@ -193,14 +193,10 @@ enum roam__on roam__act_throttled(struct roam__engine *e)
 
 /* ---------------------------------------------- answers to SEND and pages */
 
-/* How long a command waits that is to come again, where no time was told. */
-#define COMES_AGAIN_MS 1000u
-
 /* [FLOW-4], and for a code that this version does not know what its retry
  * class says. [CODE-1] */
-static bool comes_again(const roam_v1_Error *error, uint32_t *wait_ms)
+static bool comes_again(const roam_v1_Error *error)
 {
-    *wait_ms = error->retry_after_ms ? error->retry_after_ms : COMES_AGAIN_MS;
     if ((int)error->code <= (int)_roam_v1_ErrorCode_MAX) {
         return error->code == roam_v1_ErrorCode_RATE_LIMITED;
     }
@@ -215,9 +211,8 @@ enum roam__on roam__act_answer(struct roam__engine *e)
     const struct roam_message *m = &e->hand.message;
     bool failed = m->type == ROAM_ERROR;
     uint64_t id = failed ? m->u.error.ref : m->u.send_ok.client_msg_id;
-    uint32_t wait_ms = 0;
-    bool limited = failed && comes_again(&m->u.error, &wait_ms);
-    if (limited && roam__page_limited(e, id, wait_ms)) {
+    bool limited = failed && comes_again(&m->u.error);
+    if (limited && roam__page_limited(e, id, m->u.error.retry_after_ms)) {
         return ON_NONE;
     }
     if (failed && roam__page_refused(e, id, (uint32_t)m->u.error.code)) {
@@ -227,7 +222,7 @@ enum roam__on roam__act_answer(struct roam__engine *e)
         return ON_NONE;
     }
     if (limited) {
-        roam__outbox_limited(e, id, wait_ms);
+        roam__outbox_limited(e, id, m->u.error.retry_after_ms);
     } else {
         e->owes |= failed ? OWES_FAILED : OWES_SENT;
         e->done_id = id;

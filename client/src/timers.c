@@ -10,6 +10,10 @@
 /* No bound doubles more often than this; 500 ms reach 60 s after 7. */
 #define DOUBLINGS_MAX 16u
 
+/* FLOW-14. */
+#define DELAY_FIRST_MS 1000u
+#define DELAY_MAX_MS 60000u
+
 /* -------------------------------------------------------------- coming back */
 
 /* A number in 0..max: a counter with a large step, mixed well enough that
@@ -40,6 +44,19 @@ static uint32_t backoff_ms(struct roam__engine *e)
     if (e->failures < DOUBLINGS_MAX) {
         e->failures++;
     }
+    return wait_ms;
+}
+
+uint32_t roam__delay_ms(uint32_t retry_after_ms, uint8_t *delays)
+{
+    if (retry_after_ms != 0) {
+        return retry_after_ms;
+    }
+    uint32_t wait_ms = DELAY_FIRST_MS << *delays;
+    if (wait_ms >= DELAY_MAX_MS) {
+        return DELAY_MAX_MS;
+    }
+    (*delays)++;
     return wait_ms;
 }
 

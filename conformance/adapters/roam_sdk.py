@@ -5,6 +5,7 @@ silence, back-off, limits, and what is too old to be sent again.
 
 Call tick() once a second; after an end, retry() says what is next. ask() wants
 a page: events row with a dict, then page with its ref and frame, or unsent."""
+from collections import Counter
 import os
 import pickle
 import random
@@ -88,6 +89,7 @@ class Client(roam.Client):
         self.clock, self.wall, store.manual = clock, wall, manual
         self.failures = self.window_ms = self.held_until = self.told_to = 0
         self.requests, self.limited = {}, {}    # ref: request; FLOW-4
+        self.delays = Counter()                 # ref: times; FLOW-14
 
     def connected(self):
         super().connected()
@@ -222,8 +224,11 @@ class Client(roam.Client):
         if again and m.ref in self.open:                        # FLOW-4
             self.open.discard(m.ref)
             self.tried.discard(m.ref)
-            kind, until = (m.ref in self.requests,
-                           self.clock() + (m.retry_after_ms or 1000) / 1000)
+            wait = m.retry_after_ms
+            if not wait:                                        # FLOW-14
+                wait = min(60000, 1000 << min(self.delays[m.ref], 6))
+                self.delays[m.ref] += 1
+            kind, until = m.ref in self.requests, self.clock() + wait / 1000
             self.limited[kind] = max(self.limited.get(kind, 0), until)
         else:
             super()._on_Error(m)
@@ -245,6 +250,7 @@ class Client(roam.Client):
     def _answered(self, mark, name, *result):
         super()._answered(mark, name, *result)
         self.requests.pop(mark, None)
+        self.delays.pop(mark, None)
 
     def _sync(self, state):
         super()._sync(state)

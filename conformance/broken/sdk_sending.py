@@ -113,6 +113,12 @@ def sends_faster_than_allowed():
 
 
 @fault
+def asks_again_each_second():
+    """Waits no longer when it is told no time once more."""
+    before(Client, "_on_Error", lambda self, m: self.delays.clear())
+
+
+@fault
 def limited_overtakes_itself():
     """Goes on when the time is over, whatever is still unanswered."""
     before(Client, "flush", lambda self: setattr(self, "limited", {
