@@ -318,6 +318,8 @@ def batch_reject_file():
 
     bad("columns-cut", "The last byte is missing.", "COLUMNS", whole[:-1])
     bad("columns-order", "Fields out of order.", "COLUMNS", fields()[::-1])
+    bad("columns-unknown-before", "A column behind one that is not known.",
+        "COLUMNS", [*fields()[:-1], (23, packed(1)), fields()[-1]])
     bad("columns-twice", "A column that comes twice.", "COLUMNS",
         replaced(4, packed(0, 0, 0, 3), packed(0, 0, 0, 3)))
     bad("columns-not-packed", "A column that is not packed.", "COLUMNS",
