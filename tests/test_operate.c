@@ -254,6 +254,8 @@ static void test_misuse_of_them_is_status_2(void **state)
         {"restore", "a", "b"},
         {"user", "list", "x"},
         {"token", "list", "a", "b"},
+        {"token", "issue", "alice", "--expires=2020-01-01T00:00:00Z"},
+        {"token", "issue", "alice", "--expires=1969-12-31T23:59:59Z"},
         {"token", "revoke"},
         {"token", "revoke", "--id", NULL},
     };

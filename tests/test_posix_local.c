@@ -116,6 +116,7 @@ static void test_another_users_store_is_refused(void **state)
                                      ROAM_LOCAL_OWN, &l, detail),
                      ROAM_POSIX_STATUS_STORE_OTHER);
     assert_null(l);
+    assert_string_equal(detail, "it belongs to alice's phone");
     assert_int_equal(roam_local_open(local_path, "alice", ROAM_WEB,
                                      ROAM_LOCAL_READ, &l, detail),
                      ROAM_POSIX_STATUS_STORE_OTHER);

@@ -142,6 +142,7 @@ static void test_a_store_of_the_program_outlives_the_driver(void **state)
     r->config.device_type = ROAM_TABLET;
     assert_int_equal(roam_posix_new(&r->config, &r->posix, detail),
                      ROAM_POSIX_STATUS_STORE_OTHER);
+    assert_string_equal(detail, "it belongs to alice's phone");
     r->config.device_type = ROAM_PHONE;
     r->config.user = "bob";
     assert_int_equal(roam_posix_new(&r->config, &r->posix, detail),

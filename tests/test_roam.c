@@ -502,6 +502,16 @@ static void test_a_line_that_chat_does_not_take_is_told(void **state)
     redirections = USUAL;
 }
 
+/* Nor is nothing said in place of what was not written; an empty text is one
+ * that somebody wrote. */
+static void test_empty_input_is_no_message(void **state)
+{
+    (void)state;
+    expect(2, ALICE, "send bob"); /* from /dev/null */
+    assert_non_null(strstr(err, "the input is empty"));
+    expect(0, ALICE, "send bob ''");
+}
+
 /* Output that cannot be written is a failure, and one that is told. */
 static void test_output_that_is_lost_is_told(void **state)
 {
@@ -563,6 +573,7 @@ int main(void)
          */
         cmocka_unit_test(test_people_are_shown_by_their_names),
         cmocka_unit_test(test_a_line_that_chat_does_not_take_is_told),
+        cmocka_unit_test(test_empty_input_is_no_message),
         cmocka_unit_test(test_output_that_is_lost_is_told),
         cmocka_unit_test(test_who_is_blocked_is_told),
     };

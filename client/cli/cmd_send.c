@@ -28,12 +28,17 @@ static bool read_text(const struct roam_options *o, struct roam_bytes *body)
         *body = roam_bytes_of(o->arguments[1]);
         return true;
     }
-    if (read_body(buffer, sizeof buffer, body)) {
-        return true;
+    if (!read_body(buffer, sizeof buffer, body)) {
+        fprintf(stderr,
+                "roam: input cannot be read, or is longer than %u bytes\n",
+                ROAM_POSIX_BODY_MAX);
+        return false;
     }
-    fprintf(stderr, "roam: input cannot be read, or is longer than %u bytes\n",
-            ROAM_POSIX_BODY_MAX);
-    return false;
+    if (body->len == 0) { /* what should have written it failed */
+        fputs("roam: nothing to send: the input is empty\n", stderr);
+        return false;
+    }
+    return true;
 }
 
 static bool describe(const struct roam_options *o, struct roam_bytes *body)

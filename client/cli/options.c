@@ -102,15 +102,6 @@ static const struct command_rule {
 };
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])
 
-static const char *const type_names[] = {NULL,  "phone", "tablet",  "desktop",
-                                         "web", "watch", "embedded"};
-
-const char *roam_device_type_name(enum roam_device_type type)
-{
-    return type >= ROAM_PHONE && type <= ROAM_EMBEDDED ? type_names[type]
-                                                       : NULL;
-}
-
 static bool complain(char *error, const char *what, const char *which)
 {
     snprintf(error, ROAM_OPTIONS_ERROR_MAX, "%s: %.100s", what, which);
@@ -120,7 +111,7 @@ static bool complain(char *error, const char *what, const char *which)
 bool roam_device_type_parse(const char *text, enum roam_device_type *type)
 {
     for (int t = ROAM_PHONE; t <= ROAM_EMBEDDED; t++) {
-        if (strcmp(text, type_names[t]) == 0) {
+        if (strcmp(text, roam_device_type_name(t)) == 0) {
             *type = (enum roam_device_type)t;
             return true;
         }

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "roam.h"
+#include "roam_local.h"
 
 /* Every command, its arguments, and what it is for. */
 #define ROAM_COMMAND_LIST(X)                                                   \
@@ -84,8 +84,7 @@ bool roam_options_parse(struct roam_options *o, int argc, char **argv,
  * False: it is neither. */
 bool roam_options_split_server(char *server, char **host, char **port);
 
-/* "phone"...; NULL for a type that there is not. */
-const char *roam_device_type_name(enum roam_device_type type);
+/* "phone"...: see roam_device_type_name(). False: there is none. */
 bool roam_device_type_parse(const char *text, enum roam_device_type *type);
 
 /* Decimal digits only, 1 to max. */

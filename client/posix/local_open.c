@@ -271,10 +271,7 @@ static enum roam_posix_status adopt(struct roam_local *l, const char *user,
         status = load_device(l, &there);
     }
     if (status == ROAM_POSIX_STATUS_OK &&
-        (!there || strcmp(l->device.user, user) != 0 ||
-         l->device.device_type != device_type)) {
-        snprintf(l->error, sizeof l->error, "it belongs to %s, type %d",
-                 there ? l->device.user : "nobody", (int)l->device.device_type);
+        !roam_local_is_of(l, user, device_type, l->error)) {
         return ROAM_POSIX_STATUS_STORE_OTHER;
     }
     return status == ROAM_POSIX_STATUS_OK && mode == ROAM_LOCAL_OWN
@@ -399,6 +396,28 @@ void roam_local_close(struct roam_local *l)
 const char *roam_local_error(const struct roam_local *l)
 {
     return l->error;
+}
+
+const char *roam_device_type_name(enum roam_device_type type)
+{
+    static const char *const names[] = {NULL,  "phone", "tablet",  "desktop",
+                                        "web", "watch", "embedded"};
+    return type >= ROAM_PHONE && type <= ROAM_EMBEDDED ? names[type] : NULL;
+}
+
+bool roam_local_is_of(const struct roam_local *l, const char *user,
+                      enum roam_device_type device_type, char *detail)
+{
+    const struct roam_local_device *d = &l->device;
+    const char *type = roam_device_type_name(d->device_type);
+    bool yes = d->device_type == device_type && strcmp(d->user, user) == 0;
+    if (!yes && type) {
+        snprintf(detail, ROAM_POSIX_DETAIL_MAX, "it belongs to %s's %s",
+                 d->user, type);
+    } else if (!yes) {
+        snprintf(detail, ROAM_POSIX_DETAIL_MAX, "it belongs to nobody");
+    }
+    return yes;
 }
 
 void roam_local_device(const struct roam_local *l,

@@ -78,20 +78,15 @@ static enum roam_status init_client(struct roam_posix *p)
 static enum roam_posix_status set_up_store(struct roam_posix *p, char *detail)
 {
     const struct roam_posix_config *c = &p->config;
-    struct roam_local_device device;
     if (!c->store) {
         return roam_local_open(c->store_path, c->user, c->device_type,
                                ROAM_LOCAL_OWN, &p->store, detail);
     }
     p->store = c->store;
-    roam_local_device(p->store, &device);
-    if (strcmp(device.user, c->user ? c->user : "") != 0 ||
-        device.device_type != c->device_type) {
-        snprintf(detail, ROAM_POSIX_DETAIL_MAX, "it belongs to %s, type %d",
-                 device.user, (int)device.device_type);
-        return ROAM_POSIX_STATUS_STORE_OTHER;
-    }
-    return ROAM_POSIX_STATUS_OK;
+    return roam_local_is_of(p->store, c->user ? c->user : "", c->device_type,
+                            detail)
+               ? ROAM_POSIX_STATUS_OK
+               : ROAM_POSIX_STATUS_STORE_OTHER;
 }
 
 static enum roam_posix_status set_up(struct roam_posix *p, char *detail)

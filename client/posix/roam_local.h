@@ -45,6 +45,9 @@ enum roam_local_mode {
     ROAM_LOCAL_READ /* look only, also while another process owns it */
 };
 
+/* "phone"...; NULL for a type that there is not. */
+const char *roam_device_type_name(enum roam_device_type type);
+
 /* Opens the store at `path` (borrowed), or creates it with a fresh random
  * device_id. A new file is readable by its owner alone.
  *
@@ -73,6 +76,10 @@ const char *roam_local_error(const struct roam_local *store);
 /* Identity and counters, as of the last successful call. */
 void roam_local_device(const struct roam_local *store,
                        struct roam_local_device *device);
+
+/* Is it this user's, on this type of device? False: detail says whose. */
+bool roam_local_is_of(const struct roam_local *store, const char *user,
+                      enum roam_device_type device_type, char *detail);
 
 /* ------------------------------------------------------------------ login */
 

@@ -159,7 +159,7 @@ static bool parse_time(const char *text, uint64_t *ms)
     /* The 31st of June is the 1st of July to timegm(). */
     if (gmtime_r(&t, &check) == NULL ||
         strftime(again, sizeof(again), "%Y-%m-%dT%H:%M:%SZ", &check) == 0 ||
-        strcmp(again, text) != 0 || (uint64_t)t * 1000 <= ROAM_EPOCH_UNIX_MS) {
+        strcmp(again, text) != 0 || t <= (time_t)(ROAM_EPOCH_UNIX_MS / 1000)) {
         return false;
     }
     *ms = (uint64_t)t * 1000 - ROAM_EPOCH_UNIX_MS;
