@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -179,6 +180,40 @@ static void test_slow_device_is_told_to_come_back(void **state)
     rig_stop(&rig);
 }
 
+/* By mistake, for a round and a half; and rightly, for good. What was sent
+ * first is as old as that clock says when it is removed, and no newer. */
+static void test_clock_set_ahead_makes_nothing_old_at_once(void **state)
+{
+    (void)state; /* [KEEP-8] */
+    struct rig rig;
+    struct peer a;
+    const uint64_t kept_ms = 10 * TRIM_MS;
+    const uint64_t ahead_ms = 30 * TRIM_MS + 3600001;
+    start(&rig, &(struct roam_store_keep){.timeline_ms = kept_ms});
+    peer_login(&rig, &a, "alice", 1, PHONE, 1, 0);
+    peer_send(&a, 1, "bob", "x");
+    peer_send(&a, 2, "bob", "x");
+    rig.now.wall_ms += ahead_ms;
+    rig_pass(&rig, TRIM_MS);
+    assert_int_equal(floor_of(&rig, 1), 0);
+    assert_non_null(strstr(rig.log, "clock-ahead ms="));
+    rig.now.wall_ms -= ahead_ms;
+    rig_pass(&rig, 9 * TRIM_MS); /* as old as it may be */
+    assert_int_equal(floor_of(&rig, 2), 0);
+    rig_pass(&rig, TRIM_MS);
+    assert_int_equal(floor_of(&rig, 3), 1);
+
+    peer_send(&a, 3, "bob", "x");
+    peer_send(&a, 4, "bob", "x");
+    rig.now.wall_ms += ahead_ms;
+    rig_pass(&rig, 5 * TRIM_MS);
+    assert_int_equal(floor_of(&rig, 4), 2);
+    rig_pass(&rig, TRIM_MS);
+    assert_int_equal(floor_of(&rig, 5), 3);
+    peer_free(&a);
+    rig_stop(&rig);
+}
+
 /* Entries that the core has not heard of yet have put all that it knows of
  * out of the timeline. */
 static void test_floor_told_is_never_above_the_head_told(void **state)
@@ -216,6 +251,7 @@ int main(void)
         cmocka_unit_test(test_round_without_memory_is_left_out),
         cmocka_unit_test(test_history_ends_at_its_age_to_the_millisecond),
         cmocka_unit_test(test_slow_device_is_told_to_come_back),
+        cmocka_unit_test(test_clock_set_ahead_makes_nothing_old_at_once),
         cmocka_unit_test(test_floor_told_is_never_above_the_head_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

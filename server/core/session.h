@@ -187,6 +187,8 @@ struct roam_core {
     uint64_t revocations; /* that were seen */
     bool trimming;        /* a TRIM is in the store */
     uint64_t trim_by_ms;  /* when the next one goes there */
+    struct roam_now kept; /* what is old by age, and when that was so */
+    bool behind_told;     /* that it is behind the wall clock */
 
     bool draining;
     uint64_t drain_by_ms;
