@@ -37,6 +37,18 @@ static const struct {
      "a< SEND_OK msg_id=$m\n"
      "server advance 1\n"
      "check $m >= $now_id\n"},
+    {"hold-store",
+     "the control program says ok to `hold-store`, and the store answers",
+     "a login\n"
+     "server hold-store\n"
+     "a> SYNC cursor=0\n"
+     "repeat 20\n"
+     "  a> PING id=7\n"
+     "  a< PONG id=7\n"
+     "end\n"
+     "a> SYNC cursor=0\n"
+     "a< SYNC_OK\n"
+     "a< SYNC_OK\n"},
     {"restart",
      "the control program says ok to `kill`, and the server lets devices in",
      "server kill\n"

@@ -107,6 +107,10 @@ static bool carry_out(struct world *w, const struct step *step,
         return server_trim(s, reason);
     case SERVER_FAIL_WRITE:
         return fail_write(w, step, reason);
+    case SERVER_HOLD_STORE:
+        return server_hold_store(s, reason);
+    case SERVER_FREE_STORE:
+        return server_free_store(s, reason);
     case SERVER_BACKUP:
         return backup(w, reason);
     case SERVER_RESTORE:

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Writes the cases that the spec's tables dictate: every frame in every state
-(24-states), every field at its bounds (25-bounds).
+(24-states, and 38-held-states with a store that does not answer), every field
+at its bounds (25-bounds).
 
     make_cases.py            check; last line "N passed, N failed"
     make_cases.py --write    write the cases anew
@@ -218,6 +219,53 @@ def back(name):
         ["ann< LOGIN_OK"],
         [f"ann< REFUSED reason=FREE generation=$g{name}",
          f"ann> LOGIN take_over=$g{name}", "ann< LOGIN_OK"]) + ["ann close"]
+
+
+# The states that pass by themselves, with a store that does not answer: so they
+# last, and there is one outcome alone. The lines that lead there.
+HELD = {
+    "DECIDING": ["ann connect", "server hold-store", "ann> LOGIN"],
+    "SYNCING": ["ann login", "server hold-store", "ann> SYNC cursor=$v"],
+    "LEAVING": ["ann login", "server hold-store", "ann> LOGOUT"],
+}
+
+
+def held_outcome(state, frame):
+    """What follows, when the store answers again or before."""
+    free = ["server free-store"]
+    if not allowed(state, frame) or (state, frame) in SPECIAL:
+        return in_session(state, frame) + free
+    if state == "DECIDING":
+        return free + ["ann< LOGIN_OK"] + ANSWER[frame]
+    if frame == "PING":
+        return ANSWER[frame] + free + ["ann< SYNC_OK"]
+    if frame == "LOGOUT":  # the answer of the SYNC is nobody's any more
+        return free + either(["ann< SYNC_OK"] + ANSWER[frame], ANSWER[frame])
+    return free + ["ann< SYNC_OK"] + ANSWER[frame]
+
+
+def held_case(state):
+    lines = [f"# {state}, held by a store that does not answer: each frame.",
+             "rules FRAME-8 FRAME-6 FRAME-7",
+             "roles server",
+             "needs hold-store", "",
+             "device ann user=alice type=PHONE",
+             "", "ann start",
+             'ann send conversation=alice body="x"',
+             "ann< entry version=$v", "ann close"]
+    last = ["SEND", "LOGOUT"]
+    cases = [(f, f"ann> {FRAME[f]}", held_outcome(state, f))
+             for f in [f for f in FRAMES if f not in last] + last]
+    cases += [("A type that nobody has", UNKNOWN,
+               kick("FRAME_UNKNOWN", "FRAME-7") + ["server free-store"]),
+              ("A type to be skipped", IGNORABLE,
+               ["server free-store"] + skipped(state))]
+    for i, (what, frame, outcome) in enumerate(cases):
+        lines += ["", f"# {what}"] + HELD[state] + [frame] + outcome
+        lines += ["ann close"]
+        if state == "LEAVING" or what == "LOGOUT":
+            lines += back(i)
+    return lines
 
 
 def state_case(state):
@@ -499,6 +547,8 @@ def texts():
     out = {}
     for state in STATES:
         out[f"24-states/{state.lower()}.scn"] = state_case(state)
+    for state in HELD:
+        out[f"38-held-states/{state.lower()}.scn"] = held_case(state)
     for frame in CLIENT:
         if FIELDS[frame]:
             name = frame.lower().replace("_", "-")

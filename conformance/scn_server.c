@@ -17,6 +17,8 @@ static const struct server_step steps[] = {
     {"set-back", SERVER_SET_BACK, "clock", "TIME", false},
     {"trim", SERVER_TRIM, "trim", NULL, false},
     {"fail-write", SERVER_FAIL_WRITE, "fail-write", "lost|stored", true},
+    {"hold-store", SERVER_HOLD_STORE, "hold-store", NULL, false},
+    {"free-store", SERVER_FREE_STORE, "hold-store", NULL, false},
     {"backup", SERVER_BACKUP, "backup", NULL, false},
     {"restore", SERVER_RESTORE, "backup", NULL, false},
     {"secrets", SERVER_SECRETS, "files", NULL, false},

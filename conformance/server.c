@@ -343,6 +343,10 @@ bool server_reap(struct server *s, int signal, bool may_fail,
 
 bool server_stop(struct server *s, int signal, const char **reason)
 {
+    const char *unused;
+    if (s->is_store_held) { /* or it waits for that as well */
+        server_free_store(s, &unused);
+    }
     if (s->control) {
         return server_control_stop(s, signal, reason);
     }

@@ -30,6 +30,7 @@ struct server {
     uint64_t timeout_ms;     /* for each start and each command */
     bool has_needs;          /* roamd: it is to open its control channel */
     bool is_held;            /* its clock stands still */
+    bool is_store_held;      /* it answers nothing */
     uint64_t now_ms;         /* its clock, Unix time, while it stands still */
     bool is_mistake;         /* the last failure was not its own: of the program
                                 that runs it, or the one that provisions */
@@ -87,6 +88,10 @@ bool server_advance(struct server *s, uint64_t ms, const char **reason);
 bool server_set_back(struct server *s, uint64_t ms, const char **reason);
 /* The commit of the next SEND fails; is it stored nevertheless? */
 bool server_fail_write(struct server *s, bool stored, const char **reason);
+/* Its store answers nothing any more; and again, what it was asked meanwhile
+ * in order. */
+bool server_hold_store(struct server *s, const char **reason);
+bool server_free_store(struct server *s, const char **reason);
 /* What is old is removed now. */
 bool server_trim(struct server *s, const char **reason);
 /* Keeps a copy of its store; and puts it in the store's place, while the

@@ -168,6 +168,18 @@ bool server_fail_write(struct server *s, bool stored, const char **reason)
     return ask(s, "fail-write", request, reason) != NULL;
 }
 
+bool server_hold_store(struct server *s, const char **reason)
+{
+    s->is_store_held = tell(s, "hold-store", reason);
+    return s->is_store_held;
+}
+
+bool server_free_store(struct server *s, const char **reason)
+{
+    s->is_store_held = false;
+    return tell(s, "free-store", reason);
+}
+
 bool server_trim(struct server *s, const char **reason)
 {
     return tell(s, "trim", reason);

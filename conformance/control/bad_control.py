@@ -68,6 +68,7 @@ MODES = {
     "no-backup": without_backup,
     "no-kill": {"kill": lambda server: {}},
     "no-hold": {"hold": fail},
+    "no-hold-store": {"hold-store": lambda server: {}},
     "ends": {"backup": end},
     "server-crashes": {"ended": crash},
     "elsewhere": {"start": lambda server: Server.start(server) and {"at": "x"}},

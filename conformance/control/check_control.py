@@ -28,14 +28,14 @@ SAME = ("answer", "id")
 NO_PROGRAMS = ("true", "cat", "echo garbage", "/nonexistent",
                "echo {\"hello\":\"x\",\"control\":2,\"capabilities\":[]}")
 CASES = ("00-sanity", "30-clock/token-expires", "30-clock/revoked-in-time", "33-",
-         "34-")
+         "34-", "37-slow-store/sync")
 # A mistake of bad_control.py, and the case that meets it.
 MISTAKES = (
     ("all-ok", "00-sanity"), ("no-hold", "00-sanity"), ("no-now", "00-sanity"),
     ("advances-nothing", "00-sanity"), ("advances-twice", "00-sanity"),
     ("advances-less", "00-sanity"), ("no-kill", "00-sanity"),
     ("no-user", "00-sanity"), ("no-token", "00-sanity"),
-    ("user-fails", "00-sanity"),
+    ("user-fails", "00-sanity"), ("no-hold-store", "00-sanity"),
     ("a-day-at-most", "30-clock/dated-by-the-clock"),
     ("elsewhere", "30-clock/dated-by-the-clock"),
     ("no-backup", "34-past/restored-twice"), ("ends", "34-past/restored-twice"),

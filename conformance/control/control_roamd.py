@@ -137,6 +137,14 @@ class Server:
         self.ask("fail-write", stored=stored)
         return {}
 
+    def hold_store(self):
+        self.ask("hold-store")
+        return {}
+
+    def free_store(self):
+        self.ask("free-store")
+        return {}
+
     def backup(self):
         (self.base / "copy").unlink(missing_ok=True)
         self.command("backup", self.base / "copy")
@@ -149,7 +157,7 @@ class Server:
 
 VERBS = {verb.replace("_", "-"): getattr(Server, verb)
          for verb in ("kill drain terminate start ended hold advance set_back trim"
-                      " fail_write backup restore").split()}
+                      " fail_write hold_store free_store backup restore").split()}
 
 
 def say(**line):

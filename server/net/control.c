@@ -40,6 +40,7 @@
 struct watched {
     struct roam_store_request *req;
     void (*done)(struct roam_store_request *req);
+    bool waits; /* the store has not seen it yet */
     struct watched *next;
 };
 
@@ -60,6 +61,7 @@ static struct {
     char line[LINE_MAX_BYTES];
     size_t have;
     bool held;
+    bool store_held;
     struct roam_now now; /* while held */
     enum job job;
     uint64_t job_id;
@@ -100,10 +102,30 @@ static void submit(struct roam_store *self, struct roam_store_request *req)
     if (w == NULL) {
         abort(); /* no test means this */
     }
-    *w = (struct watched){req, req->done, control.watched};
+    *w = (struct watched){req, req->done, control.store_held, control.watched};
     control.watched = w;
     req->done = watched_done;
-    control.store->ops->submit(control.store, req);
+    if (!w->waits) {
+        control.store->ops->submit(control.store, req);
+    }
+}
+
+/* What waited goes on in its order: the list has the newest first. */
+static void free_store(void)
+{
+    struct watched *oldest;
+
+    control.store_held = false;
+    do {
+        oldest = NULL;
+        for (struct watched *w = control.watched; w != NULL; w = w->next) {
+            oldest = w->waits ? w : oldest;
+        }
+        if (oldest != NULL) {
+            oldest->waits = false;
+            control.store->ops->submit(control.store, oldest->req);
+        }
+    } while (oldest != NULL);
 }
 
 static enum roam_store_status poll_store(struct roam_store *self)
@@ -329,6 +351,12 @@ static void carry_out(const char *line)
         answer(id, "ok");
     } else if (strcmp(verb, "advance") == 0 || strcmp(verb, "set-back") == 0) {
         answer(id, "error"); /* hold comes first */
+    } else if (strcmp(verb, "hold-store") == 0) {
+        control.store_held = true;
+        answer(id, "ok");
+    } else if (strcmp(verb, "free-store") == 0) {
+        free_store();
+        answer(id, "ok");
     } else if (strcmp(verb, "trim") == 0) {
         control.rounds = TRIM_ROUNDS;
         begin_job(TRIM, id);
@@ -378,7 +406,8 @@ static void say_hello(void)
 
     snprintf(line, sizeof(line),
              "{\"hello\":\"roamd\",\"control\":1,\"capabilities\":[\"clock\","
-             "\"fail-write\",\"trim\"],\"now\":\"%" PRIu64 "\"}\n",
+             "\"fail-write\",\"hold-store\",\"trim\"],\"now\":\"%" PRIu64
+             "\"}\n",
              roam_net_now().wall_ms);
     say(line);
 }

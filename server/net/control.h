@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The test build's control channel: a clock that stands still until it is
- * told to go on, writes that fail, and trimming at once. It is served on the
- * descriptor that the environment variable ROAM_CONTROL_FD names, by lines
- * of JSON as conformance/CONTROL.md has them.
+ * told to go on, writes that fail, a store that does not answer, and trimming
+ * at once. It is served on the descriptor that the environment variable
+ * ROAM_CONTROL_FD names, by lines of JSON as conformance/CONTROL.md has them.
  *
  * In every build without -DROAM_FAULTS nothing of it is left in the program:
  * nobody can set the clock of a product, or make it fail. */
