@@ -134,6 +134,14 @@ def cases():
             ("a field", "| 1 | id | uint64 | any | comes back in PONG |",
              "| 1 | id | uint64 | any | comes back in PONG |\n"
              "| 2 | more | uint32 | 1..7 | more |"),
+            ("a client's state", "| LIVE | session; entries flow |",
+             "| LIVE | session; entries flow |\n| LATE | something new |"),
+            ("a client's edge", "| SYNC, LIVE | PONG | same |",
+             "| LIVE | PONG | same |"),
+            ("a bound of a server's frame", "| required, at least 1,000 |",
+             "| required, at least 2,000 |"),
+            ("a field of a server's frame", "2 head (uint64, V).",
+             "2 head (uint64, V), 3 more (string, 0..7 bytes)."),
             ("an error", "| 32 | NO_SUCH_CONV", "| 31 | NEW | x | |\n"
              "| 32 | NO_SUCH_CONV"),
             ("a refusal", "| 10 | THROTTLED |",

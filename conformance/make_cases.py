@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes the cases that the spec's tables dictate: every frame in every state
 (24-states, and 38-held-states with a store that does not answer), every field
-at its bounds (25-bounds).
+at its bounds (25-bounds). Those of clients are client_cases.py's.
 
     make_cases.py            check; last line "N passed, N failed"
     make_cases.py --write    write the cases anew
@@ -15,45 +15,19 @@ is answered with. A frame, a state, a field, a code or a limit that is new in th
 spec fails the check until there is a case for it.
 """
 
-import os
-import pathlib
 import re
 import sys
 
-HERE = pathlib.Path(__file__).resolve().parent
-SPEC = pathlib.Path(os.environ.get(
-    "ROAM_SPEC", HERE.parent / "spec" / "roam-1.md")).read_text()
+import client_cases
+from spec_tables import (CLIENT, FRAMES, HERE, SERVER, U32, U64, V, WIDTH,
+                         bounds, rows, section, states_and_edges,
+                         tables_of_fields)
+
 SCENARIOS = HERE / "scenarios"
-V = 2**63 - 1
-U32, U64 = 2**32 - 1, 2**64 - 1
-
-
-def section(title):
-    """From a heading to the next one of its level or above."""
-    level = title.split(" ")[0]
-    body = SPEC.split(f"\n{title}\n", 1)[1]
-    return re.split(rf"(?m)^#{{2,{len(level)}}} ", body)[0]
-
-
-def rows(text):
-    """The cells of all table rows, without headings."""
-    out = []
-    for line in text.splitlines():
-        if line.startswith("|") and not re.match(r"\|[-| ]+\|$", line):
-            out.append([c.strip() for c in line.strip().strip("|").split("|")])
-    return out
-
-
-FRAMES = {r[1]: r for r in rows(section("## 3. Frames"))
-          if re.match(r"0x\w\w$", r[0])}
-CLIENT = [f for f, r in FRAMES.items() if r[2] == "client"]
-SERVER = [f for f, r in FRAMES.items() if r[2] == "server"]
 
 # ------------------------------------------------------------------ states
 
-TABLE = section("### 10.1 Server, for each connection")
-STATES = [r[0] for r in rows(TABLE) if len(r) == 2 and r[0].isupper()]
-EDGES = [r for r in rows(TABLE) if len(r) == 5 and r[0] != "state"]
+STATES, EDGES = states_and_edges("### 10.1 Server, for each connection")
 
 
 def allowed(state, frame):
@@ -292,44 +266,7 @@ def state_case(state):
 
 # ------------------------------------------------------------------ bounds
 
-def tables_of_fields():
-    """{frame: [(field, type, bound)]} of what clients send."""
-    out = {}
-    for part in section("### 4.1 From the client").split("\n**")[1:]:
-        name = part.split("**")[0]
-        out[name] = [(r[1], r[2], r[3]) for r in rows(part)
-                     if len(r) == 5 and r[0].isdigit()]
-    return out
-
-
-FIELDS = tables_of_fields()
-WIDTH = {"uint32": U32, "uint64": U64, "fixed64": U64, "enum": 2**31 - 1,
-         "bool": 1}
-
-
-def number(text):
-    text = text.replace(",", "")
-    return eval(text.replace("^", "**"), {}) if "^" in text else int(text)
-
-
-def bounds(kind, bound):
-    """(least, most, may be left out) of a number, or of a length."""
-    required = bound.startswith("required")
-    free = not required or " with " in bound
-    pair = re.search(r"([\d,]+)\.\.([\d,^-]+)", bound)
-    if pair:
-        return number(pair[1]), number(pair[2]), free
-    if "V+" in bound:
-        return 1, V, free
-    if re.search(r"\bV\b", bound):
-        return 0, V, free
-    exact = re.search(r"(\d+) bytes", bound)
-    if exact:
-        return int(exact[1]), int(exact[1]), free
-    if kind in WIDTH:
-        return int(required), WIDTH[kind], free
-    return None  # bytes of any length
-
+FIELDS = tables_of_fields("### 4.1 From the client")
 
 # What else must be in a frame for a value of this field to be legal.
 CONTEXT = {
@@ -553,6 +490,7 @@ def texts():
         if FIELDS[frame]:
             name = frame.lower().replace("_", "-")
             out[f"25-bounds/{name}.scn"] = bounds_case(frame)
+    out.update(client_cases.texts())
     return {name: HEAD + lines[0] + "\n" + MARK +
             "\n".join(lines[1:]) + "\n" for name, lines in out.items()}
 
@@ -568,6 +506,7 @@ def missing():
     cases = server_cases()
     yield from missing_codes(cases)
     yield from missing_limits(cases)
+    yield from client_cases.missing()
 
 
 def main():

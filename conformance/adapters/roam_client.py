@@ -23,7 +23,7 @@ FRAMES = {
     0x43: (pb.Kick, ("OPEN", "LOGIN", *SESSION), "reason retry"),
     0x44: (pb.SyncOk, ("SYNC", "LEAVING"), "result"),
     0x45: (pb.Push, SESSION, "version"),
-    0x46: (pb.Batch, SESSION, "last_version count inflated_size payload"),
+    0x46: (pb.Batch, SESSION, ""),
     0x47: (pb.SendOk, SESSION, "client_msg_id msg_id"),
     0x48: (pb.Pong, SESSION, ""),
     0x49: (pb.Error, SESSION, "code retry ref"),
@@ -117,7 +117,7 @@ def check_entry(m):
 def inflate(m, asked):
     """The columns of a batch: BATCH-2, BATCH-8."""
     check(m.codec == 0 or m.codec == 1 and asked.codecs & 2, "BATCH-2")
-    check(m.inflated_size <= asked.max_inflated, "BATCH-2", "size")
+    check(0 < m.inflated_size <= asked.max_inflated, "BATCH-2", "size")
     data = m.payload
     if m.codec:
         z = zlib.decompressobj(-15)
@@ -130,7 +130,7 @@ def inflate(m, asked):
 def unpack(m, c):
     """The entries of a batch, all of them or none: BATCH-7."""
     texts, sparse, rows = [], [], []
-    check(m.count <= m.inflated_size, "BATCH-7", "rows without a byte")
+    check(0 < m.count <= m.inflated_size, "BATCH-7", "count")
     check(not (c.read_mark or c.unread or c.role), "BATCH-1", "of a list")
     for table, names, index in (
             (c.conversations, c.conversation_names, c.conversation),

@@ -25,6 +25,8 @@ def rows_of(m, asked):
     check(m.count <= asked.max_rows, "HIST-12", "count")
     check(len({m.count > 0, m.inflated_size > 0, m.payload > b""}) == 1,
           "FRAME-11", "empty page")
+    if not m.count:
+        return []
     c = roam.inflate(m, asked)
     if type(m) is pb.ConversationPage:
         for name in ("read_mark", "unread", "role"):
