@@ -126,8 +126,8 @@ const ProtobufCMessageDescriptor *client_event_find(const char *name)
 bool client_capability_known(const char *name)
 {
     static const char *const known[] = {
-        "ack",     "sync",       "history", "drop",  "limits",
-        "restart", "operations", "view",    "clock", "tls"};
+        "ack",        "sync", "history", "drop", "limits", "restart",
+        "operations", "view", "clock",   "tls",  "survey"};
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
         if (strcmp(known[i], name) == 0) {
             return true;

@@ -43,6 +43,8 @@ bool verb_open(struct stage *g, struct sut *s)
     set_limit(r, "max_entries", d->max_entries);
     set_limit(r, "codecs", d->codecs);
     set_option(r, "ack", d->manual_ack ? "manual" : "auto");
+    json_object_set_new(r, "survey",
+                        json_boolean(scenario_needs(g->world.s, "survey")));
     s->is_open = adapter_tell(g, s, "open", r) != NULL;
     return s->is_open;
 }

@@ -13,8 +13,6 @@ struct handle {
     struct roam_posix *p;     /* NULL: none runs */
 };
 
-/* ---------------------------------------------------------------- events */
-
 #define F(type, event, key, as, member)                                        \
     KIT_FIELD(ROAM_EVENT_##type, event, key, as, struct roam_event, u.member)
 #define E(as, key)                                                             \
@@ -103,7 +101,7 @@ static struct handle *open_program(struct handle *h)
         .max_entries = (uint32_t)kit_number("max_entries"),
         .max_body = 1u << 20,
         .no_deflate = strcmp(kit_text("codecs"), "0") == 0,
-        .no_survey = true,
+        .no_survey = !kit_flag("survey"),
         .says_stored = strcmp(kit_text("ack"), "manual") == 0,
         .cursor = h->cursor,
         .clock_ms = clock_ms};
@@ -238,7 +236,8 @@ int main(void)
         {NULL, NULL}};
     static const struct kit_adapter adapter = {
         .name = "libroam",
-        .capabilities = "ack history drop limits restart operations view tls",
+        .capabilities =
+            "ack history drop limits restart operations view survey tls",
         .open = open_program,
         .close = close_program,
         .work = work,

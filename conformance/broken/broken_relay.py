@@ -70,6 +70,12 @@ def page_end_not_told(line):
         line.get("count") == "0") else [line]
 
 
+@fault
+def list_is_never_asked_for(line):
+    """Keeps what a list told, whatever becomes of it."""
+    return [line | {"survey": False} if "survey" in line else line]
+
+
 # ------------------------------------------------------- what a person sees
 
 class View:
