@@ -150,7 +150,7 @@ static bool parse_rules(struct scenario *s, const struct words *w)
                    sizeof *s->rules);
         s->rules[s->rule_count++] = w->at[i];
     }
-    return s->rule_count > 0;
+    return w->count > 1;
 }
 
 static const enum role all_roles[] = {ROLE_SERVER, ROLE_CLIENT, ROLE_PAIR};
