@@ -161,10 +161,6 @@ static bool check_row(struct world *w, const struct link *l,
     if (!schema_check_row(row, &bad)) {
         return world_fail(w, bad.rule, bad.what, NULL, f);
     }
-    if (!judge_is_row((uint64_t)row->kind)) {
-        return world_fail(w, "OP-11", "no kind that has a row of history", NULL,
-                          f);
-    }
     return check_own(w, l, row, f) && check_cut(w, l, p, row, f) &&
            judge_operation(w, l->device->user, row, p->order, f) &&
            judge_group_row(w, l->device->user, row, f) &&
