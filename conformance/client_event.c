@@ -229,7 +229,7 @@ static bool judge_told(struct stage *g, struct sut *s, const json_t *event)
     const char *name = json_text(event, "event"), *reason = "";
     ProtobufCMessage *m = event_message(event, &reason);
     if (!m) {
-        return world_fail(&g->world, NULL, arena_printf("adapter: %s", reason),
+        return world_fail(&g->world, "", arena_printf("adapter: %s", reason),
                           NULL, NULL);
     }
     struct text t = {0};
@@ -249,7 +249,7 @@ static bool judge_event(struct stage *g, struct adapter *a, const json_t *event)
 {
     struct sut *s = sut_of(g, a, event);
     if (!s) {
-        return world_fail(&g->world, NULL,
+        return world_fail(&g->world, "",
                           arena_printf("adapter: an event of handle %s, which "
                                        "is not open",
                                        json_text(event, "handle")),

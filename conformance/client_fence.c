@@ -12,7 +12,7 @@
 
 static bool no_answer(struct stage *g, const char *verb)
 {
-    return world_fail(&g->world, NULL,
+    return world_fail(&g->world, "",
                       arena_printf("adapter: no answer to %s within %" PRIu64
                                    " ms",
                                    verb, g->world.timeout_ms),
@@ -52,7 +52,7 @@ static json_t *tell(struct stage *g, struct adapter *a, const char *verb,
         return NULL;
     }
     const char *code = answer ? json_text(answer, "code") : NULL;
-    world_fail(&g->world, NULL,
+    world_fail(&g->world, result ? NULL : "",
                a->fault ? arena_printf("adapter: %s", a->fault)
                         : arena_printf("adapter: %s failed with %s", verb,
                                        code ? code : "no answer that is legal"),
@@ -136,7 +136,7 @@ static bool catch_up(struct stage *g, struct sut *s, const json_t *state)
             return true;
         }
         if (!net_pump(g, deadline) && now_ms() >= deadline) {
-            return world_fail(&g->world, NULL,
+            return world_fail(&g->world, "",
                               "adapter: state tells of bytes or of an end "
                               "that did not come",
                               "`connections`, `sent` and `connected` as "

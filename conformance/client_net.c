@@ -194,7 +194,7 @@ static bool adapter_is_well(struct stage *g)
         return true;
     }
     const char *errors = adapter_errors(a);
-    return world_fail(&g->world, NULL,
+    return world_fail(&g->world, "",
                       arena_printf("adapter: %s%s%s", a->fault,
                                    *errors ? "\nits standard error:\n" : "",
                                    errors),

@@ -17,12 +17,12 @@ bool client_greet(struct stage *g, struct adapter *a)
             return false;
         }
         if (a->fault) {
-            return world_fail(&g->world, NULL,
+            return world_fail(&g->world, "",
                               arena_printf("adapter: %s", a->fault),
                               "a hello, see conformance/ADAPTER.md", NULL);
         }
         if (!net_pump(g, deadline) && now_ms() >= deadline) {
-            return world_fail(&g->world, NULL, "adapter: no hello",
+            return world_fail(&g->world, "", "adapter: no hello",
                               "a hello as its first line, flushed", NULL);
         }
     }
@@ -103,7 +103,7 @@ bool client_quit(struct stage *g)
         int status = adapter_close(a, g->start_ms);
         if (status > 0) {
             return world_fail(
-                &g->world, NULL,
+                &g->world, "",
                 arena_printf("adapter: it ended with status 0x%x\n%s",
                              (unsigned)status, adapter_errors(a)),
                 "status 0 behind quit", NULL);
@@ -153,7 +153,7 @@ struct result client_run_case(const struct run_options *o,
     bool passed = world_open(&g->world, s, &nobody, o->seed, o->nonce) &&
                   client_open_suts(g) &&
                   (adapter_open(a, o->adapter, &reason) ||
-                   world_fail(&g->world, NULL, reason, NULL, NULL)) &&
+                   world_fail(&g->world, "", reason, NULL, NULL)) &&
                   client_wait_for_key(o, g) && client_greet(g, a) &&
                   client_can_run(g, a) && client_exec(g) && client_quit(g);
     passed = passed && !g->world.failure.happened;

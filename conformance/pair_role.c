@@ -12,7 +12,7 @@ static bool open_adapters(const struct run_options *o, struct stage *g)
     for (size_t i = 0; i < g->adapter_count; i++) {
         const struct adapter_target *t = i == 0 ? o->adapter : o->sibling;
         if (!adapter_open(&g->adapters[i], t, &reason)) {
-            return world_fail(&g->world, NULL, reason, NULL, NULL);
+            return world_fail(&g->world, "", reason, NULL, NULL);
         }
     }
     return true;

@@ -47,7 +47,7 @@ const char *report_failure(const struct world *w, const struct rules *rules,
     if (f->blame) {
         text_add(&t, "blame: %s\n", f->blame);
     }
-    if (!f->is_harness) {
+    if (!f->is_harness && *f->rules) {
         text_add(&t, "rules: %s\n", f->rules);
         add_sentences(&t, f->rules, rules);
     }

@@ -312,7 +312,8 @@ struct world {
 };
 
 /* Notes the first failure; always returns false. `rules` NULL: those of the
- * step, or else of the scenario. `got` may be NULL. */
+ * step, or else of the scenario; "": none, for what breaks no rule of the
+ * protocol, such as an adapter that ends. `got` may be NULL. */
 bool world_fail(struct world *w, const char *rules, const char *what,
                 const char *legal, const struct frame *got);
 /* The same for a mistake on this side. */

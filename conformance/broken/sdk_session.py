@@ -14,9 +14,8 @@ def login_not_first():
 def outbox_greets():
     """Says what waits first when it comes back, and then who it is."""
     def early(self, *_):
-        for frame, first in self.store.outbox.values():
-            if first:
-                self._frame(frame)
+        for frame in self.store.outbox.values():
+            self._frame(frame)
     before(Client, "login", early)
 
 
