@@ -158,6 +158,14 @@ def window_out_of_bounds():
 
 
 @fault
+def undecodable_frame_sent():
+    """Greets with an ACK that ends in the middle of its field."""
+    def greet(self, m):
+        self._out += b"\x04\x00\x00\x01\x08"
+    behind(Client, "_on_LoginOk", greet)
+
+
+@fault
 def unknown_frame_sent():
     """Greets with a frame of its own."""
     def greet(self, m):

@@ -11,6 +11,20 @@ def login_not_first():
 
 
 @fault
+def sync_greets():
+    """Says where it stopped, and then who it is."""
+    before(Client, "login", lambda self, *_: self._frame(
+        pb.Sync(max_unacked=4, max_inflated=1024)))
+
+
+@fault
+def logs_in_as_a_watch():
+    """Is a watch, whatever it was told to be."""
+    behind(Client, "__init__", lambda self, *_: self.who.update(
+        device_type=pb.WATCH))
+
+
+@fault
 def outbox_greets():
     """Says what waits first when it comes back, and then who it is."""
     def early(self, *_):

@@ -23,6 +23,11 @@ def say(**line):
     if MODE == "no-flush":
         print(json.dumps(line))
         return
+    if MODE == "silent":
+        return
+    if MODE == "quit-refused" and line.keys() == {"id", "answer"} \
+            and line["answer"] == "ok":     # at first only quit has no more
+        line["answer"] = "error"
     if MODE == "old-version" and "hello" in line:
         line["adapter"] = 0
     if MODE == "other-protocol" and "hello" in line:
@@ -53,6 +58,18 @@ def say(**line):
         line["version"] = int(line["version"])
     if MODE == "another-generation" and line.get("event") == "granted":
         line["generation"] = "77"
+    if MODE == "knows-every-handle" and line.get("answer") == "error":
+        line["answer"] = "ok"
+    if MODE == "real-but-advances" and "hello" in line:
+        line["clock"] = "real"
+    if MODE == "no-now" and "now" in line:
+        del line["now"]
+    if MODE == "other-handle" and line.get("event") == "granted":
+        line["handle"] = line["handle"].replace("a-", "b-")
+    if MODE == "no-id":
+        line.pop("client_msg_id", None)
+    if MODE == "one-connection-more" and "connections" in line:
+        line["connections"] = str(int(line["connections"]) + 1)
     if MODE == "another-row" and line.get("event") == "page-row":
         line["body"] = "00"
     if MODE == "silent-outbox" and line.get("event") == "sent":
@@ -75,12 +92,26 @@ def real_clock():
     adapter.select = type("", (), dict(select=staticmethod(select)))
 
 
-adapter.say = say
+def serve(request, kind, plain=adapter.serve):
+    """Of those that must know what they are asked."""
+    verb = request["verb"]
+    if MODE == "no-history" and verb == "history":
+        return say(id=request["id"], answer="unsupported")
+    if MODE == "refuses-ack" and verb == "ack":
+        return say(id=request["id"], answer="error", code="BUSY",
+                   definite=True)
+    if MODE == "hangs" and verb == "send":
+        return None
+    if MODE == "bad-status-later" and verb == "send":
+        adapter.status = 7
+    return plain(request, kind)
+
+
+adapter.say, adapter.serve = say, serve
 if MODE == "real":
     real_clock()
 if MODE == "dies":
     adapter.Handle.__init__ = lambda *_: sys.exit("Traceback: no such thing")
-if MODE == "bad-status":
-    status = adapter.main()
-    sys.exit(7)
+adapter.status = 7 if MODE == "bad-status" else 0
 adapter.main()
+sys.exit(adapter.status)
