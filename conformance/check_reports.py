@@ -13,6 +13,7 @@ import json
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -318,21 +319,83 @@ def check_exits(suite):
           "no such file of expectations")
     check(suite.run("--json", suite.path("no/dir"), "--case",
                     "00-sanity").returncode == 3, "a report that fails")
+    mistaken = pathlib.Path(suite.path("mistaken/00-sanity"))
+    mistaken.mkdir(parents=True)
+    (mistaken / "alive.scn").write_text(
+        "# Alive.\nrules LOGIN-1\nroles server\n"
+        "device ann user=alice type=PHONE\nann login\nann drain\n")
+    (mistaken / "no-session.scn").write_text(
+        "# A mistake of the suite.\nrules LOGIN-1\nroles server\n"
+        "device ann user=alice type=PHONE\nann connect\nann fence\n")
+    done, report = suite.report("mistaken", "--scenarios",
+                                suite.path("mistaken"))
+    check(done.returncode == 3 and report["counts"]["harness-error"] == 1,
+          f"a mistake of the suite: {done.returncode}")
+    for name in ("SIGINT", "SIGTERM"):
+        check_interrupted(suite, getattr(signal, name))
+
+
+def check_interrupted(suite, number):
     done = subprocess.Popen(
         [suite.conform, "server", "--roamd", suite.build / "roamd", "--json",
          suite.path("cut.json")], stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL, text=True)
     for line in done.stdout:
         if line.startswith("ok 3"):
-            done.terminate()
+            done.send_signal(number)
             break
     done.stdout.read()
-    check(done.wait() == 4, f"interrupted: {done.returncode}")
+    check(done.wait() == 4, f"{number}: {done.returncode}")
     with open(suite.path("cut.json"), encoding="utf-8") as f:
         report = json.load(f)
     check_schema(report, "cut")
     check(not report["complete"] and report["counts"]["not-exercised"] > 10,
-          "interrupted: what did not run is not told")
+          f"{number}: what did not run is not told")
+
+
+def children(pid, name):
+    """Processes of that name that the process has started."""
+    found = []
+    for path in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        try:
+            own, rest = path.read_text().split(" (", 1)
+        except OSError:
+            continue
+        comm, rest = rest.rsplit(") ", 1)
+        if comm == name and int(rest.split()[1]) == pid:
+            found.append(int(own))
+    return found
+
+
+def check_crash(suite):
+    """A server that dies costs one case, also when none has seen it die."""
+    done = subprocess.Popen(
+        [suite.conform, "server", "--roamd", suite.build / "roamd", "-j", "1",
+         "--case", "10-ping/"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        text=True)
+    lines = []
+    for line in done.stdout:
+        lines.append(line)
+        if line.startswith("ok 2"):
+            for pid in children(done.pid, "roamd"):
+                os.kill(pid, signal.SIGKILL)
+    bad = [line for line in lines if line.startswith("not ok")]
+    errors = done.stderr.read()
+    check(done.wait() == 1 and len(bad) == 1, f"crash: {bad}")
+    check("started again" in errors and "signal 9" in errors,
+          f"crash: {errors}")
+    # The last one has nobody behind it.
+    dies = pathlib.Path(suite.path("dies"))
+    dies.write_text("#!/bin/sh\ntrap 'kill $pid; wait; exit 7' TERM\n"
+                    f"{suite.build}/roamd \"$@\" & pid=$!\nwait\n")
+    dies.chmod(0o700)
+    done = subprocess.run(
+        [suite.conform, "server", "--roamd", dies, "--case", "10-ping/"],
+        capture_output=True, text=True, timeout=300)
+    bad = re.findall(r"(?m)^not ok .*", done.stdout)
+    check(done.returncode == 1 and len(bad) == 1
+          and "exited with status 7" in done.stdout,
+          f"a bad end: {done.returncode} {done.stdout[-600:]} {done.stderr}")
 
 
 def check_repetition(suite):
@@ -363,6 +426,7 @@ def main():
         red = check_red(suite)
         check_expectations(suite, red)
         check_exits(suite)
+        check_crash(suite)
         check_repetition(suite)
     print(f"{passed} passed, {len(failures)} failed")
     return 1 if failures else 0

@@ -221,12 +221,15 @@ struct job {
     pid_t pid;
     int fd;        /* its result comes here */
     size_t number; /* index of the case */
+    size_t server; /* index of the shared server; SERVER_NONE */
     struct text out;
 };
+#define SERVER_NONE SIZE_MAX
 
 struct shared_server {
     struct server server;
     bool is_open;
+    bool has_failed; /* a case that is red shows what became of it */
 };
 
 /* One case of one round. */
@@ -355,15 +358,43 @@ static void set_reason(struct run *r, size_t number, enum verdict verdict,
             .verdict = verdict, .rules = "", .what = reason, .detail = reason});
 }
 
+/* Behind the last case, which speaks for servers that do not end well: a crash
+ * that no case has seen is a failure all the same. */
+static void close_servers(struct run *r, struct result *last)
+{
+    for (size_t i = 0; i < r->server_count; i++) {
+        struct shared_server *s = &r->servers[i];
+        const char *reason = "", *how = "";
+        bool lives = !s->is_open || server_is_alive(&s->server, &how);
+        if (!lives) {
+            reason = arena_printf("the server %s", how);
+        }
+        bool ends = server_close(&s->server, &reason) && lives;
+        s->is_open = false;
+        if (!ends && last && last->verdict == VERDICT_PASS && !s->has_failed) {
+            last->verdict = VERDICT_FAIL;
+            last->what = last->detail = reason;
+        } else if (!ends) {
+            fprintf(stderr, "roam-conform: %s\n", reason);
+        }
+    }
+}
+
 static void finish_job(struct run *r, size_t at)
 {
     struct job *j = &r->jobs[at];
     int status = 0;
     waitpid(j->pid, &status, 0);
     close(j->fd);
-    size_t number = j->number;
+    size_t number = j->number, server = j->server;
     struct result result = parse_result(text_str(&j->out), status);
     r->jobs[at] = r->jobs[--r->job_count];
+    if (server != SERVER_NONE && run_is_red(&result)) {
+        r->servers[server].has_failed = true;
+    }
+    if (number + 1 == r->count && r->job_count == 0) {
+        close_servers(r, &result);
+    }
     set_result(r, number, result);
 }
 
@@ -400,9 +431,10 @@ static void wait_for_jobs(struct run *r, size_t most)
     }
 }
 
-/* The shared server of these settings, alive; NULL with a reason. */
-static struct server *server_for(struct run *r, const char *settings,
-                                 const char **reason)
+/* The shared server of these settings, alive; NULL with a reason. One that was
+ * found dead is started again; *died says how, if no case has shown it. */
+static struct shared_server *server_for(struct run *r, const char *settings,
+                                        const char **reason, const char **died)
 {
     struct shared_server *s = NULL;
     for (size_t i = 0; i < r->server_count; i++) {
@@ -422,14 +454,18 @@ static struct server *server_for(struct run *r, const char *settings,
         if (s->is_open) {
             wait_at_server(r->o, &s->server);
         }
-        return s->is_open ? &s->server : NULL;
+        return s->is_open ? s : NULL;
     }
     const char *how;
     if (server_is_alive(&s->server, &how)) {
-        return &s->server;
+        return s;
     }
+    *died = s->has_failed
+                ? NULL
+                : arena_printf("behind cases that passed, the server %s", how);
+    s->has_failed = false;
     fprintf(stderr, "roam-conform: the server %s; started again\n", how);
-    return server_start(&s->server, reason) ? &s->server : NULL;
+    return server_start(&s->server, reason) ? s : NULL;
 }
 
 /* Settings are roamd's own, and a server of somebody else's goes on. */
@@ -445,8 +481,8 @@ static bool is_out_of_reach(const struct run_options *o,
 static void start_case(struct run *r, size_t number)
 {
     const struct scenario *s = r->cases[number].s;
-    struct server *server = NULL;
-    const char *reason = "";
+    struct shared_server *server = NULL;
+    const char *reason = "", *died = NULL;
     if (is_out_of_reach(r->o, s)) {
         set_reason(r, number, VERDICT_UNSUPPORTED,
                    scenario_needs(s, "tls")
@@ -455,9 +491,10 @@ static void start_case(struct run *r, size_t number)
         return;
     }
     if (has_server(r->o) && !has_own_server(r->o, s)) {
-        server = server_for(r, s->settings, &reason);
-        if (!server) {
-            set_reason(r, number, VERDICT_HARNESS, reason);
+        server = server_for(r, s->settings, &reason, &died);
+        if (!server || died) {
+            set_reason(r, number, server ? VERDICT_FAIL : VERDICT_HARNESS,
+                       server ? died : reason);
             return;
         }
     }
@@ -470,21 +507,14 @@ static void start_case(struct run *r, size_t number)
     pid_t pid = fork();
     if (pid == 0) {
         close(fds[0]);
-        run_child(r, number, server, fds[1]);
+        run_child(r, number, server ? &server->server : NULL, fds[1]);
     }
     close(fds[1]);
-    r->jobs[r->job_count++] =
-        (struct job){.pid = pid, .fd = fds[0], .number = number};
-}
-
-static void close_servers(struct run *r)
-{
-    for (size_t i = 0; i < r->server_count; i++) {
-        const char *reason = "";
-        if (!server_close(&r->servers[i].server, &reason)) {
-            fprintf(stderr, "roam-conform: %s\n", reason);
-        }
-    }
+    r->jobs[r->job_count++] = (struct job){
+        .pid = pid,
+        .fd = fds[0],
+        .number = number,
+        .server = server ? (size_t)(server - r->servers) : SERVER_NONE};
 }
 
 static void end_jobs(struct run *r)
@@ -608,7 +638,7 @@ bool run_suite(const struct run_options *o, const struct scenarios *all,
     if (!o->quiet && o->until_failure) {
         report_plan(r.count);
     }
-    close_servers(&r);
+    close_servers(&r, NULL);
     server_base_remove(r.base);
     out->at = r.results;
     out->count = r.count;

@@ -67,10 +67,55 @@ static void test_help_is_output(void **state)
     assert_non_null(strstr(said, "usage: roam-conform"));
 }
 
+/* Words that are known, and do not go together. */
+static void test_what_is_missing_is_named(void **state)
+{
+    static const struct {
+        const char *words, *reason;
+    } missing[] = {
+        {"server", "one of --roamd, --at and --control, please"},
+        {"server --roamd x --at x:1",
+         "one of --roamd, --at and --control, please"},
+        {"server --at x:1", "--at and --control need --provision"},
+        {"server --at x:1 --provision y --tls",
+         "--tls needs --roamd, or --at and --ca"},
+        {"server --roamd x --update-expectations",
+         "--update-expectations needs --expectations"},
+        {"client", "client needs -- ADAPTER, or --adapter"},
+        {"client --adapter tcp:x:1 -- y",
+         "client needs -- ADAPTER, or --adapter"},
+        {"pair", "one of --roamd, --at and --control, please"},
+        {"pair --roamd x", "pair needs -- ADAPTER"},
+        {"pair --roamd x --tls -- y",
+         "--tls is for the roles server and client"},
+        {"broken", "broken needs --roamd, built with fault points"},
+        {"broken --roamd x --expectations y", "broken takes no expectations"},
+        {"broken --client",
+         "broken --client needs -- ADAPTER that takes ROAM_FAULT"},
+        {"broken --pair --roamd x",
+         "broken --pair needs --roamd with fault points, and -- ADAPTER that "
+         "takes ROAM_FAULT"},
+        {"explain", "no such rule"},
+        {"explain NO-1", "no such rule"},
+        {"null-server fly", "null-server close|silent|echo|garbage"},
+        {"null-adapter fly", "null-adapter exit|silent|echo|ok|garbage"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof missing / sizeof missing[0]; i++) {
+        int status = conform(missing[i].words, "2");
+        char want[256];
+        snprintf(want, sizeof want, "roam-conform: %s\n", missing[i].reason);
+        if (status != 2 || strcmp(said, want) != 0) {
+            fail_msg("%s: exit status %d: %s", missing[i].words, status, said);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_wrong_word_is_named),
+        cmocka_unit_test(test_what_is_missing_is_named),
         cmocka_unit_test(test_help_is_output),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
