@@ -100,6 +100,8 @@ def serve(request, kind, plain=adapter.serve):
     if MODE == "refuses-ack" and verb == "ack":
         return say(id=request["id"], answer="error", code="BUSY",
                    definite=True)
+    if MODE == "dies-in-send" and verb == "send":
+        sys.exit("Traceback: nothing to send")
     if MODE == "hangs" and verb == "send":
         return None
     if MODE == "bad-status-later" and verb == "send":
