@@ -5,6 +5,7 @@
     bad_adapter.py MODE BUILD
 
 Everything else is adapter_python.py's."""
+import collections
 import json
 import os
 import pathlib
@@ -17,6 +18,15 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]
 import adapter_python as adapter  # noqa: E402
 
 plain = adapter.say
+
+
+told = collections.Counter()
+
+
+def said(event, line):
+    """How many there have been, if this is one."""
+    told[event] += line.get("event") == event
+    return told[event] if line.get("event") == event else 0
 
 
 def say(**line):
@@ -70,6 +80,17 @@ def say(**line):
         line.pop("client_msg_id", None)
     if MODE == "one-connection-more" and "connections" in line:
         line["connections"] = str(int(line["connections"]) + 1)
+    if MODE == "too-early" and "next_ms" in line:
+        line["next_ms"] = str(int(line["next_ms"]) // 2)
+    if MODE == "no-page" and line.get("event") == "page":
+        return
+    if MODE == "page-fails" and line.get("event") == "page":
+        line = dict(event="failed", handle=line["handle"], ref=line["ref"],
+                    code="32")
+    if MODE == "endless-page" and said("page", line) > 1:   # the first: a list
+        line["more"] = True
+    if MODE == "hears-one-answer" and said("sent", line) > 1:
+        return
     if MODE == "another-row" and line.get("event") == "page-row":
         line["body"] = "00"
     if MODE == "silent-outbox" and line.get("event") == "sent":
@@ -100,6 +121,8 @@ def serve(request, kind, plain=adapter.serve):
     if MODE == "refuses-ack" and verb == "ack":
         return say(id=request["id"], answer="error", code="BUSY",
                    definite=True)
+    if MODE == "says-otherwise" and verb == "send":
+        request = dict(request, body=request["body"] + "00")
     if MODE == "dies-in-send" and verb == "send":
         sys.exit("Traceback: nothing to send")
     if MODE == "hangs" and verb == "send":
