@@ -24,11 +24,28 @@ import urllib.request
 
 FAULT, PREFIX, CASE = "no-kick", "02-kick/", "02-kick/takeover"
 WRONG = "02-kick/fenced-command"  # a frame comes that must not
-WIDE, NARROW = (1280, 900), (390, 800)
-SIZE_MAX = 600 * 1024  # of the page of the whole suite
+LONG = "02-kick/other-slots-undisturbed"  # eight devices, and many frames
+PAIR_CASE = "70-pair-session/take-over"
+CLIENT_CASE = "60-client-history/count-lies"  # it asks for pages
+WIDE, NARROW, NARROWEST = (1280, 900), (390, 800), (320, 640)
+SIZE_MAX = 700 * 1024  # of the page of the whole suite
 # WebDriver's names of keys.
 KEYS = {"Enter": "\ue007", "Tab": "\ue004", "Escape": "\ue00c",
-        "Down": "\ue015", "Up": "\ue013", "End": "\ue010"}
+        "Down": "\ue015", "Up": "\ue013", "End": "\ue010",
+        "Right": "\ue014"}
+# An adapter that ends when it is asked for a page, and says why.
+DYING = """#!/usr/bin/python3
+import subprocess, sys
+inner = subprocess.Popen([{adapter!r}], stdin=subprocess.PIPE)
+for line in sys.stdin.buffer:
+    if b'"history"' in line:
+        inner.kill()
+        sys.exit("no page for you")
+    inner.stdin.write(line)
+    inner.stdin.flush()
+inner.stdin.close()
+inner.wait()
+"""
 
 passed = 0
 failures = []
@@ -164,15 +181,29 @@ class Browser:
 # ---------------------------------------------------------------- the reports
 
 
-def run(build, server, page, *options, fault=None):
+def run(build, server, page, *options, fault=None, adapter=None):
     env = dict(os.environ)
     env.pop("ROAM_FAULT", None)
     if fault:
         env["ROAM_FAULT"] = fault
     subprocess.run(
-        [build / "roam-conform", *options, "--roamd", build / server,
-         "--html", page], env=env, stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL, timeout=300)
+        [build / "roam-conform", *options,
+         *(["--roamd", build / server] if server else []), "--html", page,
+         *(["--", adapter] if adapter else [])], env=env,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=300)
+
+
+def run_other_roles(build, directory):
+    """A red pair, and a client whose adapter ends; paths of their pages."""
+    pair, client = directory + "/pair.html", directory + "/client.html"
+    adapter = build / "adapter-libroam"
+    dying = pathlib.Path(directory, "dying")
+    dying.write_text(DYING.format(adapter=str(adapter)))
+    dying.chmod(0o700)
+    run(build, "roamd-faulty", pair, "pair", "--case", PAIR_CASE, "--timeout",
+        "2000", fault=FAULT, adapter=adapter)
+    run(build, None, client, "client", "--case", CLIENT_CASE, adapter=dying)
+    return pair, client
 
 
 def by_pointer(browser, page):
@@ -244,17 +275,138 @@ def by_keyboard(browser, page):
     browser.until("document.querySelector('.inspector h2')",
                   "focus opens no frame")
     first = browser.text(".inspector h2")
-    browser.keys("Down")
-    browser.until(f"document.querySelector('.inspector h2').innerText !== "
-                  f"{json.dumps(first)}", "Down does not move on")
-    check(browser.count(".event.on") == 1, "more than one event is marked")
+    check(first.startswith("✗"), f"what failed is not the first: {first}")
     browser.keys("Up")
+    browser.until(f"document.querySelector('.inspector h2').innerText !== "
+                  f"{json.dumps(first)}", "Up does not move on")
+    check(browser.count(".event.on") == 1, "more than one event is marked")
+    browser.keys("Down")
     browser.until(f"document.querySelector('.inspector h2').innerText === "
-                  f"{json.dumps(first)}", "Up does not move back")
+                  f"{json.dumps(first)}", "Down does not move back")
     browser.keys("Escape")
     browser.until("location.hash === '#/'", "Escape does not go back")
     browser.keys("n")
     browser.until("location.hash.startsWith('#/case/')", "n opens nothing")
+
+
+def failure_in_the_chart(browser, page):
+    """Where nothing came, that is an event; in a long chart it is one key
+    away, and the names of the devices stay."""
+    browser.size((WIDE[0], 600))
+    browser.open(page + f"#/case/{LONG}")
+    browser.until("document.querySelector('.event.absence.on')",
+                  "what did not come is not marked")
+    check("phone< KICK" in browser.text(".inspector"),
+          f"the step is not told: {browser.text('.inspector')}")
+    check(browser.count(".event.absence .shaft") == 1,
+          "no arrow where the frame should have come")
+    browser.keys("f")
+    browser.until("document.activeElement.matches('.event.failed')",
+                  "f does not go to what failed")
+    names, event, screen = browser.js("""
+        const box = e => document.querySelector(e).getBoundingClientRect();
+        return [[box('header').bottom, box('.names').top, box('.names').bottom],
+          [box('.event.failed').top, box('.event.failed').bottom],
+          innerHeight];""")
+    check(abs(names[0] - names[1]) < 2, f"names of the devices went: {names}")
+    check(names[2] <= event[0] and event[1] <= screen,
+          f"what failed cannot be seen: {names} {event} {screen}")
+    browser.pointer('.event[aria-label*="LOGIN, "] .hit', False)
+    browser.until("document.querySelector('.event title')?.textContent"
+                  ".includes('@4 protocol 1')",
+                  "nothing is decoded under the pointer")
+    browser.size(WIDE)
+
+
+def there_and_back(browser, page):
+    """Back finds the search, the place and the focus as they were."""
+    browser.open(page)
+    browser.keys("/", *"kick")
+    browser.js("scrollTo(0, 300)")
+    browser.pointer(f'section:last-of-type .list a[href="#/case/{LONG}"]', True)
+    browser.until("document.activeElement.matches('h1')",
+                  "the heading has no focus")
+    browser.js("history.back()")
+    browser.until(f"document.activeElement.getAttribute('href') === "
+                  f"'#/case/{LONG}'", "back does not find the focus")
+    check(browser.js("return document.querySelector('input').value") == "kick"
+          and browser.js("return scrollY") > 0, "back does not find the search")
+    browser.open(page + f"#/case/{CASE}")
+    browser.pointer("#failure a.rule", True)
+    browser.until("document.querySelector('#rule-KICK-1.here')"
+                  ".getBoundingClientRect().bottom < innerHeight",
+                  "a rule's name does not lead to it")
+    browser.open(page + "#/case/no/such")
+    check("#/case/no/such" in browser.text(".lost"),
+          "an address that is not there is not told")
+
+
+def matrix(browser, page):
+    """Each case has a cell and an address of its own; Tab goes by rows."""
+    browser.open(page)
+    hrefs = browser.js("return [...document.querySelectorAll('.cell')]"
+                       ".map(c => c.getAttribute('href'))")
+    check(len(set(hrefs)) == len(hrefs) > 5, f"cells: {hrefs[:3]}")
+    check(browser.count('.cell[tabindex="0"]') == browser.count(".area"),
+          "Tab stops at every cell")
+    browser.js("document.querySelector('.area:last-of-type .cell').focus()")
+    browser.keys("Right")
+    check(browser.js("return document.activeElement.getAttribute('href')")
+          == hrefs[-len(browser.js("return [...document.querySelectorAll("
+                                   "'.area:last-of-type .cell')].map(c => 1)"))
+                   + 1], "Right does not go along")
+    browser.open(page + "#/case/00-sanity/alive~again")
+    check(browser.text("h1").endswith("(again)"), "the last case is not there")
+
+
+def other_roles(browser, pair, client):
+    """Whose it is, and the last words of an adapter."""
+    browser.open(pair + f"#/case/{PAIR_CASE}")
+    check("Blame: the server" in browser.text("#failure"),
+          f"no blame: {browser.text('#failure')}")
+    browser.open(client + f"#/case/{CLIENT_CASE}")
+    check("no page for you" in browser.text("#failure"),
+          f"standard error is not told: {browser.text('#failure')}")
+
+
+# Text below 4.5:1 (3:1 when large), as WCAG 2 asks for.
+CONTRAST = """
+  const part = v => (v /= 255) <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4;
+  const light = c => .2126 * part(c[0]) + .7152 * part(c[1]) + .0722 * part(c[2]);
+  const rgb = s => { const n = s.match(/[\\d.]+/g).map(Number);
+    return n.length < 4 ? [...n, 1] : n; };
+  const paint = e => e.ownerSVGElement
+    ? [...(e.closest('.event, .names g')?.querySelectorAll('rect') || [])]
+      .map(r => rgb(getComputedStyle(r).fill)).find(c => c[3] === 1)
+      || behind(e.ownerSVGElement.parentElement) : behind(e);
+  const behind = e => { for (; e; e = e.parentElement) {
+    const c = rgb(getComputedStyle(e).backgroundColor);
+    if (c[3] === 1) return c; } return [255, 255, 255, 1]; };
+  const bad = [];
+  const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walk.nextNode()) {
+    const e = walk.currentNode.parentElement, style = getComputedStyle(e);
+    if (!walk.currentNode.data.trim() || !e.getClientRects().length) continue;
+    const ink = rgb(e.ownerSVGElement ? style.fill : style.color);
+    const [a, b] = [light(ink), light(paint(e))].sort((x, y) => y - x);
+    const least = parseFloat(style.fontSize) >= 24 ? 3 : 4.5;
+    if ((a + .05) / (b + .05) < least) {
+      bad.push(walk.currentNode.data.trim().slice(0, 20) + ' '
+        + ((a + .05) / (b + .05)).toFixed(2));
+    }
+  }
+  return bad;"""
+
+
+def can_be_read(browser, name):
+    """Contrast of all texts, and headings without a missing level."""
+    bad = browser.js(CONTRAST)
+    check(not bad, f"{name}: contrast: {bad[:4]}")
+    levels = browser.js("return [...document.querySelectorAll('main h1,"
+                        "main h2,main h3')].map(h => +h.tagName[1])")
+    check(levels[0] == 1 or 1 in levels, f"{name}: headings {levels}")
+    check(all(b <= a + 1 for a, b in zip(levels, levels[1:])),
+          f"{name}: headings {levels}")
 
 
 def no_overflow(browser, name):
@@ -277,6 +429,7 @@ def at_size(browser, page, size, dark, shots):
             browser.until("document.querySelector('.inspector.shown table')",
                           f"{name}: no frame")
         no_overflow(browser, f"{name} {view}")
+        can_be_read(browser, f"{name} {view}")
         if shots:
             browser.shot(shots / f"{name}{view.replace('/', '_')}.png")
     paper = browser.js("return getComputedStyle(document.body).backgroundColor")
@@ -290,6 +443,11 @@ def whole_suite(browser, page):
           f"the page has {os.path.getsize(page)} bytes")
     browser.open(page + "#/broken")
     check(browser.text("tbody tr td:nth-child(2)") == FAULT, "kill matrix")
+    browser.size(NARROWEST)
+    check(browser.js("return document.querySelector('tbody tr').offsetHeight")
+          < 60, "kill matrix: words are broken")
+    no_overflow(browser, "kill matrix")
+    browser.size(WIDE)
     browser.open(page + "#/rules")
     check(browser.count(".list li") > 50, "rules are missing")
     browser.pointer(".chip", True)
@@ -354,13 +512,18 @@ def main():
         run(build, "roamd-faulty", red, "server", "--case", PREFIX,
             "--timeout", "1500", fault=FAULT)
         run(build, "roamd-faulty", full, "broken", "--fault", FAULT)
+        pair, client = run_other_roles(build, directory)
         browser = Browser(driver, chromium, directory + "/profile")
         try:
             browser.size(WIDE)
             by_pointer(browser, red)
             failed_frame(browser, red)
             by_keyboard(browser, red)
-            for size in (WIDE, NARROW):
+            failure_in_the_chart(browser, red)
+            there_and_back(browser, red)
+            matrix(browser, red)
+            other_roles(browser, pair, client)
+            for size in (WIDE, NARROW, NARROWEST):
                 for dark in (False, True):
                     at_size(browser, red, size, dark, shots)
             browser.size(WIDE)

@@ -3,6 +3,7 @@
 const SIGNS = {"pass": "✓", "fail": "✗", "warn": "!", "unsupported": "–",
   "not-exercised": "?", "harness-error": "#"};
 const ORDER = Object.keys(SIGNS);
+const ATTENTION_MAX = 12; // a screen
 
 // el("a.brand", {href}, children...): an element; children are text or nodes.
 function el(spec, attributes, ...children) {
@@ -27,16 +28,32 @@ function sentence(text) {
     i % 2 ? el("code", {}, part) : part);
 }
 
-function keyOf(item) {
-  return item.round ? `${item.id}~${item.round}` : item.id;
+// The sanity case runs first and last: the later one is another one.
+function nameCases(cases) {
+  const known = new Set();
+  for (const item of cases) {
+    item.key = item.round ? `${item.id}~${item.round}` : item.id;
+    item.again = known.has(item.key);
+    if (item.again) item.key += "~again";
+    known.add(item.key);
+  }
 }
 
-function caseHref(id) {
-  return "#/case/" + id;
+function keyOf(item) {
+  return item.key;
+}
+
+function caseHref(key) {
+  return "#/case/" + key;
 }
 
 function caseName(item) {
-  return item.id + (item.round ? ` (round ${item.round + 1})` : "");
+  return item.id + (item.round ? ` (round ${item.round + 1})` : "") +
+    (item.again ? " (again)" : "");
+}
+
+function ruleLink(id) {
+  return el("a.rule", {href: "#/rules/" + id}, id);
 }
 
 function isBad(item) {
@@ -96,14 +113,20 @@ function viewSummary(report) {
       el("code", {}, s.id), `: ${s.why}`)));
 }
 
+// Tab goes from row to row, to its first red one; the arrows go along.
+function cellsOf(items) {
+  const first = items.find(isBad) || items[0];
+  return items.map(item => el(`a.cell.${isShownAs(item)}`, {
+    href: caseHref(keyOf(item)), title: caseName(item),
+    tabindex: item === first ? "0" : "-1",
+    "aria-label": `${caseName(item)}: ${item.verdict}`}, SIGNS[isShownAs(item)]));
+}
+
 function viewMatrix(report) {
   const areas = groupBy(report.cases, c => c.area || "cases");
   const rows = [...areas].map(([area, items]) => el("div.area", {},
     el("span.name", {}, area),
-    el("span.cells", {}, ...items.map(item => el(`a.cell.${isShownAs(item)}`, {
-      href: caseHref(keyOf(item)), title: caseName(item),
-      "aria-label": `${caseName(item)}: ${item.verdict}`},
-    SIGNS[isShownAs(item)]))),
+    el("span.cells", {}, ...cellsOf(items)),
     el("span.count", {},
       `${items.filter(c => c.verdict === "pass").length} of ${items.length}`)));
   return el("section", {"aria-label": "Results by area"},
@@ -119,32 +142,39 @@ function caseRow(item) {
     why ? el("span.why", {}, why) : null));
 }
 
-// A list with a search over what `text` gives, and chips of `kinds`.
-function searchable(items, text, kinds, kindOf, row, name) {
-  const list = el("ul.list.card");
+// What was searched for in each list, for whoever comes back to it.
+const searches = new Map();
+
+// A list with a search over what `text` gives, and chips of `kinds`. `list`
+// and `none`: what the rows stand in, and what stands there without one.
+function searchable(items, text, kinds, kindOf, row, name,
+    list = el("ul.list.card"), none = el("li.none", {}, "Nothing is like that.")) {
   const said = el("p.soft", {"aria-live": "polite"});
-  const on = new Set();
+  if (!searches.has(name)) searches.set(name, {words: "", on: new Set()});
+  const search = searches.get(name), {on} = search;
   const input = el("input", {type: "search", "aria-label": `Search ${name}`,
     placeholder: `Search ${name}: words, any order`, oninput: fill});
+  input.value = search.words;
   const chips = kinds.map(kind => el("button.chip", {type: "button",
-    "aria-pressed": "false", onclick: e => {
+    "aria-pressed": on.has(kind), onclick: e => {
       on.has(kind) ? on.delete(kind) : on.add(kind);
       e.currentTarget.setAttribute("aria-pressed", on.has(kind));
       fill();
     }}, `${SIGNS[kind] || ""} ${kind} ${items.filter(i => kindOf(i, kind)).length}`));
   function fill() {
+    search.words = input.value;
     const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
     const shown = items.filter(item =>
       (on.size === 0 || [...on].some(kind => kindOf(item, kind))) &&
       words.every(w => text(item).includes(w)));
     list.replaceChildren(...shown.map(row));
-    if (!shown.length) list.append(el("li.none", {}, "Nothing is like that."));
+    if (!shown.length) list.append(none);
     said.textContent = shown.length === items.length ? ""
       : `${shown.length} of ${items.length}`;
   }
   fill();
   return [el("div.tools", {role: "search"}, input,
-    el("span.chips", {}, ...chips)), said, list];
+    el("span.chips", {}, ...chips)), said, list.closest(".scroll") || list];
 }
 
 function caseText(item) {
@@ -152,14 +182,21 @@ function caseText(item) {
     ...(item.failure ? item.failure.rules : [])].join(" ").toLowerCase();
 }
 
+// Of very many the first ones, so that the matrix is not far.
+function viewAttention(bad) {
+  const first = bad.slice(0, ATTENTION_MAX), rest = bad.slice(ATTENTION_MAX);
+  return el("section", {id: "attention"}, el("h2", {}, "Not as expected"),
+    el("ul.list.card", {}, ...first.map(caseRow)),
+    rest.length ? el("details", {}, el("summary", {}, `${rest.length} more`),
+      el("ul.list.card", {}, ...rest.map(caseRow))) : null);
+}
+
 function viewResults(report) {
   const bad = report.cases.filter(isBad);
   const kinds = ORDER.filter(v => report.counts[v]);
   return [
     viewSummary(report),
-    bad.length ? el("section", {id: "attention"},
-      el("h2", {}, "Not as expected"),
-      el("ul.list.card", {}, ...bad.map(caseRow))) : null,
+    bad.length ? viewAttention(bad) : null,
     viewMatrix(report),
     el("section", {}, el("h2", {}, "All cases"),
       ...searchable(report.cases, caseText, kinds,
@@ -167,8 +204,10 @@ function viewResults(report) {
     el("p.keys", {}, el("kbd", {}, "/"), " search   ",
       el("kbd", {}, "n"), " ", el("kbd", {}, "p"),
       " next and previous case that is not as expected   ",
-      el("kbd", {}, "Esc"), " back   in a case: ",
-      el("kbd", {}, "↑"), " ", el("kbd", {}, "↓"), " from frame to frame"),
+      el("kbd", {}, "Esc"), " back   ", el("kbd", {}, "←"), " ",
+      el("kbd", {}, "→"), " along the cases of an area   in a case: ",
+      el("kbd", {}, "↑"), " ", el("kbd", {}, "↓"), " from frame to frame, ",
+      el("kbd", {}, "f"), " to what failed"),
   ];
 }
 
@@ -189,7 +228,7 @@ function caseLinks(cases) {
 }
 
 function ruleRow(rule, has) {
-  return el("li", {}, el("div", {style: "padding:9px 14px"},
+  return el("li", {id: "rule-" + rule.id}, el("div", {style: "padding:9px 14px"},
     el("div", {}, el("code", {}, el("b", {}, rule.id)), " ",
       el("span.soft", {}, rule.level), " ", ...sentence(rule.sentence)),
     el("div.facts", {},
@@ -232,21 +271,25 @@ function viewRules(report) {
 
 function viewKills(report) {
   const caught = report.kills.filter(k => k.caught).length;
+  const rows = el("tbody");
   const row = k => el("tr", {},
     el("td", {}, sign(k.caught ? "pass" : "fail"),
       k.caught ? "caught" : "survives"),
-    el("td", {}, el("code", {}, k.fault)), el("td", {}, el("code", {}, k.rule)),
+    el("td", {}, el("code", {}, k.fault)), el("td", {}, ruleLink(k.rule)),
     el("td", {}, k.by ? el("a", {href: caseHref(k.by)}, k.by) : "–"),
     el("td", {}, `${k.red} of ${k.cases}`));
+  el("div.card.scroll.kills", {tabindex: "0", "aria-label": "Broken peers"},
+    el("table", {}, el("thead", {}, el("tr", {}, ...["", "fault", "rule",
+      "caught by", "red cases"].map(h => el("th", {scope: "col"}, h)))), rows));
+  const sorted = [...report.kills].sort((a, b) => a.caught - b.caught);
   return [
     el("h1", {}, "Broken peers"),
     el("p.soft", {}, "Each breaks one rule on purpose, and counts as caught " +
       "only by a check that names this rule."),
     meter("caught", caught, report.kills.length),
-    el("div.card.scroll", {style: "margin-top:14px"}, el("table", {},
-      el("thead", {}, el("tr", {}, ...["", "fault", "rule", "caught by",
-        "red cases"].map(h => el("th", {scope: "col"}, h)))),
-      el("tbody", {}, ...[...report.kills].sort((a, b) => a.caught - b.caught)
-        .map(row)))),
+    ...searchable(sorted, k => `${k.fault} ${k.rule} ${k.by || ""}`.toLowerCase(),
+      ["caught", "survives"], (k, kind) => k.caught === (kind === "caught"), row,
+      "faults", rows, el("tr", {}, el("td", {colspan: "5"},
+        "Nothing is like that."))),
   ];
 }
