@@ -122,6 +122,9 @@ def check_junit(path):
                       f"{path}: {e.get('name')}: {name}={e.get(name)}")
         if e.tag == "testcase":
             check(len(e) <= 1, f"{path}: {e.get('name')} has two outcomes")
+    names = [(e.get("classname"), e.get("name"))
+             for e in root.iter("testcase")]
+    check(len(set(names)) == len(names), f"{path}: a name is there twice")
     return root
 
 
@@ -180,6 +183,7 @@ def check_green(suite):
     check(done.returncode == 0, f"green: exit {done.returncode}")
     check(report["counts"]["pass"] == len(report["cases"]) > 5, "green: counts")
     names = {c["id"].replace("/", "-") for c in report["cases"]}
+    names.add("00-sanity-alive-again")
     files = set(os.listdir(traces))
     check(files == {n + e for n in names for e in (".txt", ".pcapng")},
           f"traces: {sorted(files)[:4]}")
@@ -229,7 +233,7 @@ def check_client(suite):
                                 "--trace-dir", traces, client=True)
     check(done.returncode == 0 and report["role"] == "client",
           f"client: {done.returncode} {done.stderr}")
-    check(sorted(os.listdir(traces))[0] == "50-client-sanity-alive.pcapng",
+    check("50-client-sanity-alive.pcapng" in os.listdir(traces),
           f"client: traces {sorted(os.listdir(traces))[:3]}")
     text = pathlib.Path(traces, "53-client-chain-gap-twice.txt").read_text()
     check(re.search(r"(?m)-> LOGIN ", text) and "closed retry=" in text,
@@ -269,10 +273,44 @@ def check_red(suite):
     check("KICK-1" in case["failure"]["rules"], "red: KICK-1 is not named")
     check(case["events"] and any(e["kind"] == "frame" for e in case["events"]),
           "red: no frames")
-    command = re.search(r"repeat: (.*)", case["detail"]).group(1)
-    check(f"--case {case['id']} --seed {report['seed']}" in command,
-          f"red: {command}")
+    check(f"--case {case['id']} --seed {report['seed']}" in
+          repeats(suite, case, FAULT), f"red: {case['detail']}")
     return report
+
+
+def repeats(suite, case, fault):
+    """The command under `repeat`, which is run as it stands there."""
+    command = re.search(r"repeat: (.*)", case["detail"]).group(1)
+    again = subprocess.run(command, shell=True, capture_output=True, text=True,
+                           env=dict(os.environ, ROAM_FAULT=fault), timeout=300,
+                           cwd=HERE.parent)
+    what = re.search(r"failed: .*", case["detail"]).group(0)
+    check(again.returncode == 1 and what in again.stdout,
+          f"{command}: {again.returncode} {again.stderr}")
+    return command
+
+
+def check_repeat_of_client(suite):
+    """Also where its path and the scenarios' have spaces and quotes."""
+    directory = pathlib.Path(suite.path("it's mine"))
+    scenarios = directory / "50-client-sanity"
+    scenarios.mkdir(parents=True)
+    adapter = directory / "an adapter"
+    adapter.symlink_to(suite.build / "adapter-libroam")
+    text = (HERE / "scenarios/50-client-sanity/alive.scn").read_text()
+    (scenarios / "alive.scn").write_text(text)
+    (scenarios / "red.scn").write_text(
+        "# Red.\nrules ACK-2\nroles client\n\n"
+        "device a user=alice type=PHONE\n\na start\na> ACK\n")
+    done = subprocess.run(
+        [suite.conform, "client", "--scenarios", directory, "--timeout", "700",
+         "--json", suite.path("mine.json"), "--", adapter],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=300)
+    report = json.loads(pathlib.Path(suite.path("mine.json")).read_text())
+    case = by_id(report, "50-client-sanity/red")
+    check(done.returncode == 1 and case["verdict"] == "fail",
+          f"client, red: {case}")
+    check("--timeout 700" in repeats(suite, case, ""), case["detail"])
 
 
 def check_expectations(suite, red):
@@ -399,8 +437,11 @@ def check_crash(suite):
 
 
 def check_repetition(suite):
+    traces = suite.path("rounds")
     done, report = suite.report("rounds", "--case", "10-ping/", "--repeat",
-                                "3", "--seed", "5")
+                                "3", "--seed", "5", "--trace-dir", traces)
+    check(len(os.listdir(traces)) == 2 * len(report["cases"]),
+          f"repeat: traces {sorted(os.listdir(traces))[:3]}")
     cases = [c for c in report["cases"] if c["area"] == "10-ping"]
     check(done.returncode == 0 and {c["round"] for c in cases} == {0, 1, 2},
           "repeat: rounds")
@@ -422,6 +463,7 @@ def main():
         check_green(suite)
         check_secrets(suite)
         check_client(suite)
+        check_repeat_of_client(suite)
         check_pair(suite)
         red = check_red(suite)
         check_expectations(suite, red)

@@ -63,10 +63,10 @@ bool client_wait_for_key(const struct run_options *o, const struct stage *g)
                       : target->serial ? arena_printf("at %s", target->serial)
                                        : arena_printf("at %s:%u", target->host,
                                                       (unsigned)target->port);
-    text_add(&t, "%s: adapter: %s; the server of", g->world.s->id, who);
+    text_add(&t, "%s: adapter: %s", g->world.s->id, who);
     for (size_t i = 0; i < g->world.s->device_count; i++) {
-        text_add(&t, " %s is at %s:%u", g->suts[i].decl->name, g->address,
-                 (unsigned)g->suts[i].port);
+        text_add(&t, "; the server of %s: %s:%u", g->suts[i].decl->name,
+                 g->address, (unsigned)g->suts[i].port);
     }
     run_wait_for_key(o, text_str(&t));
     return true;
@@ -110,13 +110,6 @@ bool client_quit(struct stage *g)
         }
     }
     return true;
-}
-
-static const char *repeat_command(const struct run_options *o,
-                                  const struct scenario *s)
-{
-    return arena_printf("roam-conform client%s --case %s --seed %" PRIu64 " %s",
-                        o->tls ? " --tls" : "", s->id, o->seed, o->repeat);
 }
 
 enum verdict client_verdict(const struct stage *g, bool passed)
@@ -168,7 +161,7 @@ struct result client_run_case(const struct run_options *o,
     if (r.verdict == VERDICT_UNSUPPORTED) {
         r.what = r.detail = g->unsupported ? g->unsupported : "not supported";
     } else if (!passed) {
-        r.detail = report_failure(&g->world, rules, repeat_command(o, s));
+        r.detail = report_failure(&g->world, rules, run_repeat_command(o, s));
     }
     run_close_case(o, &g->world, &r);
     return r;

@@ -102,27 +102,27 @@ static void print_list(const struct options *o, const struct scenarios *all)
     }
 }
 
-/* The options that say which server it was. */
+/* An option and its value, with a space before; "" without a value. */
+static const char *with_value(const char *option, const char *value)
+{
+    return value ? arena_printf(" %s %s", option, shell_word(value)) : "";
+}
+
+/* The options that say which server it was, with a space before. */
 static const char *server_options(const struct run_options *o)
 {
     if (o->roamd) {
-        return arena_printf("--roamd %s%s", o->roamd, o->tls ? " --tls" : "");
+        return arena_printf("%s%s", with_value("--roamd", o->roamd),
+                            o->tls ? " --tls" : "");
     }
+    const char *provision = with_value("--provision", o->provision);
     if (o->control) {
-        return arena_printf("--control '%s' --provision '%s'", o->control,
-                            o->provision);
+        return arena_printf("%s%s", with_value("--control", o->control),
+                            provision);
     }
-    return arena_printf(
-        "--at %s:%u%s%s%s", o->host, (unsigned)o->port,
-        o->provision ? arena_printf(" --provision '%s'", o->provision) : "",
-        o->tls ? " --tls --ca " : "", o->tls ? o->ca : "");
-}
-
-static const char *repeat_command(const struct run_options *o,
-                                  const char *fault)
-{
-    return arena_printf("roam-conform server %s%s%s", server_options(o),
-                        fault ? " --fault " : "", fault ? fault : "");
+    return arena_printf(" --at %s:%u%s%s%s", o->host, (unsigned)o->port,
+                        provision, o->tls ? " --tls" : "",
+                        with_value("--ca", o->ca));
 }
 
 /* Behind the run of a role: reports, counts, exit code. */
@@ -193,7 +193,9 @@ static int command_server(struct options *o)
         setenv("ROAM_FAULT", o->fault, 1);
         o->run.bend = bend_find(o->fault);
     }
-    o->run.repeat = repeat_command(&o->run, o->fault);
+    o->run.command =
+        arena_printf("%s%s%s", options_command(o, "server"),
+                     server_options(&o->run), with_value("--fault", o->fault));
     const char *peer = o->run.roamd     ? o->run.roamd
                        : o->run.control ? o->run.control
                                         : arena_printf("%s:%u", o->run.host,
@@ -225,7 +227,7 @@ static const char *take_adapter(struct options *o, char **argv)
         text_add(&t, "--");
     }
     for (size_t i = 0; argv[i]; i++) {
-        text_add(&t, " %s", argv[i]);
+        text_add(&t, " %s", shell_word(argv[i]));
     }
     return text_str(&t);
 }
@@ -242,16 +244,18 @@ static int command_client(struct options *o, char **argv)
         print_list(o, &all);
         return EXIT_AS_EXPECTED;
     }
-    o->run.repeat = take_adapter(o, argv);
-    if (!o->run.repeat) {
+    o->run.target = take_adapter(o, argv);
+    if (!o->run.target) {
         return fail_usage("client needs -- ADAPTER, or --adapter");
     }
+    o->run.command = arena_printf("%s%s", options_command(o, "client"),
+                                  o->run.tls ? " --tls" : "");
     const char *reason = "";
     if (!client_self_check(&o->run, &rules, &reason)) {
         fprintf(stderr, "roam-conform: self-check: %s\n", reason);
         return EXIT_HARNESS;
     }
-    return run_role(o, ROLE_CLIENT, o->run.repeat, &all, &rules);
+    return run_role(o, ROLE_CLIENT, o->run.target, &all, &rules);
 }
 
 /* Each adapter by itself, as in the role client. */
@@ -271,12 +275,11 @@ static bool self_check_both(const struct run_options *run,
     return true;
 }
 
+/* Both sides, as they were given. */
 static const char *pair_options(const struct options *o, const char *adapter)
 {
-    return arena_printf("%s%s%s%s %s", server_options(&o->run),
-                        o->sibling ? " --sibling '" : "",
-                        o->sibling ? o->sibling : "", o->sibling ? "'" : "",
-                        adapter);
+    return arena_printf("%s%s %s", server_options(&o->run) + 1,
+                        with_value("--sibling", o->sibling), adapter);
 }
 
 static int command_pair(struct options *o, char **argv)
@@ -302,10 +305,11 @@ static int command_pair(struct options *o, char **argv)
     }
     o->run.sibling = o->sibling ? &o->sibling_target : NULL;
     o->run.is_pair = true;
-    o->run.repeat = pair_options(o, adapter);
+    o->run.command = options_command(o, "pair");
+    o->run.target = pair_options(o, adapter);
     return self_check_server(&o->run, &rules) &&
                    self_check_both(&o->run, &rules)
-               ? run_role(o, ROLE_PAIR, o->run.repeat, &all, &rules)
+               ? run_role(o, ROLE_PAIR, o->run.target, &all, &rules)
                : EXIT_HARNESS;
 }
 
@@ -313,8 +317,11 @@ static int command_pair(struct options *o, char **argv)
 static int run_broken(struct options *o, enum role role, const char *table,
                       const struct scenarios *all, const struct rules *rules)
 {
-    struct report_run report = {
-        .role = role, .peer = o->run.repeat, .rules = rules, .all = all};
+    struct report_run report = {.role = role,
+                                .peer = role == ROLE_SERVER ? o->run.roamd
+                                                            : o->run.target,
+                                .rules = rules,
+                                .all = all};
     if (o->outputs.expectations) {
         return fail_usage("broken takes no expectations");
     }
@@ -335,8 +342,8 @@ static int command_broken_client(struct options *o, char **argv)
 {
     struct rules rules = {0};
     struct scenarios all = {0};
-    o->run.repeat = take_adapter(o, argv);
-    if (!argv[0] || !o->run.repeat) {
+    o->run.target = take_adapter(o, argv);
+    if (!argv[0] || !o->run.target) {
         return fail_usage("broken --client needs -- ADAPTER that takes "
                           "ROAM_FAULT");
     }
@@ -362,7 +369,7 @@ static int command_broken_pair(struct options *o, char **argv)
     }
     keep_role(&all, ROLE_PAIR);
     o->run.is_pair = true;
-    o->run.repeat = pair_options(o, adapter);
+    o->run.target = pair_options(o, adapter);
     return run_broken(o, ROLE_PAIR, "conformance/broken/pair-faults", &all,
                       &rules);
 }
@@ -378,7 +385,6 @@ static int command_broken(struct options *o)
         return EXIT_USAGE;
     }
     keep_role(&all, ROLE_SERVER);
-    o->run.repeat = repeat_command(&o->run, NULL);
     return run_broken(o, ROLE_SERVER, "conformance/broken/faults", &all,
                       &rules);
 }

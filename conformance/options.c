@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -400,9 +401,26 @@ static void set_defaults(struct options *o)
     }
 }
 
+static const char *option_words(const char *name, const char *value)
+{
+    return arena_printf(" %s %s", name, shell_word(value));
+}
+
+const char *options_command(const struct options *o, const char *role)
+{
+    const char *timeout = arena_printf("%" PRIu64, o->run.timeout_ms);
+    bool timed = o->run.timeout_ms != DEFAULT_TIMEOUT_MS && !o->run.attach;
+    return arena_printf(
+        "%s %s%s%s%s", shell_word(o->program), role,
+        timed ? option_words("--timeout", timeout) : "",
+        o->has_scenarios ? option_words("--scenarios", o->scenarios) : "",
+        o->has_spec ? option_words("--spec", o->spec) : "");
+}
+
 bool options_parse(struct options *o, int argc, char **argv)
 {
-    *o = (struct options){.run = {.timeout_ms = DEFAULT_TIMEOUT_MS}};
+    *o = (struct options){
+        .run = {.timeout_ms = DEFAULT_TIMEOUT_MS, .command = "", .target = ""}};
     draw_seed(o);
     int option, which = 0;
     while ((option = getopt_long(argc, argv, "j:", long_options, &which)) !=
@@ -417,6 +435,9 @@ bool options_parse(struct options *o, int argc, char **argv)
             return false;
         }
     }
+    o->program = argv[0];
+    o->has_scenarios = o->scenarios != NULL;
+    o->has_spec = o->spec != NULL;
     o->root = find_root();
     set_defaults(o);
     return can_be_run(o->run.roamd);

@@ -28,13 +28,6 @@ static bool greet_all(struct stage *g)
     return pair_assign(g);
 }
 
-static const char *repeat_command(const struct run_options *o,
-                                  const struct scenario *s)
-{
-    return arena_printf("roam-conform pair --case %s --seed %" PRIu64 " %s",
-                        s->id, o->seed, o->repeat);
-}
-
 static bool run(const struct run_options *o, const struct scenario *s,
                 struct server *server, struct stage *g)
 {
@@ -75,7 +68,7 @@ struct result pair_run_case(const struct run_options *o,
     if (r.verdict == VERDICT_UNSUPPORTED) {
         r.what = r.detail = g->unsupported ? g->unsupported : "not supported";
     } else if (!passed) {
-        r.detail = report_failure(w, rules, repeat_command(o, s));
+        r.detail = report_failure(w, rules, run_repeat_command(o, s));
     }
     run_close_case(o, w, &r);
     return r;

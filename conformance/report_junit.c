@@ -67,14 +67,24 @@ static const char *area_of(const struct result *r)
     return arena_copy(r->s->id, strcspn(r->s->id, "/"));
 }
 
-static void add_case(struct suite *s, const struct result *r)
+/* No two in one round have one name: the sanity case is there first and last.
+ */
+static const char *name_of(const struct results *all, const struct result *r)
 {
     const char *slash = strchr(r->s->id, '/');
     const char *name = slash ? slash + 1 : r->s->id;
+    bool again = r != all->at && r->s == all->at[0].s;
+    return arena_printf("%s%s%s", name,
+                        r->round ? arena_printf(" (round %zu)", r->round + 1)
+                                 : "",
+                        again ? " (again)" : "");
+}
+
+static void add_case(struct suite *s, const struct results *all,
+                     const struct result *r)
+{
     text_add(&s->cases, "    <testcase");
-    xml_add_attribute(
-        &s->cases, "name",
-        r->round ? arena_printf("%s (round %zu)", name, r->round + 1) : name);
+    xml_add_attribute(&s->cases, "name", name_of(all, r));
     xml_add_attribute(&s->cases, "classname",
                       arena_printf("roam-conform.%s", area_of(r)));
     xml_add_attribute(&s->cases, "file", r->s->path);
@@ -93,7 +103,7 @@ static void add_suite(struct text *t, const struct report_run *run,
     for (size_t i = from; i < run->results->count; i++) {
         const struct result *r = &run->results->at[i];
         if (strcmp(area_of(r), area) == 0) {
-            add_case(&s, r);
+            add_case(&s, run->results, r);
         }
     }
     text_add(t, "  <testsuite");

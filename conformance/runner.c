@@ -49,11 +49,20 @@ bool run_interrupted(void)
 
 /* --------------------------------------------------------------- one case */
 
-static const char *repeat_command(const struct run_options *o,
-                                  const struct scenario *s)
+const char *run_repeat_command(const struct run_options *o,
+                               const struct scenario *s)
 {
-    return arena_printf("%s --case %s --seed %" PRIu64, o->repeat, s->id,
-                        o->seed);
+    return arena_printf("%s --case %s --seed %" PRIu64 "%s%s", o->command,
+                        s->id, o->seed, *o->target ? " " : "", o->target);
+}
+
+/* Nothing of another round, or of the first sanity case, is written over. */
+static const char *trace_name(const struct run_options *o,
+                              const struct scenario *s)
+{
+    const char *round =
+        o->rounds > 1 ? arena_printf("-round-%zu", o->round + 1) : "";
+    return arena_printf("%s%s%s", s->id, round, o->is_again ? "-again" : "");
 }
 
 static enum verdict verdict_of(const struct world *w, bool passed)
@@ -89,7 +98,8 @@ void run_close_case(const struct run_options *o, struct world *w,
     if (o->record) {
         r->record = report_case_record(w);
     }
-    if (o->trace_dir && !trace_write(o->trace_dir, w, r, &reason)) {
+    if (o->trace_dir &&
+        !trace_write(o->trace_dir, trace_name(o, w->s), w, r, &reason)) {
         r->verdict = VERDICT_HARNESS;
         r->what = r->detail = reason;
     }
@@ -113,7 +123,7 @@ struct result run_case(const struct run_options *o, const struct scenario *s,
                        .detail = "",
                        .ms = now_ms() - start};
     if (!passed) {
-        r.detail = report_failure(w, rules, repeat_command(o, s));
+        r.detail = report_failure(w, rules, run_repeat_command(o, s));
     }
     run_close_case(o, w, &r);
     link_close_all(w);
@@ -279,7 +289,9 @@ static void run_child(struct run *r, size_t number, struct server *server,
     /* The sanity case runs twice on one server. */
     struct run_options o = *r->o;
     o.nonce = arena_printf("%s-%zu", o.nonce, number);
-    o.seed += r->cases[number].round;
+    o.round = r->cases[number].round;
+    o.is_again = number > 0 && s == r->sanity;
+    o.seed += o.round;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     signal(SIGINT, SIG_DFL);
     signal(SIGTERM, SIG_DFL);

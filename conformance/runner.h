@@ -46,7 +46,11 @@ struct run_options {
     struct expectations *expectations; /* of the peer; NULL: none */
     const char *dump_seeds;            /* directory; NULL: nothing is dumped */
     bool quiet;                        /* print nothing, only collect */
-    const char *repeat; /* command that runs one case; "%s" is its id */
+    /* What runs it again, without and behind the case and its seed. */
+    const char *command;
+    const char *target; /* whom, for the roles client and pair; else "" */
+    size_t round;       /* of the case, from 0 */
+    bool is_again;      /* the sanity case, as the last one */
 };
 
 /* The first scenario is the sanity case; it runs first and last, alone, but
@@ -61,6 +65,9 @@ struct result run_case(const struct run_options *o, const struct scenario *s,
 /* A server as the options have it, not yet open. */
 void run_base_server(const struct run_options *o, const char *base,
                      const char *settings, struct server *out);
+/* The command that runs this one case again. */
+const char *run_repeat_command(const struct run_options *o,
+                               const struct scenario *s);
 /* What both roles do when a case has ended: record, traces. */
 void run_close_case(const struct run_options *o, struct world *w,
                     struct result *r);

@@ -46,7 +46,8 @@ struct result selftest_case(const char *dir, const struct scenario *s,
                                   .record = true,
                                   .timeless = true,
                                   .trace_dir = trace_dir,
-                                  .repeat = "roam-conform server"};
+                                  .command = "roam-conform server",
+                                  .target = ""};
     struct server server = {.host = "127.0.0.1", .port = peer.port};
     r = run_case(&o, s, &server, rules);
     peer_stop(&peer);

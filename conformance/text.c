@@ -135,6 +135,23 @@ const char *text_str(const struct text *t)
     return t->s ? t->s : "";
 }
 
+const char *shell_word(const char *word)
+{
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                "abcdefghijklmnopqrstuvwxyz"
+                                "0123456789_-+=:,./@%";
+    struct text t = {0};
+    if (*word && word[strspn(word, plain)] == '\0') {
+        return word;
+    }
+    text_add(&t, "'");
+    for (; *word; word++) {
+        text_add(&t, *word == '\'' ? "'\\''" : "%c", *word);
+    }
+    text_add(&t, "'");
+    return text_str(&t);
+}
+
 char *file_read(const char *path, size_t *len)
 {
     FILE *f = fopen(path, "rb");

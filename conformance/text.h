@@ -41,6 +41,8 @@ void text_add_bytes(struct text *t, const void *data, size_t len);
 void text_add_indented(struct text *t, const char *prefix, const char *s);
 /* Never NULL. */
 const char *text_str(const struct text *t);
+/* A word as a shell reads it back: in quotes where it needs them. */
+const char *shell_word(const char *word);
 
 /* A whole file, NUL-terminated; NULL when it cannot be read. */
 char *file_read(const char *path, size_t *len);

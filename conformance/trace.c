@@ -82,10 +82,10 @@ const char *trace_text(const struct world *w, const struct result *r)
     return text_str(&t);
 }
 
-bool trace_write(const char *dir, const struct world *w, const struct result *r,
-                 const char **reason)
+bool trace_write(const char *dir, const char *name, const struct world *w,
+                 const struct result *r, const char **reason)
 {
-    const char *path = arena_printf("%s/%s", dir, trace_flat_name(r->s->id));
+    const char *path = arena_printf("%s/%s", dir, trace_flat_name(name));
     const char *text = trace_text(w, r);
     struct text capture = {0};
     pcapng_add(&capture, w->record, r->s->id);

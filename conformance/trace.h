@@ -9,9 +9,10 @@
 
 /* AREA/NAME as a file's name. */
 const char *trace_flat_name(const char *id);
-/* Writes both into the directory. False with a reason. */
-bool trace_write(const char *dir, const struct world *w, const struct result *r,
-                 const char **reason);
+/* Writes both into the directory; `name`: AREA/NAME, and what tells one run of
+ * the case from another. False with a reason. */
+bool trace_write(const char *dir, const char *name, const struct world *w,
+                 const struct result *r, const char **reason);
 /* What stands in the text file. */
 const char *trace_text(const struct world *w, const struct result *r);
 

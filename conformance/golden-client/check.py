@@ -34,6 +34,7 @@ CHANGES = (
     (r"(user|token|conversation|sender)=\"[^\"]*\"", r"\1=(name)"),
     (r"(?m)^( +@)\d+ +", r"\1 "),
     (r"\(0x\w\w\), \d+ bytes", "(bytes)"),
+    (r"repeat: \S+ (client|pair) .*?--case", r"repeat: roam-conform \1 --case"),
     (r"--seed 1 -- .*", "--seed 1 -- (adapter)"),
     (r"0x[0-9a-f]{7,}", "(address)"),
     # A judge may see a frame before the answer that the step waits for.
