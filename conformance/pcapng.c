@@ -7,17 +7,22 @@
 
 #define BLOCK_SECTION 0x0a0d0d0au
 #define BLOCK_INTERFACE 1u
+#define BLOCK_NAMES 4u
 #define BLOCK_PACKET 6u
 #define BYTE_ORDER_MAGIC 0x1a2b3c4du
 #define LINK_RAW_IPV4 228u
 #define OPTION_END 0u
 #define OPTION_COMMENT 1u
 #define OPTION_IF_NAME 2u
+#define NAMES_END 0u
+#define NAMES_IPV4 1u
 
 #define IP_HEADER 20u
 #define TCP_HEADER 20u
 #define IP_PROTOCOL_TCP 6u
 #define FIRST_CLIENT_PORT 40000u
+#define FIRST_HOST 10u
+#define HOSTS 200u
 #define FIRST_SEQUENCE 1000u
 #define WINDOW 65535u
 
@@ -32,6 +37,7 @@ enum tcp_flag {
 /* One connection: the next sequence number of each side. */
 struct flow {
     uint32_t next[2]; /* of the server, of the client */
+    size_t host;      /* number of its device, in order of appearance */
 };
 
 /* ----------------------------------------------------------------- pcapng */
@@ -140,23 +146,27 @@ static size_t fold(uint32_t sum)
     return ~sum & 0xffffu;
 }
 
-/* Server 192.0.2.1, client N 192.0.2.(10 + N): RFC 5737. */
-static void put_addresses(uint8_t *ip, size_t conn, bool to_server)
+/* Server 192.0.2.1, device N 192.0.2.(10 + N): RFC 5737. */
+static void put_server(uint8_t *address)
 {
-    const uint8_t server[] = {192, 0, 2, 1};
-    const uint8_t client[] = {192, 0, 2, (uint8_t)(10 + conn % 200)};
-    memcpy(ip + 12, to_server ? client : server, 4);
-    memcpy(ip + 16, to_server ? server : client, 4);
+    memcpy(address, (const uint8_t[]){192, 0, 2, 1}, 4);
 }
 
-static void put_ip(uint8_t *ip, size_t total, size_t conn, bool to_server)
+static void put_host(uint8_t *address, size_t host)
+{
+    put_server(address);
+    address[3] = (uint8_t)(FIRST_HOST + host % HOSTS);
+}
+
+static void put_ip(uint8_t *ip, size_t total, size_t host, bool to_server)
 {
     ip[0] = 0x45;
     put_u16(ip + 2, total);
     put_u16(ip + 6, 0x4000); /* do not fragment */
     ip[8] = 64;
     ip[9] = IP_PROTOCOL_TCP;
-    put_addresses(ip, conn, to_server);
+    put_host(ip + (to_server ? 12 : 16), host);
+    put_server(ip + (to_server ? 16 : 12));
     put_u16(ip + 10, fold(sum_words(0, ip, IP_HEADER)));
 }
 
@@ -186,11 +196,45 @@ static void add_segment(struct text *out, const struct record_chunk *c,
     if (len > 0) {
         memcpy(packet + IP_HEADER + TCP_HEADER, bytes, len);
     }
-    put_ip(packet, total, c->conn, to_server);
+    put_ip(packet, total, f->host, to_server);
     put_tcp(packet, total, c->conn, to_server, flags, f);
     add_packet(out, c->us, packet, total, comment);
     f->next[to_server] +=
         (uint32_t)len + ((flags & (TCP_SYN | TCP_FIN)) ? 1u : 0u);
+}
+
+static void add_name(struct text *t, const uint8_t *address, const char *name)
+{
+    struct text value = {0};
+    text_add_bytes(&value, address, 4);
+    text_add_bytes(&value, name, strlen(name) + 1);
+    add_u16(t, NAMES_IPV4);
+    add_u16(t, (unsigned)value.len);
+    add_padded(t, text_str(&value), value.len);
+}
+
+/* Gives each device a host, and each host its name. */
+static void add_names(struct text *out, const struct record *r,
+                      struct flow *flows)
+{
+    struct text t = {0};
+    uint8_t address[4];
+    size_t hosts = 0;
+    put_server(address);
+    add_name(&t, address, "server");
+    for (size_t i = 0; i < r->conn_count; i++) {
+        size_t k = 0;
+        while (strcmp(r->conns[k].device, r->conns[i].device) != 0) {
+            k++;
+        }
+        flows[i].host = k < i ? flows[k].host : hosts++;
+        if (k == i && flows[i].host < HOSTS) {
+            put_host(address, flows[i].host);
+            add_name(&t, address, r->conns[i].device);
+        }
+    }
+    add_u32(&t, NAMES_END);
+    add_block(out, BLOCK_NAMES, &t);
 }
 
 static void add_opening(struct text *out, const struct record_chunk *c,
@@ -218,6 +262,7 @@ void pcapng_add(struct text *out, const struct record *r, const char *id)
 {
     struct flow *flows = arena_alloc((r->conn_count + 1) * sizeof *flows);
     add_section(out, id);
+    add_names(out, r, flows);
     for (size_t i = 0; i < r->chunk_count; i++) {
         const struct record_chunk *c = &r->chunks[i];
         struct flow *f = &flows[c->conn];

@@ -2,8 +2,8 @@
 /* A record as a pcapng capture: each connection is a TCP connection over
  * IPv4 between two documentation addresses, with handshake, acknowledgements
  * in the segments, ends and right checksums. Segments are the reads and
- * writes of the harness, not the packets that really went. A comment at each
- * opening names the device. */
+ * writes of the harness, not the packets that really went. Each device has an
+ * address, and the capture its name; a comment at each opening has it, too. */
 #ifndef CONFORM_PCAPNG_H
 #define CONFORM_PCAPNG_H
 

@@ -97,6 +97,9 @@ def check_takeover(path):
           f"takeover: {user}")
     comment = tshark(path, "-T", "fields", "-e", "frame.comment")[0]
     check(comment.startswith("device "), f"takeover: comment {comment}")
+    kick = tshark(path, "-N", "n", "-Y", "roam.kick.reason == 1", "-T",
+                  "fields", "-e", "ip.src_host", "-e", "ip.dst_host")
+    check(kick == ["server\told"], f"takeover: names {kick}")
 
 
 def check_split(path):
@@ -134,14 +137,16 @@ def frame(number, payload=b""):
     return bytes([number]) + len(payload).to_bytes(3, "big") + payload
 
 
-def capture(path, frames):
-    """A pcap with one packet a frame; frames: [(bytes, to server?)]."""
-    out = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 1 << 18, 228)
+def capture(path, frames, most=1 << 18):
+    """A pcap with one packet a frame; frames: [(bytes, to server?)]. Of each
+    packet it has `most` bytes, as `tcpdump -s` does."""
+    out = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, most, 228)
     sequences = {True: 1, False: 1}
     for data, to_server in frames:
         p = packet(data, to_server, sequences[to_server])
         sequences[to_server] += len(data)
-        out += struct.pack("<IIII", 0, 0, len(p), len(p)) + p
+        kept = p[:most]
+        out += struct.pack("<IIII", 0, 0, len(kept), len(p)) + kept
     path.write_bytes(out)
 
 
@@ -195,6 +200,25 @@ def check_made(directory):
           "types: one is unknown")
 
 
+def check_cut(directory):
+    """Packets that the capture has not all of, cut at every byte."""
+    path = directory / "cut.pcap"
+    login = frame(1, b"\x08\x01\x12\x05alice\x28\x01")
+    frames = [(login, True), (frame(6, b"\x08\x05"), True),
+              (frame(0x41, b"\x08\x07"), False)]
+    for kept in range(1, len(login)):
+        capture(path, frames, 40 + kept)
+        text = tshark(path, "-V")
+        check(not any("Lua Error" in line or "[Malformed" in line
+                      for line in text), f"cut at {kept}: {text[-3:]}")
+        rows = fields(path, "roam", "roam.expert.cut", "roam.expert.malformed",
+                      "roam.login.user", "roam.login_ok.generation")
+        check(len(rows) == 3 and rows[0][0] and not any(r[1] for r in rows),
+              f"cut at {kept}: {rows}")
+        check((rows[0][2] == "alice") == (kept >= 13) and
+              (rows[2][3] == "7") == (kept >= 6), f"cut at {kept}: {rows}")
+
+
 def main():
     if not shutil.which("tshark"):
         print("tshark is not installed: nothing was decoded")
@@ -208,6 +232,7 @@ def main():
         (directory / LUA.name).write_text(LUA.read_text())
         (directory / LUA.name).chmod(0o644)
         check_made(directory)
+        check_cut(directory)
         check_captures(build, directory)
     print(f"{passed} passed, {len(failures)} failed")
     return 1 if failures else 0

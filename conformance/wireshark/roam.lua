@@ -519,6 +519,8 @@ local e = {
         expert.group.PROTOCOL, expert.severity.NOTE),
     direction = expert_info("direction", "Frame goes the wrong way",
         expert.group.PROTOCOL, expert.severity.ERROR),
+    cut = expert_info("cut", "The capture has no more of this frame",
+        expert.group.UNDECODED, expert.severity.NOTE),
     malformed = expert_info("malformed", "No protobuf field from here on",
         expert.group.MALFORMED, expert.severity.ERROR),
     wire_type = expert_info("wire_type", "Field has the wrong wire type",
@@ -767,14 +769,15 @@ local function add_field(tree, message, range, at, values)
 end
 
 -- Recursion as deep as roam.proto nests messages. Returns values by name.
-function add_message(tree, message, range)
+-- is_cut: the capture has not all of it.
+function add_message(tree, message, range, is_cut)
     local values = {}
     local at = 0
     while at < range:len() do
         local behind = add_field(tree, message, range, at, values)
         if not behind then
             tree:add(f.unknown, range(at))
-                :add_proto_expert_info(e.malformed)
+                :add_proto_expert_info(is_cut and e.cut or e.malformed)
             break
         end
         at = behind
@@ -844,8 +847,14 @@ end
 
 local ENDINGS = {KICK = e.kick, REFUSED = e.refused, ERROR = e.error}
 
--- One whole frame.
+-- One whole frame, or what the capture has of it.
 local function dissect_frame(tvb, pinfo, tree)
+    local is_cut = tvb:len() < tvb:reported_len()
+    if tvb:len() < HEADER then
+        tree:add(roam, tvb(), "Roam 1, cut")
+            :add_proto_expert_info(e.cut)
+        return tvb:len()
+    end
     local number = tvb(0, 1):uint()
     local frame = FRAMES[number]
     local name = frame and frame[1] or string.format("type 0x%02x", number)
@@ -857,7 +866,8 @@ local function dissect_frame(tvb, pinfo, tree)
     if frame then
         local values = {}
         if tvb:len() > HEADER then
-            values = add_message(branch, frame[2], tvb(HEADER):range())
+            values = add_message(branch, frame[2], tvb(HEADER):range(),
+                is_cut)
         end
         add_inside(frame[2], values)
         local more = summary(values)
@@ -869,6 +879,9 @@ local function dissect_frame(tvb, pinfo, tree)
         branch:add(f.unknown, tvb(HEADER))
     end
     branch:set_text("Roam 1, " .. text)
+    if is_cut then
+        branch:add_proto_expert_info(e.cut)
+    end
     if pinfo.columns.info then
         pinfo.columns.info:append(text .. "; ")
     end
@@ -876,6 +889,9 @@ local function dissect_frame(tvb, pinfo, tree)
 end
 
 local function frame_length(tvb, _, offset)
+    if offset + HEADER > tvb:len() then
+        return tvb:reported_len() - offset -- a capture of short packets
+    end
     return HEADER + tvb(offset + 1, 3):uint()
 end
 
