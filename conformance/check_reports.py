@@ -313,6 +313,20 @@ def check_repeat_of_client(suite):
     check("--timeout 700" in repeats(suite, case, ""), case["detail"])
 
 
+def update_cut_short(suite, full):
+    """An update that is interrupted while a case waits for what won't come."""
+    run = subprocess.Popen(
+        [suite.conform, "server", "--roamd", suite.build / "roamd-faulty",
+         *full, "--timeout", "250000", "--update-expectations"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=dict(os.environ, ROAM_FAULT=FAULT))
+    while not run.stdout.readline().startswith("ok 1"):
+        pass
+    run.terminate()
+    _, told = run.communicate(timeout=60)
+    return subprocess.CompletedProcess([], run.returncode, stderr=told)
+
+
 def check_expectations(suite, red):
     """update, then green; a stale entry, an unexpected pass, a wrong one."""
     full = ("--scenarios", suite.path("scenarios"), "--timeout", "2000",
@@ -327,6 +341,8 @@ def check_expectations(suite, red):
     broken = {"server": "roamd-faulty", "fault": FAULT}
     done = suite.run(*full, "--update-expectations", **broken)
     check(done.returncode == 0, f"update: {done.returncode} {done.stderr}")
+    check("known: 0 kept, 0 taken out, 1 added" in done.stderr,
+          f"update: {done.stderr}")
     lines = pathlib.Path(suite.path("known")).read_text()
     check(lines.startswith("02-kick/takeover") and lines.endswith('"  -\n'),
           f"update: {lines}")
@@ -334,6 +350,10 @@ def check_expectations(suite, red):
     check(done.returncode == 0, f"known: {done.returncode}")
     check(report["counts"]["known"] == 1, "known: not counted")
     check("# TODO known: -" in done.stdout, "known: not in TAP")
+    done = update_cut_short(suite, full)
+    check(done.returncode == 4 and "as it was" in done.stderr and
+          pathlib.Path(suite.path("known")).read_text() == lines,
+          f"update, interrupted: {done.returncode} {done.stderr}")
     done, report = suite.report("repaired", *full)
     check(done.returncode == 1, f"repaired: {done.returncode}")
     check(len(report["stale_expectations"]) == 1, "repaired: not stale")

@@ -51,7 +51,7 @@ static const char *parse_entry(const char *text, struct expectation *out)
 bool expectations_load(const char *path, struct expectations *out,
                        const char **error)
 {
-    struct text head = {0};
+    struct text comments = {0};
     const char *text = file_read(path, NULL);
     int number = 0;
     out->path = path;
@@ -66,9 +66,7 @@ bool expectations_load(const char *path, struct expectations *out,
         struct expectation e = {.line = ++number};
         text += len + (text[len] == '\n');
         if (*first == '#' || !*first) {
-            if (out->count == 0) {
-                text_add(&head, "%s\n", line);
-            }
+            text_add(&comments, "%s\n", line);
             continue;
         }
         const char *reason = parse_entry(line, &e);
@@ -76,10 +74,12 @@ bool expectations_load(const char *path, struct expectations *out,
             *error = arena_printf("%s:%d: %s", path, number, reason);
             return false;
         }
+        *(out->count ? &e.above : &out->head) = text_str(&comments);
+        comments = (struct text){0};
         arena_grow((void **)&out->at, out->count, &out->cap, sizeof *out->at);
         out->at[out->count++] = e;
     }
-    out->head = text_str(&head);
+    *(out->count ? &out->tail : &out->head) = text_str(&comments);
     return true;
 }
 
@@ -137,10 +137,15 @@ const char *expectations_stale(const struct expectation *e,
 
 /* --------------------------------------------------------------- updating */
 
+static const char *or_nothing(const char *s)
+{
+    return s ? s : "";
+}
+
 static void add_entry(struct text *t, const struct expectation *e)
 {
-    text_add(t, "%s%s%s  %s  \"", e->id, e->rule ? ":" : "",
-             e->rule ? e->rule : "",
+    text_add(t, "%s%s%s%s  %s  \"", or_nothing(e->above), e->id,
+             e->rule ? ":" : "", e->rule ? e->rule : "",
              e->is_unsupported ? "unsupported" : "fail");
     for (const char *p = e->message; *p; p++) {
         text_add(t, *p == '"' || *p == '\\' ? "\\%c" : "%c", *p);
@@ -149,15 +154,20 @@ static void add_entry(struct text *t, const struct expectation *e)
 }
 
 bool expectations_update(const struct expectations *e,
-                         const struct results *results, const char **error)
+                         const struct results *results,
+                         struct expectations_change *out, const char **error)
 {
     struct text t = {0};
-    text_add(&t, "%s", e->head ? e->head : "");
+    *out = (struct expectations_change){0};
+    text_add(&t, "%s", or_nothing(e->head));
     for (size_t i = 0; i < e->count; i++) {
         if (e->at[i].is_met) {
             add_entry(&t, &e->at[i]);
+            out->kept++;
         }
     }
+    out->gone = e->count - out->kept;
+    text_add(&t, "%s", or_nothing(e->tail));
     for (size_t i = 0; i < results->count; i++) {
         const struct result *r = &results->at[i];
         if (r->verdict == VERDICT_FAIL && r->standing != STANDING_KNOWN) {
@@ -169,6 +179,7 @@ bool expectations_update(const struct expectations *e,
                               .rule = rules.count == 1 ? rules.at[0] : NULL,
                               .message = arena_copy(what, strcspn(what, "\n")),
                               .url = "-"});
+            out->added++;
         }
     }
     return file_write(e->path, text_str(&t), t.len, error);

@@ -19,13 +19,14 @@ struct expectation {
     bool is_unsupported;
     const char *message, *url;
     int line;
-    bool is_met; /* by some result */
-    bool is_run; /* its case has a result */
+    const char *above; /* comments between the entry before it and this one */
+    bool is_met;       /* by some result */
+    bool is_run;       /* its case has a result */
 };
 
 struct expectations {
     const char *path;
-    const char *head; /* comments before the first entry */
+    const char *head, *tail; /* comments before the first, behind the last */
     struct expectation *at;
     size_t count, cap;
 };
@@ -38,8 +39,13 @@ void expectations_judge(struct expectations *e, struct result *r);
 /* Why an entry is stale; NULL: it is not. Behind the last result. */
 const char *expectations_stale(const struct expectation *e,
                                const struct scenarios *all);
-/* Keeps what was met, adds what failed. Only behind a full run. */
+/* Keeps what was met, with the comments above it, and adds what failed; counts
+ * it in *out. Only behind a full run. */
+struct expectations_change {
+    size_t kept, gone, added;
+};
 bool expectations_update(const struct expectations *e,
-                         const struct results *results, const char **error);
+                         const struct results *results,
+                         struct expectations_change *out, const char **error);
 
 #endif

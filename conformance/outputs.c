@@ -143,11 +143,32 @@ static int exit_code(const struct tally *t, size_t stale, bool is_complete)
     return t->unexpected || stale ? EXIT_UNEXPECTED : EXIT_AS_EXPECTED;
 }
 
+/* Writes the file of expectations anew, where this run may, and says so. Exit
+ * code: no entry excuses what did not run or checked nothing. */
+static int update(const struct outputs *o, const struct results *results,
+                  const struct tally *t, bool is_complete)
+{
+    const char *reason = "";
+    struct expectations_change c;
+    if (!is_complete || t->of[VERDICT_HARNESS]) {
+        fprintf(stderr, "roam-conform: %s is as it was: the run %s\n",
+                o->expectations,
+                is_complete ? "has a mistake of the harness"
+                            : "was interrupted");
+        return exit_code(t, 0, is_complete);
+    }
+    if (!expectations_update(&o->loaded, results, &c, &reason)) {
+        return fail(reason);
+    }
+    fprintf(stderr, "roam-conform: %s: %zu kept, %zu taken out, %zu added\n",
+            o->expectations, c.kept, c.gone, c.added);
+    return t->of[VERDICT_NOT_EXERCISED] ? EXIT_UNEXPECTED : EXIT_AS_EXPECTED;
+}
+
 int outputs_end(struct outputs *o, const struct run_options *run,
                 struct report_run *report, bool is_complete)
 {
     struct tally t = {0};
-    const char *reason = "";
     for (size_t i = 0; i < report->results->count; i++) {
         report_count(&t, &report->results->at[i]);
     }
@@ -156,9 +177,8 @@ int outputs_end(struct outputs *o, const struct run_options *run,
     report->ms = now_ms() - o->start_ms;
     report->is_complete = is_complete;
     report->expectations = &o->loaded;
-    if (o->update && is_complete && !t.of[VERDICT_HARNESS]) {
-        bool ok = expectations_update(&o->loaded, report->results, &reason);
-        report->exit = ok ? EXIT_AS_EXPECTED : fail(reason);
+    if (o->update) {
+        report->exit = update(o, report->results, &t, is_complete);
     } else {
         size_t stale = print_stale(o, report->all);
         report->exit = exit_code(&t, stale, is_complete);

@@ -213,28 +213,36 @@ static void test_an_update_keeps_what_is_met_and_adds_what_failed(void **state)
     (void)state;
     struct expectations e;
     load("# ours\n\n05-send/one fail \"a\" http://x/1\n"
-         "05-send/one fail \"gone\" http://x/2\n",
+         "# of the one that is gone\n05-send/one fail \"gone\" http://x/2\n"
+         "\n# kept\n05-send/one fail \"q\" http://x/3\n# the end\n",
          &e);
     struct result list[] = {
         {.s = &one, .verdict = VERDICT_FAIL, .rules = "A-1", .what = "a b"},
         {.s = &one,
          .verdict = VERDICT_FAIL,
          .rules = "A-2",
-         .what = "q \"\\\nsecond"},
+         .what = "n \"\\\nsecond"},
+        {.s = &one, .verdict = VERDICT_FAIL, .rules = "A-2", .what = "q"},
     };
-    const struct results results = {.at = list, .count = 2};
+    const struct results results = {.at = list, .count = 3};
+    struct expectations_change change;
     const char *error = "";
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < 3; i++) {
         expectations_judge(&e, &list[i]);
     }
     e.path = path_of("");
-    assert_true(expectations_update(&e, &results, &error));
+    assert_true(expectations_update(&e, &results, &change, &error));
+    assert_int_equal(change.kept, 2);
+    assert_int_equal(change.gone, 1);
+    assert_int_equal(change.added, 1);
     assert_string_equal(file_read(e.path, NULL),
                         "# ours\n\n05-send/one  fail  \"a\"  http://x/1\n"
-                        "05-send/one:A-2  fail  \"q \\\"\\\\\"  -\n");
+                        "\n# kept\n05-send/one  fail  \"q\"  http://x/3\n"
+                        "# the end\n"
+                        "05-send/one:A-2  fail  \"n \\\"\\\\\"  -\n");
     struct expectations again = {0};
     assert_true(expectations_load(e.path, &again, &error));
-    assert_string_equal(again.at[1].message, "q \"\\");
+    assert_string_equal(again.at[2].message, "n \"\\");
     unlink(e.path);
 }
 
