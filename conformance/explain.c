@@ -113,12 +113,50 @@ static void print_scenarios(const struct scenarios *all, const char *id)
     }
 }
 
+static bool is_in_area(const struct rule *r, const char *area)
+{
+    size_t len = strlen(area);
+    return strncmp(r->id, area, len) == 0 && r->id[len] == '-';
+}
+
+bool explain_area(const struct rules *rules, const char *area)
+{
+    bool any = false;
+    for (size_t i = 0; i < rules->count; i++) {
+        const struct rule *r = &rules->at[i];
+        if (is_in_area(r, area)) {
+            struct text t = {0};
+            text_add_indented(&t, "  ", r->text);
+            printf("%s\n%s", r->id, text_str(&t));
+            any = true;
+        }
+    }
+    return any;
+}
+
+const char *explain_areas(const struct rules *rules)
+{
+    struct text t = {0};
+    for (size_t i = 0; i < rules->count; i++) {
+        const char *id = rules->at[i].id;
+        const char *area = arena_copy(id, strcspn(id, "-"));
+        bool is_first = true;
+        for (size_t k = 0; k < i; k++) {
+            is_first = is_first && !is_in_area(&rules->at[k], area);
+        }
+        text_add(&t, is_first ? " %s" : "", area);
+    }
+    return text_str(&t);
+}
+
 bool explain_rule(const struct options *o, const struct rules *rules,
                   const struct scenarios *all, const char *id)
 {
     const char *spec = file_read(o->spec, NULL);
     const char *why = spec ? explain_why(spec, id) : NULL;
-    printf("%s\n\n%s\n", id, rules_find(rules, id)->text);
+    const struct rule *r = rules_find(rules, id);
+    printf("%s\n\n%s\n\n%s:%d, %s\n", id, r->text, o->spec, r->line,
+           r->section);
     if (why) {
         struct text t = {0};
         text_add_indented(&t, "  ", why);

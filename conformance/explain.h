@@ -7,11 +7,16 @@
 #include "rules.h"
 #include "scn.h"
 
-/* Prints the rule, why it is there, what judges it, its scenarios and the
- * broken peers that break it. The id is one of the spec's. False when a file
- * cannot be read. */
+/* Prints the rule, where it stands, why it is there, what judges it, its
+ * scenarios and the broken peers that break it. The id is one of the spec's.
+ * False when a file cannot be read. */
 bool explain_rule(const struct options *o, const struct rules *rules,
                   const struct scenarios *all, const char *id);
+/* Prints the rules of an area, which is the part before their number. False:
+ * there is no such area. */
+bool explain_area(const struct rules *rules, const char *area);
+/* The areas, a space before each. */
+const char *explain_areas(const struct rules *rules);
 /* Prints the rules that bind a server and have no scenario. */
 void explain_gaps(const struct rules *rules, const struct scenarios *all);
 /* The item of the spec's Rationale that names the rule, or a range around

@@ -396,10 +396,23 @@ static int command_explain(struct options *o, const char *id)
     if (!load(o, &rules, &all)) {
         return EXIT_USAGE;
     }
-    if (!id || !rules_find(&rules, id)) {
-        return fail_usage("no such rule");
+    if (!id) {
+        return fail_usage("explain ID: which rule?");
     }
-    return explain_rule(o, &rules, &all, id) ? EXIT_AS_EXPECTED : EXIT_USAGE;
+    char *known = arena_string(id);
+    for (char *p = known; *p; p++) {
+        *p = *p >= 'a' && *p <= 'z' ? (char)(*p - 'a' + 'A') : *p;
+    }
+    if (rules_find(&rules, known)) {
+        return explain_rule(o, &rules, &all, known) ? EXIT_AS_EXPECTED
+                                                    : EXIT_USAGE;
+    }
+    return explain_area(&rules, known)
+               ? EXIT_AS_EXPECTED
+               : fail_usage(
+                     arena_printf("no rule \"%s\"; there are%s, each "
+                                  "with a number; see roam-conform --help",
+                                  id, explain_areas(&rules)));
 }
 
 static int command_coverage(struct options *o)

@@ -61,6 +61,27 @@ static bool add_rule(struct rules *out, const char *start, const char *id_end,
     return true;
 }
 
+/* How far the text was read. */
+struct place {
+    const char *at;
+    int line;
+    const char *heading; /* the last one, or "" */
+};
+
+/* Reads on to `end`; where that is, the rule stands. */
+static void place_rule(struct rule *r, struct place *p, const char *end)
+{
+    for (; p->at < end; p->at++) {
+        if (*p->at == '\n') {
+            p->line++;
+            p->heading = p->at[1] == '#' ? p->at + 1 : p->heading;
+        }
+    }
+    const char *title = p->heading + strspn(p->heading, "# ");
+    r->line = p->line;
+    r->section = arena_copy(title, strcspn(title, "\n"));
+}
+
 bool rules_load(const char *path, struct rules *out, const char **error)
 {
     char *text = file_read(path, NULL);
@@ -68,6 +89,7 @@ bool rules_load(const char *path, struct rules *out, const char **error)
         *error = arena_printf("%s: %s", path, strerror(errno));
         return false;
     }
+    struct place place = {.at = text, .line = 1, .heading = ""};
     for (char *at = text; (at = strstr(at, "\n**[")) != NULL;) {
         char *start = at + strlen("\n**[");
         char *id_end = strstr(start, "]**");
@@ -80,6 +102,7 @@ bool rules_load(const char *path, struct rules *out, const char **error)
                                   (int)(id_end - start), start);
             return false;
         }
+        place_rule(&out->at[out->count - 1], &place, start);
         at = id_end;
     }
     *error = arena_printf("%s: no rules", path);

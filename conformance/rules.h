@@ -9,10 +9,12 @@
 
 struct rule {
     const char *id;
-    const char *text;  /* lines as in the spec, without the id */
-    bool binds_server; /* it begins with a server or a peer as its subject */
-    bool binds_client; /* likewise */
-    const char *level; /* MUST, SHOULD or MAY */
+    const char *text;    /* lines as in the spec, without the id */
+    bool binds_server;   /* it begins with a server or a peer as its subject */
+    bool binds_client;   /* likewise */
+    const char *level;   /* MUST, SHOULD or MAY */
+    int line;            /* of the spec, where it stands */
+    const char *section; /* the heading above it, without marks; or "" */
 };
 struct rules {
     struct rule *at;

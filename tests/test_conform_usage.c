@@ -45,6 +45,8 @@ static void test_a_wrong_word_is_named(void **state)
         {"server --roamd /no/roamd", "/no/roamd: No such file"},
         {"server --no-such-option", "--no-such-option"},
         {"server --seed", "--seed"},
+        {"explain NO-1", "\"NO-1\""},
+        {"explain KIC", " KICK "},
     };
     (void)state;
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
@@ -85,7 +87,7 @@ static void test_what_is_missing_is_named(void **state)
         {"client --adapter tcp:x:1 -- y",
          "client needs -- ADAPTER, or --adapter"},
         {"pair", "one of --roamd, --at and --control, please"},
-        {"pair --roamd x", "pair needs -- ADAPTER"},
+        {"pair --roamd x", "pair needs -- ADAPTER, or --adapter"},
         {"pair --roamd x --tls -- y",
          "--tls is for the roles server and client"},
         {"broken", "broken needs --roamd, built with fault points"},
@@ -111,12 +113,27 @@ static void test_what_is_missing_is_named(void **state)
     }
 }
 
+static void test_a_rule_is_explained_by_name_or_area(void **state)
+{
+    (void)state;
+    assert_int_equal(conform("explain kick-1", "1"), 0);
+    assert_non_null(strstr(said, "MUST end the session"));
+    assert_non_null(strstr(said, "spec/roam-1.md:"));
+    assert_non_null(strstr(said, ", 5.2 "));
+    assert_non_null(strstr(said, "02-kick/takeover "));
+    assert_int_equal(conform("explain kick", "1"), 0);
+    assert_non_null(strstr(said, "KICK-1\n"));
+    assert_non_null(strstr(said, "KICK-10\n"));
+    assert_null(strstr(said, "LOGIN-1\n"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_wrong_word_is_named),
         cmocka_unit_test(test_what_is_missing_is_named),
         cmocka_unit_test(test_help_is_output),
+        cmocka_unit_test(test_a_rule_is_explained_by_name_or_area),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
