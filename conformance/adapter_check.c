@@ -4,9 +4,12 @@
  * up or hides that a server lies would make every case worthless. */
 #include <inttypes.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "adapter_say.h"
 #include "client_role.h"
+#include "client_scn.h"
 
 /* Longer than any buffer between two processes. */
 #define LONG_LINE_BYTES 200000u
@@ -29,17 +32,24 @@ static bool wrong(struct probe *p, const char *reason)
     return false;
 }
 
-/* Nothing came in time: was it written, and is stuck in a buffer? */
-static bool silent(struct probe *p, const char *what, uint64_t limit_ms)
+/* Nothing came in time: was it written, and is stuck in a buffer? Of a hello
+ * nobody can tell whether it was, or the adapter is slow to start. */
+static bool silent(struct probe *p, const char *what, bool is_hello,
+                   uint64_t limit_ms)
 {
     size_t lines = p->a.answer_count + p->a.event_count + (p->a.hello != NULL);
     adapter_close(&p->a, p->start_ms);
     bool late =
         p->a.answer_count + p->a.event_count + (p->a.hello != NULL) > lines;
+    const char *slow =
+        is_hello ? arena_printf(", or give it more than these %" PRIu64
+                                " ms to start: --timeout MS",
+                                p->timeout_ms)
+                 : "";
     return wrong(p, late ? arena_printf("%s came only when its input was "
                                         "closed: flush standard output "
-                                        "behind every line",
-                                        what)
+                                        "behind every line%s",
+                                        what, slow)
                          : arena_printf("%s did not come within %" PRIu64 " ms",
                                         what, limit_ms));
 }
@@ -50,18 +60,24 @@ static json_t *await(struct probe *p, uint64_t id, const char *what)
     uint64_t limit_ms = id ? p->timeout_ms : p->start_ms;
     uint64_t deadline = now_ms() + limit_ms;
     for (;;) {
-        json_t *found = id ? adapter_answer(&p->a, id) : p->a.hello;
+        const char *mistake = adapter_say_stray(&p->a, id);
+        json_t *found = mistake ? NULL
+                        : id    ? adapter_answer(&p->a, id)
+                                : p->a.hello;
         if (found) {
             return found;
         }
-        if (p->a.fault) {
-            wrong(p, p->a.fault);
+        if (p->a.fault && !mistake) {
+            mistake = adapter_say_fault(&p->a);
+        }
+        if (mistake) {
+            wrong(p, arena_printf("%s (waiting for %s)", mistake, what));
             return NULL;
         }
         uint64_t now = now_ms();
         struct pollfd f = {.fd = p->a.out, .events = POLLIN};
         if (now >= deadline || poll(&f, 1, (int)(deadline - now)) == 0) {
-            silent(p, what, limit_ms);
+            silent(p, what, id == 0, limit_ms);
             return NULL;
         }
         adapter_read(&p->a);
@@ -97,10 +113,12 @@ static bool check_unknown_verb(struct probe *p, uint64_t seed)
     for (int i = 0; i < 2; i++) {
         json_t *answer, *r = json_object();
         json_object_set_new(r, "text", json_string(i ? long_text : "short"));
-        if (strcmp(ask(p, verb, r, &answer), "unsupported") != 0) {
-            return wrong(p, arena_printf("a verb that nobody knows, in a line "
-                                         "of %s, must be `unsupported`",
-                                         i ? "200 KB" : "some bytes"));
+        const char *result = ask(p, verb, r, &answer);
+        if (strcmp(result, "unsupported") != 0) {
+            return wrong(p, arena_printf("a verb that nobody knows%s must be "
+                                         "`unsupported`, and was `%s`",
+                                         i ? ", in a line of 200 KB," : "",
+                                         result));
         }
     }
     return true;
@@ -110,8 +128,11 @@ static bool check_unknown_handle(struct probe *p)
 {
     json_t *answer, *r = json_object();
     json_object_set_new(r, "handle", json_string("never-opened"));
-    if (strcmp(ask(p, "state", r, &answer), "error") != 0) {
-        return wrong(p, "a handle that was never opened must be an error");
+    const char *result = ask(p, "state", r, &answer);
+    if (strcmp(result, "error") != 0) {
+        return wrong(p, arena_printf("`state` of a handle that was never "
+                                     "opened must be an `error`, and was `%s`",
+                                     result));
     }
     return (json_text(answer, "code") &&
             json_is_boolean(json_object_get(answer, "definite"))) ||
@@ -134,7 +155,10 @@ static bool check_clock(struct probe *p)
         }
     }
     return at[1] - at[0] == HOUR_MS ||
-           wrong(p, "`advance` must move `now` by just so much");
+           wrong(p,
+                 arena_printf("`advance` must move `now` by just so much: "
+                              "by %u, and it went from %" PRIu64 " to %" PRIu64,
+                              HOUR_MS, at[0], at[1]));
 }
 
 static bool check_quit(struct probe *p)
@@ -145,8 +169,26 @@ static bool check_quit(struct probe *p)
     }
     int status = adapter_close(&p->a, p->start_ms);
     return status <= 0 ||
-           wrong(p, arena_printf("it ended with status 0x%x behind `quit`",
-                                 (unsigned)status));
+           wrong(p, arena_printf("it ended %s behind `quit`, must be with "
+                                 "status 0",
+                                 adapter_say_status(status)));
+}
+
+/* A slip of the pen here would leave cases out, and look like a pass. */
+static bool note_capabilities(const struct adapter *a)
+{
+    const json_t *list = json_object_get(a->hello, "capabilities");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const char *name = json_string_value(json_array_get(list, i));
+        if (!name || !client_capability_known(name) ||
+            strcmp(name, "clock") == 0) {
+            fprintf(stderr,
+                    "roam-conform: the hello has a capability that this suite "
+                    "does not know: %s\n",
+                    name ? name : "one that is no text");
+        }
+    }
+    return true;
 }
 
 static bool check_lines(struct probe *p, const struct run_options *o)
@@ -157,8 +199,8 @@ static bool check_lines(struct probe *p, const struct run_options *o)
     }
     bool ok = await(p, 0, "the hello") &&
               (adapter_greeted(&p->a) || wrong(p, p->a.fault)) &&
-              check_unknown_verb(p, o->seed) && check_unknown_handle(p) &&
-              check_clock(p) && check_quit(p);
+              note_capabilities(&p->a) && check_unknown_verb(p, o->seed) &&
+              check_unknown_handle(p) && check_clock(p) && check_quit(p);
     adapter_close(&p->a, 0);
     return ok;
 }

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "adapter_say.h"
 #include "client_case.h"
 #include "pair_case.h"
 
@@ -75,6 +76,15 @@ static bool json_value(const ProtobufCFieldDescriptor *fd, const json_t *object,
     }
 }
 
+static enum member_kind kind_of(const ProtobufCFieldDescriptor *fd)
+{
+    return fd->type == PROTOBUF_C_TYPE_STRING  ? MEMBER_TEXT
+           : fd->type == PROTOBUF_C_TYPE_BYTES ? MEMBER_HEX
+           : fd->type == PROTOBUF_C_TYPE_BOOL  ? MEMBER_BOOL
+           : fd->type == PROTOBUF_C_TYPE_ENUM  ? MEMBER_ENUM
+                                               : MEMBER_NUMBER;
+}
+
 ProtobufCMessage *event_message(const json_t *event, const char **reason)
 {
     const char *name = json_text(event, "event");
@@ -92,8 +102,9 @@ ProtobufCMessage *event_message(const json_t *event, const char **reason)
             continue;
         }
         if (!json_value(fd, event, &v) || !field_set(m, fd->name, &v, reason)) {
-            *reason = arena_printf("event %s: %s is not as ADAPTER.md has it",
-                                   name, fd->name);
+            *reason =
+                arena_printf("event %s: %s", name,
+                             adapter_say_member(event, fd->name, kind_of(fd)));
             return NULL;
         }
     }
@@ -172,14 +183,28 @@ static bool was_told(const struct sut *s, uint64_t version)
     return false;
 }
 
-/* The rule by which an entry is not applied. */
-static const char *not_now(const struct sut *s)
+/* Why no entry is applied now: the rule, what is said, and what was legal. */
+struct not_now {
+    const char *rule, *why, *legal;
+};
+
+static struct not_now not_now(const struct sut *s)
 {
     const struct conn *c = s->conn;
-    return c && c->must_end    ? c->must_end
-           : s->owes_sync      ? "CHAIN-6"
-           : c && c->sync_open ? "SYNC-8"
-                               : "CHAIN-4";
+    if (c && c->must_end) {
+        return (struct not_now){
+            c->must_end, ", and the connection was to be closed for a frame",
+            "it closes the connection, and applies nothing of that frame"};
+    }
+    if (s->owes_sync) {
+        return (struct not_now){"CHAIN-6", " behind a gap", "SYNC"};
+    }
+    if (c && c->sync_open) {
+        return (struct not_now){"SYNC-8", " between SYNC and SYNC_OK",
+                                "nothing until SYNC_OK"};
+    }
+    return (struct not_now){"CHAIN-4", ", which was not to be applied now",
+                            "nothing"};
 }
 
 static bool judge_entry(struct stage *g, struct sut *s,
@@ -203,17 +228,20 @@ static bool judge_entry(struct stage *g, struct sut *s,
             arena_printf("version %" PRIu64 " is told twice", told->version),
             "every entry once", NULL);
     }
+    if (want) {
+        return world_fail(
+            &g->world,
+            told->version > want->push->version ? client_rule_of(s, want->push)
+                                                : not_now(s).rule,
+            arena_printf("version %" PRIu64 " is told, and %" PRIu64 " is next",
+                         told->version, want->push->version),
+            arena_printf("version %" PRIu64, want->push->version), want->frame);
+    }
+    struct not_now n = not_now(s);
     return world_fail(
-        &g->world,
-        want && told->version > want->push->version
-            ? client_rule_of(s, want->push)
-            : not_now(s),
-        arena_printf("version %" PRIu64 " is told, which was not to be "
-                     "applied now",
-                     told->version),
-        want ? arena_printf("version %" PRIu64, want->push->version)
-             : "nothing",
-        want ? want->frame : NULL);
+        &g->world, n.rule,
+        arena_printf("version %" PRIu64 " is told%s", told->version, n.why),
+        n.legal, NULL);
 }
 
 static void note_failed(struct sut *s, uint64_t client_msg_id)

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "adapter_say.h"
 #include "client_case.h"
 #include "expr.h"
 #include "pair_case.h"
@@ -24,6 +25,14 @@ static json_t *wait_answer(struct stage *g, struct adapter *a, const char *verb,
 {
     uint64_t deadline = now_ms() + g->world.timeout_ms;
     for (;;) {
+        const char *stray = adapter_say_stray(a, id);
+        if (stray) {
+            world_fail(
+                &g->world, "",
+                arena_printf("adapter: %s (waiting for %s)", stray, verb),
+                "one answer for each request", NULL);
+            return NULL;
+        }
         json_t *answer = adapter_answer(a, id);
         if (answer) {
             return answer;
@@ -53,7 +62,7 @@ static json_t *tell(struct stage *g, struct adapter *a, const char *verb,
     }
     const char *code = answer ? json_text(answer, "code") : NULL;
     world_fail(&g->world, result ? NULL : "",
-               a->fault ? arena_printf("adapter: %s", a->fault)
+               a->fault ? arena_printf("adapter: %s", adapter_say_fault(a))
                         : arena_printf("adapter: %s failed with %s", verb,
                                        code ? code : "no answer that is legal"),
                "ok", NULL);
@@ -120,6 +129,22 @@ static void publish(struct stage *g, const struct sut *s, const json_t *state)
                   answer_number(state, "next_ms", connected ? 0 : UINT64_MAX));
 }
 
+static bool never_came(struct stage *g, const struct sut *s,
+                       const json_t *state)
+{
+    const struct conn *c = s->conn;
+    bool open = json_is_true(json_object_get(state, "connected"));
+    return world_fail(
+        &g->world, "",
+        arena_printf("adapter: `state` tells of connections=%s, sent=%s, "
+                     "connected=%s; what came is %" PRIu64
+                     " connections, and %" PRIu64 " bytes on the last%s",
+                     json_text(state, "connections"), json_text(state, "sent"),
+                     open ? "true" : "false", s->connections,
+                     c ? c->received : 0, open ? "" : ", which has not ended"),
+        "`connections`, `sent` and `connected` as ADAPTER.md has them", NULL);
+}
+
 /* What the client wrote before it answered has to come. */
 static bool catch_up(struct stage *g, struct sut *s, const json_t *state)
 {
@@ -136,12 +161,7 @@ static bool catch_up(struct stage *g, struct sut *s, const json_t *state)
             return true;
         }
         if (!net_pump(g, deadline) && now_ms() >= deadline) {
-            return world_fail(&g->world, "",
-                              "adapter: state tells of bytes or of an end "
-                              "that did not come",
-                              "`connections`, `sent` and `connected` as "
-                              "ADAPTER.md has them",
-                              NULL);
+            return never_came(g, s, state);
         }
         if (g->world.failure.happened) {
             return false;
@@ -168,7 +188,10 @@ static bool judge_state(struct stage *g, struct sut *s, const json_t *state)
                                        ", what was served and stored ends at "
                                        "%" PRIu64,
                                        cursor, s->cursor),
-                          "the version of the last entry stored", NULL);
+                          s->manual ? "what the verb `ack` named last: the "
+                                      "device is opened with \"ack\":\"manual\""
+                                    : "the version of the last entry stored",
+                          NULL);
     }
     const struct conn *c = s->conn;
     bool open = json_is_true(json_object_get(state, "connected"));
@@ -194,6 +217,13 @@ static json_t *settle(struct stage *g, struct sut *s)
         json_object_set_new(r, "ended", json_true());
     }
     json_t *state = adapter_tell(g, s, "state", r);
+    const char *mistake = state ? adapter_say_state(state) : NULL;
+    if (mistake) {
+        world_fail(&g->world, "",
+                   arena_printf("adapter: the answer to state: %s", mistake),
+                   "the fields that ADAPTER.md has", NULL);
+        return NULL;
+    }
     return state && catch_up(g, s, state) && events_judge(g) ? state : NULL;
 }
 

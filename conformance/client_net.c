@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "adapter_say.h"
 #include "client_case.h"
 #include "pair_case.h"
 #include "peers.h"
@@ -186,16 +187,16 @@ static int poll_all(struct stage *g, uint64_t deadline_ms,
 /* An adapter that broke its own protocol ends the case. */
 static bool adapter_is_well(struct stage *g)
 {
-    const struct adapter *a = g->adapters;
+    struct adapter *a = g->adapters;
     while (a < g->adapters + g->adapter_count && !a->fault) {
         a++;
     }
     if (a == g->adapters + g->adapter_count) {
         return true;
     }
-    const char *errors = adapter_errors(a);
+    const char *fault = adapter_say_fault(a), *errors = adapter_errors(a);
     return world_fail(&g->world, "",
-                      arena_printf("adapter: %s%s%s", a->fault,
+                      arena_printf("adapter: %s%s%s", fault,
                                    *errors ? "\nits standard error:\n" : "",
                                    errors),
                       "what conformance/ADAPTER.md says", NULL);

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "adapter_say.h"
 #include "client_case.h"
 #include "expr.h"
 #include "scn_lex.h"
@@ -102,11 +103,11 @@ bool client_quit(struct stage *g)
         struct adapter *a = &g->adapters[i];
         int status = adapter_close(a, g->start_ms);
         if (status > 0) {
-            return world_fail(
-                &g->world, "",
-                arena_printf("adapter: it ended with status 0x%x\n%s",
-                             (unsigned)status, adapter_errors(a)),
-                "status 0 behind quit", NULL);
+            return world_fail(&g->world, "",
+                              arena_printf("adapter: it ended %s\n%s",
+                                           adapter_say_status(status),
+                                           adapter_errors(a)),
+                              "status 0 behind quit", NULL);
         }
     }
     return true;

@@ -2,10 +2,12 @@
 /* TAP and diagnoses: see report.h. */
 #include "report.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "expectations.h"
+#include "expr.h"
 #include "report_text.h"
 #include "scn_lex.h"
 
@@ -34,11 +36,38 @@ static void add_events(struct text *t, const struct world *w)
     }
 }
 
+/* A name of the scenario language, `$a.next_ms`, at the start of s: its length.
+ */
+static size_t variable_at(const char *s)
+{
+    size_t n = strspn(s + 1, "abcdefghijklmnopqrstuvwxyz0123456789_.") + 1;
+    return *s == '$' && n > 1 ? n - (s[n - 1] == '.') : 0;
+}
+
+/* What the variables are that were spoken of. Texts may be secret. */
+static void add_values(struct text *t, const struct world *w, const char *said)
+{
+    struct text names = {0};
+    for (const char *at = said; (at = strchr(at, '$')) != NULL; at++) {
+        const char *name = arena_copy(at, variable_at(at));
+        const char *once = arena_printf(" %s ", name);
+        const struct value *v = var_find(w, name);
+        if (!v || v->kind != VALUE_NUMBER || strstr(text_str(&names), once)) {
+            continue;
+        }
+        text_add(&names, "%s", once);
+        text_add(t, "  %s is %" PRIu64 "%s\n", name, v->number,
+                 v->number == UINT64_MAX && strstr(name, ".next_ms") ? ": never"
+                                                                     : "");
+    }
+}
+
 const char *report_failure(const struct world *w, const struct rules *rules,
                            const char *repeat)
 {
     const struct failure *f = &w->failure;
     struct text t = {0};
+    text_add(&t, "about: %s\n", w->s->title);
     text_add(&t, "at: %s:%d\n", w->s->path,
              f->step ? f->step->line : w->s->last_line);
     text_add(&t, "step: %s\n",
@@ -55,6 +84,7 @@ const char *report_failure(const struct world *w, const struct rules *rules,
         text_add(&t, "legal:\n");
         text_add_indented(&t, "  ", f->legal);
     }
+    add_values(&t, w, arena_printf("%s %s", f->what, f->legal ? f->legal : ""));
     if (f->got) {
         text_add(&t, "got:\n");
         text_add_indented(&t, "  ", f->got);

@@ -95,6 +95,18 @@ def say(**line):
         line["body"] = "00"
     if MODE == "silent-outbox" and line.get("event") == "sent":
         return
+    if MODE == "id-as-text" and "answer" in line:
+        line["id"] = str(line["id"])
+    if MODE == "answers-twice" and "answer" in line:
+        plain(**line)
+    if MODE == "no-cursor" and "cursor" in line:
+        del line["cursor"]
+    if MODE == "unsent-as-number" and "unsent" in line:
+        line["unsent"] = int(line["unsent"])
+    if MODE == "other-capability" and "hello" in line:
+        line["capabilities"].append("akc")
+    if MODE == "counts-too-much" and "sent" in line:
+        line["sent"] = str(int(line["sent"]) + 1000)
     if MODE == "not-json" and line.get("answer"):
         os.write(1, b"debug: got a request\n")
     plain(**line)
