@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* See control_check.h. A program that says ok and does nothing would make
  * every case about it worthless, in both ways: one fails that should pass, and
- * the server is told a liar; one passes that should fail.
+ * the server is told a liar; one passes that should fail. A server that is set
+ * otherwise than the suite asks for fails cases that have nothing to do with
+ * it.
  *
- * Each lie is a case that passes if it is told. Whatever else goes wrong in it
- * is the server's, and is left to the cases of the suite. */
+ * Each of these lies is a case that passes if it is told. Whatever else goes
+ * wrong in it is the server's, and is left to the cases of the suite. */
 #include "control_check.h"
 
 #include <inttypes.h>
@@ -20,6 +22,17 @@ static const struct {
      "a connect\n"
      "a> LOGIN\n"
      "a< REFUSED reason=CREDENTIAL\n"},
+    {NULL,
+     "the server tells a user of a new device [DEV-7]; for this suite it must "
+     "be set not to, as nearly every case would meet that entry",
+     "device b user=alice type=TABLET\n"
+     "a connect\n"
+     "a> LOGIN\n"
+     "a< LOGIN_OK\n"
+     "b connect\n"
+     "b> LOGIN\n"
+     "b< LOGIN_OK head=$h\n"
+     "check $h > 0\n"},
     {"clock",
      "the control program says ok to `advance`, and a message is dated before "
      "the `now` that it tells",

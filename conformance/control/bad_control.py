@@ -75,6 +75,16 @@ MODES = {
 }
 
 
+def tell_of_devices():
+    """The server is not set as CONTROL.md asks."""
+    plain = control_roamd.subprocess.Popen
+
+    def popen(words, **options):
+        other = {"announce_devices=no": "announce_devices=yes"}
+        return plain([other.get(word, word) for word in words], **options)
+    control_roamd.subprocess.Popen = popen
+
+
 def provision(mode, roamd, what, *words):
     if mode == "no-user" and what in ("user", "token"):
         print("x" * 43)
@@ -91,6 +101,8 @@ def main():
     if words:
         provision(mode, roamd, *words)
         return
+    if mode == "tells-of-devices":
+        tell_of_devices()
     change = MODES.get(mode, {})
     if callable(change):
         control_roamd.VERBS = change(VERBS)

@@ -36,6 +36,7 @@ MISTAKES = (
     ("advances-less", "00-sanity"), ("no-kill", "00-sanity"),
     ("no-user", "00-sanity"), ("no-token", "00-sanity"),
     ("user-fails", "00-sanity"), ("no-hold-store", "00-sanity"),
+    ("tells-of-devices", "00-sanity"),
     ("a-day-at-most", "30-clock/dated-by-the-clock"),
     ("elsewhere", "30-clock/dated-by-the-clock"),
     ("no-backup", "34-past/restored-twice"), ("ends", "34-past/restored-twice"),
