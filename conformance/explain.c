@@ -173,6 +173,26 @@ bool explain_rule(const struct options *o, const struct rules *rules,
                           id, "peers of a pair");
 }
 
+void explain_case(const struct rules *rules, const struct scenario *s)
+{
+    const char *steps = file_read(s->path, NULL);
+    printf("%s\n\n%s\n\nrules:\n", s->id, s->title);
+    for (size_t i = 0; i < rules->count; i++) {
+        const struct rule *r = &rules->at[i];
+        if (scenario_names(s, r->id)) {
+            struct text t = {0};
+            text_add_indented(&t, "    ", r->text);
+            printf("  %s\n%s", r->id, text_str(&t));
+        }
+    }
+    printf("\n%s:\n", s->path);
+    for (size_t n = 1; steps && *steps; n++) {
+        size_t len = strcspn(steps, "\n");
+        printf("%3zu  %.*s\n", n, (int)len, steps);
+        steps += len + (steps[len] == '\n');
+    }
+}
+
 void explain_gaps(const struct rules *rules, const struct scenarios *all)
 {
     size_t bound = 0, tested = 0;

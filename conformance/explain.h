@@ -7,6 +7,8 @@
 #include "rules.h"
 #include "scn.h"
 
+/* Prints what a case is about, its rules, and its steps. */
+void explain_case(const struct rules *rules, const struct scenario *s);
 /* Prints the rule, where it stands, why it is there, what judges it, its
  * scenarios and the broken peers that break it. The id is one of the spec's.
  * False when a file cannot be read. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* roam-conform: the conformance suite of Roam 1. README.md shows how to run
  * it; here are its commands. */
+#include <ctype.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <signal.h>
@@ -389,6 +390,15 @@ static int command_broken(struct options *o)
                       &rules);
 }
 
+static const char *upper_case(const char *s)
+{
+    char *copy = arena_string(s);
+    for (char *at = copy; *at; at++) {
+        *at = (char)toupper((unsigned char)*at);
+    }
+    return copy;
+}
+
 static int command_explain(struct options *o, const char *id)
 {
     struct rules rules = {0};
@@ -397,22 +407,25 @@ static int command_explain(struct options *o, const char *id)
         return EXIT_USAGE;
     }
     if (!id) {
-        return fail_usage("explain ID: which rule?");
+        return fail_usage("explain needs a rule, an area of rules, or a case");
     }
-    char *known = arena_string(id);
-    for (char *p = known; *p; p++) {
-        *p = *p >= 'a' && *p <= 'z' ? (char)(*p - 'a' + 'A') : *p;
+    for (size_t i = 0; i < all.count; i++) {
+        if (strcmp(all.at[i]->id, id) == 0) {
+            explain_case(&rules, all.at[i]);
+            return EXIT_AS_EXPECTED;
+        }
     }
+    const char *known = upper_case(id);
     if (rules_find(&rules, known)) {
         return explain_rule(o, &rules, &all, known) ? EXIT_AS_EXPECTED
                                                     : EXIT_USAGE;
     }
     return explain_area(&rules, known)
                ? EXIT_AS_EXPECTED
-               : fail_usage(
-                     arena_printf("no rule \"%s\"; there are%s, each "
-                                  "with a number; see roam-conform --help",
-                                  id, explain_areas(&rules)));
+               : fail_usage(arena_printf(
+                     "\"%s\" is no rule, and no case of --list; there are "
+                     "rules of%s, each with a number",
+                     id, explain_areas(&rules)));
 }
 
 static int command_coverage(struct options *o)

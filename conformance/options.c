@@ -31,7 +31,7 @@ const char options_usage[] =
     "  server        judge a server\n"
     "  client        judge a client: client [option...] -- ADAPTER [arg...]\n"
     "  pair          judge both: pair --roamd PATH [option...] -- ADAPTER...\n"
-    "  explain ID    a rule, and what checks it; or the rules of an area\n"
+    "  explain ID    a rule, and what checks it; the rules of an area; a case\n"
     "  coverage      rules that bind a server and have no scenario\n"
     "  broken        prove that the suite catches broken servers\n"
     "  broken --client -- ADAPTER...   or broken clients\n"

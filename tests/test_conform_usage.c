@@ -45,7 +45,8 @@ static void test_a_wrong_word_is_named(void **state)
         {"server --roamd /no/roamd", "/no/roamd: No such file"},
         {"server --no-such-option", "--no-such-option"},
         {"server --seed", "--seed"},
-        {"explain NO-1", "\"NO-1\""},
+        {"explain", "a rule, an area of rules, or a case"},
+        {"explain KICK-999", "\"KICK-999\" is no rule"},
         {"explain KIC", " KICK "},
     };
     (void)state;
@@ -97,8 +98,6 @@ static void test_what_is_missing_is_named(void **state)
         {"broken --pair --roamd x",
          "broken --pair needs --roamd with fault points, and -- ADAPTER that "
          "takes ROAM_FAULT"},
-        {"explain", "no such rule"},
-        {"explain NO-1", "no such rule"},
         {"null-server fly", "null-server close|silent|echo|garbage"},
         {"null-adapter fly", "null-adapter exit|silent|echo|ok|garbage"},
     };
@@ -127,6 +126,16 @@ static void test_a_rule_is_explained_by_name_or_area(void **state)
     assert_null(strstr(said, "LOGIN-1\n"));
 }
 
+static void test_a_case_is_explained(void **state)
+{
+    (void)state;
+    assert_int_equal(conform("explain 54-client-ack/half-window", "1"), 0);
+    assert_non_null(strstr(said, "at the latest when half of the window"));
+    assert_non_null(strstr(said, "  ACK-2\n    A client MUST acknowledge"));
+    assert_non_null(strstr(said, "\n  1  # SPDX-License-Identifier"));
+    assert_non_null(strstr(said, "\n 13  "));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -134,6 +143,7 @@ int main(void)
         cmocka_unit_test(test_what_is_missing_is_named),
         cmocka_unit_test(test_help_is_output),
         cmocka_unit_test(test_a_rule_is_explained_by_name_or_area),
+        cmocka_unit_test(test_a_case_is_explained),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
