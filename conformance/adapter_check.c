@@ -18,6 +18,7 @@
 struct probe {
     struct adapter a;
     uint64_t timeout_ms, start_ms;
+    bool trace;
     const char *reason; /* NULL: nothing wrong so far */
 };
 
@@ -84,13 +85,24 @@ static json_t *await(struct probe *p, uint64_t id, const char *what)
     }
 }
 
+static void trace_line(const struct probe *p, const char *arrow,
+                       const json_t *line)
+{
+    if (p->trace && line) {
+        fprintf(stderr, "self-check: adapter%s %s\n", arrow,
+                adapter_say_line(line));
+    }
+}
+
 /* The result of a request: ok, error, unsupported; "" when it went wrong. */
 static const char *ask(struct probe *p, const char *verb, json_t *request,
                        json_t **answer)
 {
     uint64_t id = adapter_request(&p->a, verb, request);
+    trace_line(p, ">", request);
     *answer =
         id ? await(p, id, arena_printf("the answer to `%s`", verb)) : NULL;
+    trace_line(p, "<", *answer);
     const char *result = *answer ? adapter_result(*answer) : "";
     if (!id) {
         wrong(p, p->a.fault);
@@ -197,8 +209,9 @@ static bool check_lines(struct probe *p, const struct run_options *o)
     if (!adapter_open(&p->a, o->adapter, &reason)) {
         return wrong(p, reason);
     }
-    bool ok = await(p, 0, "the hello") &&
-              (adapter_greeted(&p->a) || wrong(p, p->a.fault)) &&
+    const json_t *hello = await(p, 0, "the hello");
+    trace_line(p, "<", hello);
+    bool ok = hello && (adapter_greeted(&p->a) || wrong(p, p->a.fault)) &&
               note_capabilities(&p->a) && check_unknown_verb(p, o->seed) &&
               check_unknown_handle(p) && check_clock(p) && check_quit(p);
     adapter_close(&p->a, 0);
@@ -241,7 +254,9 @@ static const struct {
 bool client_self_check(const struct run_options *o, const struct rules *rules,
                        const char **reason)
 {
-    struct probe p = {.timeout_ms = o->timeout_ms, .start_ms = o->start_ms};
+    struct probe p = {.timeout_ms = o->timeout_ms,
+                      .start_ms = o->start_ms,
+                      .trace = o->trace};
     /* These cases are ours: nothing is told of them but a failure. */
     struct run_options plain = *o;
     plain.record = plain.attach = false;

@@ -8,15 +8,24 @@
 
 /* So much of a line or value as a person needs to know it again. */
 #define SHOWN_CHARS 100u
+/* The same of a traced line, which may be all body. */
+#define TRACED_CHARS 1000u
 /* For what a process does between the end of its output and its own. */
 #define END_PATIENCE_MS 1000u
 
+static const char *start_of(const json_t *value, size_t chars)
+{
+    const char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+    if (!text) {
+        return "";
+    }
+    return strlen(text) > chars ? arena_printf("%.*s...", (int)chars, text)
+                                : text;
+}
+
 static const char *shown(const json_t *value)
 {
-    char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
-    size_t len = text ? strlen(text) : 0;
-    return len > SHOWN_CHARS ? arena_printf("%.*s...", (int)SHOWN_CHARS, text)
-                             : arena_string(text ? text : "");
+    return start_of(value, SHOWN_CHARS);
 }
 
 const char *adapter_say_member(const json_t *line, const char *key,
@@ -64,6 +73,11 @@ const char *adapter_say_stray(const struct adapter *a, uint64_t id)
         }
     }
     return NULL;
+}
+
+const char *adapter_say_line(const json_t *line)
+{
+    return start_of(line, TRACED_CHARS);
 }
 
 const char *adapter_say_status(int status)

@@ -25,6 +25,8 @@ const char *adapter_say_state(const json_t *state);
 const char *adapter_say_stray(const struct adapter *a, uint64_t id);
 /* Its fault; of an end that nobody asked for, how it ended, too. Once. */
 const char *adapter_say_fault(struct adapter *a);
+/* A line as JSON, for a trace: its beginning, if it is long. */
+const char *adapter_say_line(const json_t *line);
 /* "with status 7", "by signal 11"; status: as waitpid() has it. */
 const char *adapter_say_status(int status);
 

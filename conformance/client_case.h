@@ -255,6 +255,8 @@ uint64_t answer_number(const json_t *answer, const char *key,
                        uint64_t otherwise);
 void stage_set_var(struct stage *g, const struct sut *s, const char *name,
                    uint64_t n);
+/* With --trace: a line to the adapter, ">", or from it, "<". */
+void stage_trace(const struct stage *g, const char *arrow, const json_t *line);
 /* It comes back by itself, in its own time. */
 bool verb_return(struct stage *g, struct sut *s);
 

@@ -276,6 +276,7 @@ static bool judge_told(struct stage *g, struct sut *s, const json_t *event)
 static bool judge_event(struct stage *g, struct adapter *a, const json_t *event)
 {
     struct sut *s = sut_of(g, a, event);
+    stage_trace(g, "<", event);
     if (!s) {
         return world_fail(&g->world, "",
                           arena_printf("adapter: an event of handle %s, which "

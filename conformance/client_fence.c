@@ -46,12 +46,24 @@ static json_t *wait_answer(struct stage *g, struct adapter *a, const char *verb,
     }
 }
 
+void stage_trace(const struct stage *g, const char *arrow, const json_t *line)
+{
+    if (g->world.trace) {
+        world_trace(&g->world, arena_printf("adapter%s", arrow),
+                    adapter_say_line(line));
+    }
+}
+
 /* NULL with a failure noted, or with g->unsupported set. */
 static json_t *tell(struct stage *g, struct adapter *a, const char *verb,
                     json_t *request)
 {
     uint64_t id = adapter_request(a, verb, request);
+    stage_trace(g, ">", request);
     json_t *answer = id ? wait_answer(g, a, verb, id) : NULL;
+    if (answer) {
+        stage_trace(g, "<", answer);
+    }
     const char *result = answer ? adapter_result(answer) : NULL;
     if (result && strcmp(result, "ok") == 0) {
         return answer;

@@ -89,6 +89,13 @@ void world_event(struct world *w, const struct device *d, const char *arrow,
     }
 }
 
+void world_trace(const struct world *w, const char *arrow, const char *text)
+{
+    if (w->trace) {
+        fprintf(stderr, "%s: %s %s\n", w->s->id, arrow, hide(w, text));
+    }
+}
+
 struct user *world_user_named(struct world *w, const char *name)
 {
     for (size_t i = 0; i < w->s->user_count; i++) {

@@ -324,6 +324,8 @@ bool world_server_fail(struct world *w, const char *what, const char *legal);
 /* A line for the last events. */
 void world_event(struct world *w, const struct device *d, const char *arrow,
                  const char *text);
+/* A line for --trace alone. */
+void world_trace(const struct world *w, const char *arrow, const char *text);
 struct user *world_user_named(struct world *w, const char *name);
 
 /* Is a message more than history_ms old, by the server's clock? Then it may be

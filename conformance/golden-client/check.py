@@ -83,9 +83,38 @@ def run(conform, build, adapter, case, limit):
     return text
 
 
+def trace(conform, build, *words):
+    done = subprocess.run(
+        [conform, *words, "--seed", "1", "--trace", "--",
+         str(ROOT / "conformance/broken/broken_sdk.py"), build],
+        capture_output=True, text=True, env=dict(os.environ, ROAM_FAULT=""))
+    return done.stderr
+
+
+def trace_has_lines(conform, build):
+    """--trace shows what the adapter was told and said, and no real token."""
+    said = trace(conform, build, "client", "--case", "50")
+    case = "50-client-sanity/alive: adapter"
+    pair = [line for line in trace(
+        conform, build, "pair", "--roamd", conform.replace(
+            "roam-conform", "roamd"), "--case", "00").splitlines()
+        if "/pair: adapter> " in line and '"token":' in line]
+    return ('self-check: adapter< {"hello":' in said
+            and re.search('self-check: adapter> .*"verb":"quit"}', said)
+            and re.search(case + '> {.*"verb":"open"}', said)
+            and re.search(case + '< {.*"event":"granted"', said)
+            and re.search(case + '< {.*"answer":"ok"', said)
+            and pair and all('"token":"**' in line for line in pair))
+
+
 def main():
     conform, build, *update = sys.argv[1:]
     good = bad = 0
+    if trace_has_lines(conform, build):
+        good += 1
+    else:
+        bad += 1
+        print("FAIL --trace shows the adapter's lines")
     lines = (HERE / "cases").read_text().splitlines()
     cases = [line.split() for line in lines if line and line[0] != "#"]
 
