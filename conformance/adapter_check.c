@@ -45,7 +45,7 @@ static bool silent(struct probe *p, const char *what, bool is_hello,
     const char *slow =
         is_hello ? arena_printf(", or give it more than these %" PRIu64
                                 " ms to start: --timeout MS",
-                                p->timeout_ms)
+                                limit_ms)
                  : "";
     return wrong(p, late ? arena_printf("%s came only when its input was "
                                         "closed: flush standard output "

@@ -148,7 +148,7 @@ struct stage {
     struct adapter *adapters; /* role pair: there can be two */
     size_t adapter_count;
     const char *address; /* IPv4; where the SDK finds its server */
-    uint64_t start_ms; /* for an adapter to start, and to end */
+    uint64_t start_ms;   /* for an adapter to start, and to end */
     bool is_pair;
     bool is_secure;           /* role client: over TLS */
     struct passage *passages; /* role pair: one a device */

@@ -407,7 +407,8 @@ static int command_explain(struct options *o, const char *id)
         return EXIT_USAGE;
     }
     if (!id) {
-        return fail_usage("explain needs a rule, an area of rules, or a case");
+        return fail_usage("explain needs a rule, an area of rules, or a "
+                          "case; see roam-conform --help");
     }
     for (size_t i = 0; i < all.count; i++) {
         if (strcmp(all.at[i]->id, id) == 0) {
@@ -424,7 +425,7 @@ static int command_explain(struct options *o, const char *id)
                ? EXIT_AS_EXPECTED
                : fail_usage(arena_printf(
                      "\"%s\" is no rule, and no case of --list; there are "
-                     "rules of%s, each with a number",
+                     "rules of%s, each with a number; see roam-conform --help",
                      id, explain_areas(&rules)));
 }
 

@@ -18,7 +18,7 @@
 /* These are about the limit, and wait for it. */
 #define SHORT_TIMEOUT_MS 1000u
 static const char *const short_cases[] = {"head-not-reached", "no-answer",
-                                          "stays-open"};
+                                          "stays-open", "fence-silent"};
 
 static uint64_t timeout_of(const struct scenario *s)
 {
