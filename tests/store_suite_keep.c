@@ -69,7 +69,7 @@ static void test_entries_in_excess_go_with_the_send(void **state)
     struct roam_identity a = probe_enter("alice", 1, PHONE, 1, 0);
     struct roam_identity b = probe_enter("bob", 1, PHONE, 1, 0);
     uint64_t first = 0;
-    for (uint64_t id = 1; id <= 3; id++) {
+    for (size_t id = 1; id <= 3; id++) {
         probe_must_send(&a, id, "bob", "x");
         first = id == 1 ? probe_head(&b) : first;
         expect_timeline(&b, id);

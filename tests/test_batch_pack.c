@@ -144,7 +144,7 @@ static void make_names(struct world *w, uint64_t *seed)
 {
     for (size_t i = 0; i < NAMES; i++) {
         int len = snprintf(w->names[i], sizeof w->names[i], "%zu-", i);
-        size_t end = (size_t)len + below(seed, ROAM_USER_MAX + 1 - 5);
+        size_t end = (size_t)len + (size_t)below(seed, ROAM_USER_MAX + 1 - 5);
         for (size_t n = (size_t)len; n < end; n++) {
             w->names[i][n] = (char)('a' + below(seed, 26));
         }
@@ -246,7 +246,7 @@ static void make_chat(struct world *w, size_t count)
         memset(e, 0, sizeof *e);
         e->prev_version = i;
         e->version = i + 1;
-        e->msg_id = (1000 + i) << ROAM_MSG_ID_TIME_SHIFT | 1;
+        e->msg_id = (uint64_t)(1000 + i) << ROAM_MSG_ID_TIME_SHIFT | 1;
         e->conversation = text("bob");
         e->sender = text(i % 2 == 0 ? "bob" : "alice");
         e->body.data = w->pool + below(&seed, POOL / 2 - 40);

@@ -233,7 +233,7 @@ static void test_more_in_flight_than_allowed_ends_the_connection(void **unused)
     (void)unused; /* ACK-3 at n and n+1 */
     static struct rig r;
     for (int batch = 0; batch < 2; batch++) {
-        for (uint64_t n = 8; n <= 9; n++) {
+        for (size_t n = 8; n <= 9; n++) {
             rig_prepare(&r);
             rig_init(&r);
             r.store = false;

@@ -355,7 +355,7 @@ static void test_random_streams_are_judged_as_zlib_does(void **state)
     unsigned good = 0;
     for (unsigned round = 0; round < 100000; round++) {
         uint8_t in[96];
-        size_t len = 1 + next_random(&seed) % sizeof in;
+        size_t len = 1 + (size_t)(next_random(&seed) % sizeof in);
         for (size_t i = 0; i < len; i++) {
             uint64_t r = next_random(&seed);
             in[i] = (uint8_t)(round % 2 == 0 ? r : r & r >> 16 & r >> 32);

@@ -152,7 +152,7 @@ static void test_a_batch_is_one_transaction_and_is_measured(void **state)
         struct roam_slice bob = {text, 3}, body = {text, sizeof text - 1};
         entries[i].version = 10 + i;
         entries[i].prev_version = i ? 9 + i : 0;
-        entries[i].msg_id = (1000 + i) << ROAM_MSG_ID_TIME_SHIFT;
+        entries[i].msg_id = (uint64_t)(1000 + i) << ROAM_MSG_ID_TIME_SHIFT;
         entries[i].conversation = entries[i].sender = bob;
         entries[i].body = body;
         roam_message_init(&push, ROAM_PUSH);

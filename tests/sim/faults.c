@@ -128,7 +128,7 @@ static void trim(struct sim_world *w)
         return;
     }
     sim_fault_happened(w, SIM_FAULT_TRIM);
-    size_t number = sim_rng_between(&w->rng, floor + 1, count - 1);
+    size_t number = (size_t)sim_rng_between(&w->rng, floor + 1, count - 1);
     uint64_t version = sim_oracle_line(w, user, number)->version;
     sim_step(w, SIM_STEP_TRIMMED, user, version, 0);
     roam_store_mem_trim(sim_server_store(w), sim_oracle_user_name(user),
