@@ -252,8 +252,8 @@ sanitized()
 {
     found=$PWD/$log/$1
     shift
-    export ASAN_OPTIONS="$ASAN_OPTIONS:log_path=$found-asan"
-    export UBSAN_OPTIONS="$UBSAN_OPTIONS:log_path=$found-ubsan"
+    export ASAN_OPTIONS="$ASAN_OPTIONS:log_path='$found-asan'"
+    export UBSAN_OPTIONS="$UBSAN_OPTIONS:log_path='$found-ubsan'"
     timeout $hang "$@"
     status=$?
     for report in "$found"-*san.*; do

@@ -521,7 +521,7 @@ static void test_an_option_without_its_value_is_told(void **state)
 static int with_full_output(const struct roamd_rig *rig, const char *command)
 {
     char line[1024];
-    int len = snprintf(line, sizeof(line), "%s -d %s %s >/dev/full 2>&1",
+    int len = snprintf(line, sizeof(line), "'%s' -d '%s' %s >/dev/full 2>&1",
                        roamd_program(), rig->home, command);
 
     assert_true(len > 0 && (size_t)len < sizeof(line));

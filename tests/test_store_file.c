@@ -405,7 +405,7 @@ static void test_restore_that_was_cut_short_is_completed(void **state)
     send_some(rig, 5);
     /* As a power cut leaves it: all of it in the log. */
     snprintf(copy, sizeof(copy), "%s/cut.db", rig->dir);
-    snprintf(command, sizeof(command), "cp %s %s && cp %s-wal %s-wal",
+    snprintf(command, sizeof(command), "cp '%s' '%s' && cp '%s'-wal '%s'-wal",
              rig->path, copy, rig->path, copy);
     assert_int_equal(system(command), 0);
     rig_close(rig);
