@@ -199,17 +199,18 @@ def check_secrets(suite):
     makes tokens for it keeps them here."""
     kept = pathlib.Path(suite.path("tokens"))
     maker = pathlib.Path(suite.path("make-user"))
+    control = (f'"{HERE}/control/control_roamd.py" '
+               f'"{suite.build}/roamd-faulty"')
     maker.write_text("#!/bin/sh\n"
-                     f"{HERE}/control/control_roamd.py "
-                     f"{suite.build}/roamd-faulty \"$@\" >\"$0.$$\"\n"
-                     f"[ \"$1\" != token ] || cat \"$0.$$\" >>{kept}\n"
+                     f"{control} \"$@\" >\"$0.$$\"\n"
+                     f"[ \"$1\" != token ] || cat \"$0.$$\" >>'{kept}'\n"
                      "cat \"$0.$$\"\n")
     maker.chmod(0o700)
     left = pathlib.Path(suite.path("secrets"))
     done = subprocess.run(
-        [suite.conform, "server", "--control",
-         f"{HERE}/control/control_roamd.py {suite.build}/roamd-faulty",
-         "--provision", str(maker), "--case", "08-frame/byte-by-byte", "--trace",
+        [suite.conform, "server", "--control", control,
+         "--provision", f'"{maker}"', "--case", "08-frame/byte-by-byte",
+         "--trace",
          "--trace-dir", str(left), "--json", suite.path("secrets.json"),
          "--html", suite.path("secrets.html")],
         capture_output=True, text=True, timeout=300)

@@ -50,13 +50,7 @@ struct control *control_pair(int *theirs, const char **reason)
 struct control *control_run(const char *command, const char **reason)
 {
     struct control *c = arena_alloc(sizeof *c);
-    struct words w;
-    words_split(command, &w);
-    char **argv = arena_alloc((w.count + 1) * sizeof *argv);
-    for (size_t i = 0; i < w.count; i++) {
-        argv[i] = arena_string(w.at[i]);
-    }
-    c->target.argv = argv;
+    c->target.argv = command_words(command);
     bool ok = adapter_open(&c->channel, &c->target, reason);
     c->channel.name = control_name(c);
     return ok ? c : NULL;

@@ -161,18 +161,12 @@ static bool parse_adapter(const char *text, struct adapter_target *out)
 /* As of --adapter, or a command line in words. */
 static bool parse_sibling(const char *text, struct options *o)
 {
-    struct words w;
-    words_split(text, &w);
     o->sibling = text;
     if (parse_adapter(text, &o->sibling_target)) {
         return true;
     }
-    char **argv = arena_alloc((w.count + 1) * sizeof *argv);
-    for (size_t i = 0; i < w.count; i++) {
-        argv[i] = arena_string(w.at[i]);
-    }
-    o->sibling_target.argv = argv;
-    return w.count > 0;
+    o->sibling_target.argv = command_words(text);
+    return *o->sibling_target.argv != NULL;
 }
 
 enum {

@@ -48,6 +48,37 @@ void words_split(const char *line, struct words *out)
     }
 }
 
+/* Copies the word that starts at s, and returns its end. */
+static const char *command_word(const char *s, char *to)
+{
+    for (bool quoted = false; *s && (quoted || !is_space(*s)); s++) {
+        if (*s == '"') {
+            quoted = !quoted;
+        } else {
+            *to++ = *s;
+        }
+    }
+    *to = '\0';
+    return s;
+}
+
+char **command_words(const char *command)
+{
+    size_t count = 0, most = strlen(command) / 2 + 2; /* one is NULL */
+    char **words = arena_alloc(most * sizeof *words);
+    for (;;) {
+        while (is_space(*command)) {
+            command++;
+        }
+        if (*command == '\0') {
+            words[count] = NULL;
+            return words;
+        }
+        words[count] = arena_alloc(strlen(command) + 1);
+        command = command_word(command, words[count++]);
+    }
+}
+
 bool op_parse(const char *word, enum op *out)
 {
     static const struct {

@@ -25,6 +25,9 @@ struct words {
     size_t count, cap;
 };
 void words_split(const char *line, struct words *out);
+/* A command that an option names: its words, and NULL. No shell: "..." holds
+ * a word with blanks together, and that is all. */
+char **command_words(const char *command);
 
 /* Cuts `name=expr`, `name>=expr`... in two; false: no operator in it. */
 bool term_split(const char *word, struct term *out);

@@ -403,11 +403,14 @@ static bool provide(struct server *s, const char **output, const char **reason,
 {
     const char *what = "";
     const char *more[] = {verb, a, b, c, NULL};
-    struct words w;
-    words_split(s->provision, &w);
-    const char **argv = arena_alloc((w.count + 5) * sizeof *argv);
-    memcpy(argv, w.at, w.count * sizeof *argv);
-    memcpy(argv + w.count, more, sizeof more);
+    char **words = command_words(s->provision);
+    size_t count = 0;
+    while (words[count]) {
+        count++;
+    }
+    const char **argv = arena_alloc((count + 5) * sizeof *argv);
+    memcpy(argv, words, count * sizeof *argv);
+    memcpy(argv + count, more, sizeof more);
     if (!server_run(s, argv, output, &what)) {
         *reason =
             arena_printf("the command that provisions: %s: %s", verb, what);

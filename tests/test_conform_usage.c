@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "roamd_rig.h"
+#include "scn_lex.h"
 
 static char said[16384];
 
@@ -56,6 +57,29 @@ static void test_a_wrong_word_is_named(void **state)
             !strstr(said, "--help") || strstr(said, "usage:")) {
             fail_msg("%s: exit status %d: %s", wrong[i].words, status, said);
         }
+    }
+}
+
+static void test_a_command_has_words_and_quotes_hold_blanks(void **state)
+{
+    static const struct {
+        const char *command, *words;
+    } said_as[] = {
+        {"", ""},
+        {" \t ", ""},
+        {"a", "a|"},
+        {" a  b(c #d ", "a|b(c|#d|"},
+        {"\"/my app/run\" x", "/my app/run|x|"},
+        {"--dir=\"a b\"c \"\"", "--dir=a bc||"},
+        {"\"open end", "open end|"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof said_as / sizeof said_as[0]; i++) {
+        char got[64] = "";
+        for (char **w = command_words(said_as[i].command); *w; w++) {
+            strcat(strcat(got, *w), "|");
+        }
+        assert_string_equal(got, said_as[i].words);
     }
 }
 
@@ -141,6 +165,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_wrong_word_is_named),
         cmocka_unit_test(test_what_is_missing_is_named),
+        cmocka_unit_test(test_a_command_has_words_and_quotes_hold_blanks),
         cmocka_unit_test(test_help_is_output),
         cmocka_unit_test(test_a_rule_is_explained_by_name_or_area),
         cmocka_unit_test(test_a_case_is_explained),

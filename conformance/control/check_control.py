@@ -79,8 +79,13 @@ def examples(words):
     return "%d examples of CONTROL.md" % len(blocks)
 
 
+def command_of(words):
+    """As an option takes it, also when the source tree's path has a blank."""
+    return " ".join('"%s"' % word for word in words)
+
+
 def case(conform, words, prefix):
-    command = " ".join(words)
+    command = command_of(words)
     done = subprocess.run(
         [conform, "server", "--control", command, "--provision", command,
          "--case", prefix], capture_output=True, text=True)
@@ -100,7 +105,7 @@ def no_program(conform, command):
 
 
 def mistake(build, mode, case, update):
-    command = "%s/bad_control.py %s %s/roamd-faulty" % (HERE, mode, build)
+    command = '"%s/bad_control.py" %s "%s/roamd-faulty"' % (HERE, mode, build)
     done = subprocess.run(
         [build + "/roam-conform", "server", "--control", command,
          "--provision", command, "--case", case, "--seed", "1"],
@@ -145,7 +150,7 @@ def over_tls(build, base, words):
                 done = subprocess.run(
                     [build + "/roam-conform", "server", "--at", at, "--tls",
                      "--ca", name / "cert.pem", "--provision",
-                     " ".join(words), "--case", "35-"],
+                     command_of(words), "--case", "35-"],
                     capture_output=True, text=True)
                 assert done.returncode == status, done.stdout + done.stderr
                 assert ("TLS-1" in done.stdout) == (status == 1), done.stdout
