@@ -164,6 +164,11 @@ static void let_lag(struct sim_world *w, bool some)
     }
 }
 
+void sim_backup_near(struct sim_world *w)
+{
+    let_lag(w, !w->calm && sim_fault_on(w, SIM_FAULT_SLOW_APP));
+}
+
 void sim_backup_take(struct sim_world *w)
 {
     struct sim_backup *b = &w->server->backup;
@@ -171,7 +176,6 @@ void sim_backup_take(struct sim_world *w)
         return;
     }
     sim_step(w, SIM_STEP_BACKED_UP, b->deed_count, 0, 0);
-    let_lag(w, sim_fault_on(w, SIM_FAULT_SLOW_APP));
     b->place = b->deed_count;
     b->oracle = sim_oracle_copy(w);
 }

@@ -47,6 +47,8 @@ void sim_backup_note_request(struct sim_world *w,
 void sim_backup_note(struct sim_world *w, const struct sim_deed *deed);
 
 /* Events. */
+/* Some devices hardly store from now on, until the return. */
+void sim_backup_near(struct sim_world *w);
 void sim_backup_take(struct sim_world *w);
 /* The server is stopped, and comes back with the store of that time. */
 void sim_backup_return(struct sim_world *w);

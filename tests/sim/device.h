@@ -55,7 +55,7 @@ struct sim_device {
 
     struct roam_client_config config;
     uint32_t store_ms_max; /* the app takes this long to store */
-    bool lags;             /* it hardly stores, between backup and return */
+    bool lags;             /* it hardly stores, around backup and return */
     struct sim_disk disk;
 
     struct roam_client client;

@@ -5,6 +5,7 @@
 #include "operation.h"
 #include "people.h"
 #include "roam.pb.h"
+#include "server.h"
 
 /* Of the changes, those that make a group while there can be more. */
 #define CREATE_PERMILLE 300u
@@ -12,6 +13,8 @@
 #define OWN_PERMILLE 800u
 /* Of the changes that name somebody, those that name nobody who exists. */
 #define NOBODY_PERMILLE 30u
+/* Of the changes that will be lost, those that put somebody out. */
+#define DOOMED_PERMILLE 600u
 /* The longest body that is drawn here fits. */
 #define CHANGE_BYTES 256u
 
@@ -71,6 +74,12 @@ size_t sim_people_name(const struct sim_world *w, const struct sim_change *c,
     return count;
 }
 
+/* A backup was taken, and what is done now will be lost. */
+static bool is_doomed(const struct sim_world *w)
+{
+    return w->dooms && w->server->backup.oracle != NULL;
+}
+
 /* Leaving for good is rarer than the rest. */
 static uint32_t draw_action(struct sim_world *w)
 {
@@ -90,6 +99,11 @@ static uint32_t draw_action(struct sim_world *w)
         roam_v1_GroupAction_TRANSFER,    roam_v1_GroupAction_JOIN,
         roam_v1_GroupAction_JOIN};
     uint32_t count = sizeof actions / sizeof actions[0];
+    /* What a device comes to know by pages before its entries. */
+    if (is_doomed(w) && sim_rng_chance(&w->rng, DOOMED_PERMILLE)) {
+        return sim_rng_chance(&w->rng, 500) ? roam_v1_GroupAction_LEAVE
+                                            : roam_v1_GroupAction_REMOVE;
+    }
     if (sim_rng_chance(&w->rng, 15)) {
         return roam_v1_GroupAction_DISSOLVE;
     }

@@ -22,6 +22,8 @@
 /* Of the looks around, those at members, and of the others those at the user's
  * sessions. */
 #define PROBE_MEMBERS_PERMILLE 300u
+/* The same of a device that is behind: there they are ahead of its entries. */
+#define LAG_MEMBERS_PERMILLE 700u
 #define SESSIONS_PERMILLE 250u
 
 /* ----------------------------------------------------------------- asking */
@@ -102,7 +104,8 @@ static enum roam_status ask_range(struct sim_world *w, struct sim_device *d,
 static enum sim_asks draw_probe_kind(struct sim_world *w,
                                      const struct sim_device *d)
 {
-    if (sim_rng_chance(&w->rng, PROBE_MEMBERS_PERMILLE)) {
+    uint32_t permille = d->lags ? LAG_MEMBERS_PERMILLE : PROBE_MEMBERS_PERMILLE;
+    if (sim_rng_chance(&w->rng, permille)) {
         return SIM_ASKS_MEMBERS;
     }
     bool sessions = d->page.sessions.type != 0 ||
@@ -153,8 +156,9 @@ static enum roam_status ask_for(struct sim_world *w, struct sim_device *d,
 static void ask(struct sim_world *w, struct sim_device *d)
 {
     uint32_t rows = 1 + sim_rng_below(&w->rng, ROWS_MAX);
-    d->page.is_probe = !w->calm && (d->page.is_probe || !sim_pull_pending(d) ||
-                                    sim_rng_chance(&w->rng, PROBE_PERMILLE));
+    d->page.is_probe =
+        !w->calm && (d->page.is_probe || d->lags || !sim_pull_pending(d) ||
+                     sim_rng_chance(&w->rng, PROBE_PERMILLE));
     d->page.what = d->page.is_probe ? draw_probe_kind(w, d) : draw_kind(w, d);
     d->page.ref = sim_rng_next(&w->rng) | 1;
     enum roam_status status = ask_for(w, d, rows);

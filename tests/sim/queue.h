@@ -25,6 +25,7 @@ enum sim_event_kind {
     SIM_EV_STORE, /* b: the server's epoch */
     SIM_EV_SERVER_START,
     SIM_EV_SERVER_STOP, /* b: the server's epoch; drain is over */
+    SIM_EV_BACKUP_NEAR,
     SIM_EV_BACKUP,
     SIM_EV_RESTORE,
     SIM_EV_SWEEP, /* the slow checks */

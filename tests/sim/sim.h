@@ -180,6 +180,7 @@ struct sim_world {
     uint32_t happened; /* bit set: did happen */
     uint32_t heartbeat_ms;
     bool calm;
+    bool dooms; /* what is done between backup and return is drawn for it */
     uint64_t calm_at_ms;
     uint64_t rest_since_ms; /* 0: not at rest */
     uint64_t rest_events;   /* event_count then */

@@ -166,6 +166,9 @@ static void happen(struct sim_world *w, const struct sim_queued *e)
     case SIM_EV_SERVER_STOP:
         sim_server_stop_event(w, e->b);
         return;
+    case SIM_EV_BACKUP_NEAR:
+        sim_backup_near(w);
+        return;
     case SIM_EV_BACKUP:
         sim_backup_take(w);
         return;
@@ -199,6 +202,32 @@ static void count_event(struct sim_world *w, uint64_t at_ms)
     }
 }
 
+/* Before a backup: by then windows are full with what will not be lost. */
+#define BACKUP_NEAR_MS 20000u
+/* Before the calm: a backup is taken in the first third of this, and put back
+ * in the last seconds. */
+#define LATE_MS 90000u
+#define LAST_MS 3000u
+
+/* What was lost close to the end little that comes behind can mend, so half of
+ * them are. */
+static void plan_restore(struct sim_world *w, uint64_t calm_ms)
+{
+    uint64_t first = calm_ms / 10, last = calm_ms / 2;
+    w->dooms = sim_rng_chance(&w->rng, 500);
+    if (w->dooms) {
+        first = calm_ms - LATE_MS;
+        last = calm_ms - LATE_MS / 3 * 2;
+    }
+    uint64_t at_ms = sim_rng_between(&w->rng, first, last);
+    sim_queue_push(&w->queue, at_ms - BACKUP_NEAR_MS, SIM_EV_BACKUP_NEAR, 0, 0);
+    sim_queue_push(&w->queue, at_ms, SIM_EV_BACKUP, 0, 0);
+    first = w->dooms ? calm_ms - LAST_MS : at_ms;
+    last = w->dooms ? calm_ms - 1 : calm_ms - calm_ms / 10;
+    at_ms = sim_rng_between(&w->rng, first, last);
+    sim_queue_push(&w->queue, at_ms, SIM_EV_RESTORE, 0, 0);
+}
+
 static void open_world(struct sim_world *w)
 {
     sim_faults_draw(w);
@@ -216,10 +245,7 @@ static void open_world(struct sim_world *w)
     sim_queue_push(&w->queue, 1000, SIM_EV_SWEEP, 0, 0);
     sim_queue_push(&w->queue, calm_ms, SIM_EV_CALM, 0, 0);
     if (sim_fault_on(w, SIM_FAULT_RESTORE)) {
-        uint64_t at_ms = sim_rng_between(&w->rng, calm_ms / 10, calm_ms / 2);
-        sim_queue_push(&w->queue, at_ms, SIM_EV_BACKUP, 0, 0);
-        at_ms = sim_rng_between(&w->rng, at_ms, calm_ms - calm_ms / 10);
-        sim_queue_push(&w->queue, at_ms, SIM_EV_RESTORE, 0, 0);
+        plan_restore(w, calm_ms);
     }
 }
 
