@@ -291,6 +291,8 @@ static const struct lie lies[] = {
     {"a time below 0", ROAM_BATCH_ROW, 5, 0, "d00f 00 d10f"},
     {"a time below 0 at once", ROAM_BATCH_ROW, 5, 0, "01 00 00"},
     {"a time of 42 bits", ROAM_BATCH_ROW, 5, 0, "808080808080 01 00 00"},
+    {"a time of 42 bits by two rows", ROAM_BATCH_ROW, 5, 0,
+     "feffffffff7f 00 02"},
     {"a time that wraps", ROAM_BATCH_ROW, 5, 0, "d00f 00 feffffffffffffffff01"},
     {"the lowest time delta", ROAM_BATCH_ROW, 5, 0,
      "d00f 00 ffffffffffffffffff01"},

@@ -223,6 +223,25 @@ static void test_more_rows_than_asked_for_are_refused(void **state)
     roam_packer_free(p);
 }
 
+static void test_a_read_mark_above_all_versions_is_refused(void **state)
+{
+    (void)state;
+    struct roam_packer *p = roam_packer_new();
+    const struct roam_pack_limits limits = {ROOM, ROOM, 0};
+    assert_non_null(p);
+    for (uint64_t above = 0; above < 2; above++) {
+        struct roam_message m;
+        struct roam_unpack u;
+        make_rows(ROAM_CONVERSATION_PAGE);
+        rows[1].read_mark = ROAM_VERSION_MAX + above;
+        widest_page(&m, ROAM_CONVERSATION_PAGE);
+        assert_int_equal(roam_page_pack(p, rows, 2, &limits, &m), 2);
+        assert_int_equal(roam_unpack_open_page(&u, &m, 2, 0, buf, sizeof buf),
+                         above == 0 ? ROAM_BATCH_OK : ROAM_BATCH_ROW);
+    }
+    roam_packer_free(p);
+}
+
 /* Any two rows in each other's place, anywhere in the page. */
 static void test_rows_out_of_order_are_refused(void **state)
 {
@@ -324,6 +343,7 @@ int main(void)
         cmocka_unit_test(test_limits_of_a_page_are_exact),
         cmocka_unit_test(test_a_page_without_rows_is_empty_and_read),
         cmocka_unit_test(test_more_rows_than_asked_for_are_refused),
+        cmocka_unit_test(test_a_read_mark_above_all_versions_is_refused),
         cmocka_unit_test(test_rows_out_of_order_are_refused),
         cmocka_unit_test(test_a_page_without_memory_says_so),
         cmocka_unit_test(test_the_widest_row_fits_a_page_alone),

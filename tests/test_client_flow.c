@@ -58,12 +58,12 @@ static void test_limited_messages_go_again_in_order_when_told(void **unused)
     assert_events(&r, "SENT 30\n");
 }
 
-static void say_unknown_error(struct rig *r, uint64_t ref, int retry,
-                              uint32_t retry_after_ms)
+static void say_error_of_class(struct rig *r, uint64_t ref, int code, int retry,
+                               uint32_t retry_after_ms)
 {
     struct roam_message m;
     roam_message_init(&m, ROAM_ERROR);
-    m.u.error.code = (roam_v1_ErrorCode)99;
+    m.u.error.code = (roam_v1_ErrorCode)code;
     m.u.error.retry = (roam_v1_Retry)retry;
     m.u.error.ref = ref;
     m.u.error.retry_after_ms = retry_after_ms;
@@ -86,7 +86,7 @@ static void test_an_unknown_error_is_what_its_class_says(void **unused)
         rig_send(&r, 1, "a");
         rig_run(&r);
         rig_forget(&r);
-        say_unknown_error(&r, 1, cases[i].retry, cases[i].told_ms);
+        say_error_of_class(&r, 1, 99, cases[i].retry, cases[i].told_ms);
         rig_run(&r);
         if (cases[i].wait_ms == 0) {
             assert_events(&r, "SEND_FAILED 1 99\n");
@@ -128,12 +128,12 @@ static void test_a_wait_without_a_time_doubles_up_to_a_minute(void **unused)
         page ? rig_ask(&r, 1, 0, 0) : rig_send(&r, 1, "a");
         rig_run(&r);
         for (size_t i = 0; i < sizeof waits / sizeof waits[0]; i++) {
-            say_unknown_error(&r, 1, roam_v1_Retry_AFTER, 0);
+            say_error_of_class(&r, 1, 99, roam_v1_Retry_AFTER, 0);
             rig_run(&r);
             assert_int_equal(seconds_until(&r, frame), waits[i]);
         }
         /* A time that is told is the time, and others begin anew. */
-        say_unknown_error(&r, 1, roam_v1_Retry_AFTER, 2000);
+        say_error_of_class(&r, 1, 99, roam_v1_Retry_AFTER, 2000);
         rig_run(&r);
         assert_int_equal(seconds_until(&r, frame), 2);
         rig_say_error(&r, 1, roam_v1_ErrorCode_FORBIDDEN);
@@ -141,9 +141,27 @@ static void test_a_wait_without_a_time_doubles_up_to_a_minute(void **unused)
         frame = page ? "HISTORY 2" : "SEND 2";
         page ? rig_ask(&r, 2, 0, 0) : rig_send(&r, 2, "b");
         rig_run(&r);
-        say_unknown_error(&r, 2, roam_v1_Retry_AFTER, 0);
+        say_error_of_class(&r, 2, 99, roam_v1_Retry_AFTER, 0);
         rig_run(&r);
         assert_int_equal(seconds_until(&r, frame), 1);
+    }
+}
+
+static void test_a_known_error_is_what_its_code_says(void **unused)
+{
+    (void)unused; /* CODE-1; the last one known, and the first one not */
+    for (int unknown = 0; unknown < 2; unknown++) {
+        static struct rig r;
+        char failed[32];
+        int code = (int)_roam_v1_ErrorCode_MAX + unknown;
+        begin(&r);
+        rig_send(&r, 1, "a");
+        rig_run(&r);
+        rig_forget(&r);
+        say_error_of_class(&r, 1, code, roam_v1_Retry_AFTER, 300);
+        rig_run(&r);
+        snprintf(failed, sizeof failed, "SEND_FAILED 1 %d\n", code);
+        assert_events(&r, unknown ? "" : failed);
     }
 }
 
@@ -349,6 +367,7 @@ int main(void)
         cmocka_unit_test(test_limited_messages_go_again_in_order_when_told),
         cmocka_unit_test(test_an_unknown_error_is_what_its_class_says),
         cmocka_unit_test(test_a_wait_without_a_time_doubles_up_to_a_minute),
+        cmocka_unit_test(test_a_known_error_is_what_its_code_says),
         cmocka_unit_test(test_answers_behind_a_limited_one_count),
         cmocka_unit_test(test_nothing_goes_before_all_that_is_open_is_answered),
         cmocka_unit_test(test_wait_outlives_the_connection),

@@ -336,6 +336,20 @@ static void test_refusals_decide_whether_to_come_back(void **unused)
     }
 }
 
+static void test_a_kick_behind_a_refusal_does_not_bring_it_back(void **unused)
+{
+    (void)unused; /* LOGIN-18: a person has not answered yet */
+    static struct rig r;
+    rig_prepare(&r);
+    rig_init(&r);
+    rig_login(&r);
+    rig_say_refused(&r, roam_v1_RefusedReason_OCCUPIED, roam_v1_Retry_NEVER, 2);
+    rig_say_kick(&r, roam_v1_KickReason_GOING_AWAY, roam_v1_Retry_NOW, 0);
+    rig_run(&r);
+    assert_int_equal(r.last_event.type, ROAM_EVENT_CLOSE);
+    assert_false(r.last_event.u.close.reconnect);
+}
+
 static void test_stale_needs_a_new_device_id(void **unused)
 {
     (void)unused; /* LOGIN-17 */
@@ -404,6 +418,7 @@ int main(void)
         cmocka_unit_test(
             test_refused_keeps_the_connection_open_for_another_login),
         cmocka_unit_test(test_refusals_decide_whether_to_come_back),
+        cmocka_unit_test(test_a_kick_behind_a_refusal_does_not_bring_it_back),
         cmocka_unit_test(test_stale_needs_a_new_device_id),
         cmocka_unit_test(test_another_token_is_named_after_reauthentication),
     };

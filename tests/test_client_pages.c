@@ -451,6 +451,38 @@ static void spoil_kind(struct roam_message *m)
 {
     rig_page(m, ROAM_CONVERSATION_PAGE, 7, 50, 2, false, false);
 }
+
+/* Of what is no part of a history: the one row that was asked for. */
+static void spoil_row(struct roam_message *m, uint32_t kind)
+{
+    static uint8_t payload[512];
+    const struct roam_slice them = {(const uint8_t *)"bob", 3};
+    const struct roam_entry row = {
+        .msg_id = 11, .kind = kind, .conversation = them, .sender = them};
+    const struct roam_pack_limits limits = {ROAM_FRAME_MAX, ROAM_INFLATED_MAX,
+                                            0};
+    struct roam_packer *packer = roam_packer_new();
+    assert_non_null(packer);
+    roam_message_init(m, ROAM_HISTORY_PAGE);
+    assert_int_equal(roam_page_pack(packer, &row, 1, &limits, m), 1);
+    assert_true(m->body.len <= sizeof payload);
+    memcpy(payload, m->body.data, m->body.len);
+    m->body.data = payload;
+    m->u.history_page.ref = 7;
+    roam_packer_free(packer);
+}
+static void spoil_noop(struct roam_message *m)
+{
+    spoil_row(m, roam_v1_Kind_NOOP);
+}
+static void spoil_read(struct roam_message *m)
+{
+    spoil_row(m, roam_v1_Kind_READ);
+}
+static void spoil_device(struct roam_message *m)
+{
+    spoil_row(m, roam_v1_Kind_DEVICE);
+}
 static void spoil_conversation(struct roam_message *m)
 {
     rig_page(m, ROAM_CONVERSATION_PAGE, 7, 50, 1, false, false);
@@ -486,9 +518,10 @@ static void test_a_page_that_lies_is_not_told_at_all(void **unused)
 {
     (void)unused; /* HIST-12; the bounds of the request are 10 and 100 */
     static const spoil_fn spoil[] = {
-        spoil_ref,   spoil_count, spoil_size, spoil_limit,
-        spoil_codec, spoil_bytes, spoil_rows, spoil_above,
-        spoil_below, spoil_more,  spoil_kind, spoil_conversation};
+        spoil_ref,   spoil_count, spoil_size,  spoil_limit,
+        spoil_codec, spoil_bytes, spoil_rows,  spoil_above,
+        spoil_below, spoil_more,  spoil_kind,  spoil_conversation,
+        spoil_noop,  spoil_read,  spoil_device};
     static struct rig r;
     for (size_t i = 0; i < sizeof spoil / sizeof spoil[0]; i++) {
         live(&r);

@@ -167,6 +167,54 @@ static void test_page_that_is_read_again_ends_at_the_same_age(void **s)
     rig_stop(&rig);
 }
 
+static bool is_sync(const struct roam_store_request *req)
+{
+    return req->kind == ROAM_STORE_SYNC;
+}
+
+/* A SYNC that was read before is told later, and takes nothing back. */
+static void test_a_head_that_was_told_stands(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct peer a, bob;
+    start_late(&rig);
+    late.is_late = is_sync;
+    peer_login(&rig, &a, "alice", 1, PHONE, 1, 0);
+    peer_login(&rig, &bob, "bob", 1, PHONE, 1, 0);
+    peer_say(&a, say_sync(0));
+    peer_send_many(&bob, "alice", 1, 2);
+    peer_say(&a, say_ping(1));
+    assert_int_equal(rig_take(&a, ROAM_PONG)->u.pong.head, 2);
+    release(&rig);
+    assert_int_equal(rig_take(&a, ROAM_SYNC_OK)->u.sync_ok.head, 0);
+    assert_int_equal(a.session->told, 2);
+    assert_int_equal(rig_catch_up(&a, NULL, NULL), 2);
+    peer_free(&a);
+    peer_free(&bob);
+    rig_stop(&rig);
+}
+
+/* Another process may have committed what the core hears of later: no page is
+ * as of more than the entries that can come. */
+static void test_page_is_as_of_no_more_than_the_core_knows(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct peer a;
+    start_late(&rig);
+    peer_login(&rig, &a, "alice", 1, PHONE, 1, 0);
+    peer_send_many(&a, "bob", 1, 1);
+    rig_take(&a, ROAM_SEND_OK);
+    peer_say(&a, say_conversations(1, 0, ""));
+    late.kept->u.conversations.head++;
+    release(&rig);
+    assert_int_equal(
+        rig_take(&a, ROAM_CONVERSATION_PAGE)->u.conversation_page.as_of, 1);
+    peer_free(&a);
+    rig_stop(&rig);
+}
+
 /* Page after page, and still every entry comes: delivery has its turn. */
 static void test_delivery_goes_on_between_pages(void **state)
 {
@@ -202,6 +250,8 @@ int main(void)
         cmocka_unit_test(
             test_page_older_than_a_head_that_was_told_is_read_again),
         cmocka_unit_test(test_page_that_is_read_again_ends_at_the_same_age),
+        cmocka_unit_test(test_a_head_that_was_told_stands),
+        cmocka_unit_test(test_page_is_as_of_no_more_than_the_core_knows),
         cmocka_unit_test(test_delivery_goes_on_between_pages),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -673,6 +673,29 @@ static void test_output_of_one_is_bounded(void **state)
     rig_stop(&rig);
 }
 
+/* A frame is at most half the bound, so up to half there is room for one. */
+static void test_output_has_room_up_to_half_its_bound(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct peer p, sender;
+    start(&rig);
+    rig_start(&rig);
+    peer_login(&rig, &sender, "bob", 1, PHONE, 1, 0);
+    peer_join(&rig, &p, "alice", PHONE);
+    p.stuck = true;
+    peer_send_many(&sender, "alice", 1, 2);
+    size_t waits = p.session->out.len;
+    assert_true(waits > 0);
+    rig.core->config.output_max_bytes = 2 * waits;
+    assert_true(roam__session_has_room(p.session));
+    rig.core->config.output_max_bytes = 2 * waits - 1;
+    assert_false(roam__session_has_room(p.session));
+    peer_free(&p);
+    peer_free(&sender);
+    rig_stop(&rig);
+}
+
 /* [FLOW-13]: what it says is heard, whatever waits for it. */
 static void test_stuck_writing_does_not_stop_reading(void **state)
 {
@@ -724,6 +747,7 @@ int main(void)
         cmocka_unit_test(test_output_of_all_together_is_bounded),
         cmocka_unit_test(test_biggest_output_goes_when_there_is_too_much),
         cmocka_unit_test(test_output_of_one_is_bounded),
+        cmocka_unit_test(test_output_has_room_up_to_half_its_bound),
         cmocka_unit_test(test_stuck_writing_does_not_stop_reading),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -327,6 +327,28 @@ static void test_streams_written_by_hand_are_judged_right(void **state)
     }
 }
 
+/* Where so far back there are bytes, only the symbol is at fault: 40,000
+ * stored ones, then a copy in a fixed block. */
+static void test_distance_symbols_end_at_29_however_much_is_there(void **state)
+{
+    (void)state;
+    enum {
+        STORED = 40000
+    };
+    static const uint8_t symbols[] = {0x5e, 0x3e, 0x7e}; /* 29, 30, 31 */
+    static uint8_t in[5 + STORED + 5], out[STORED + 3];
+    for (size_t i = 0; i < sizeof symbols; i++) {
+        const uint8_t head[] = {0, STORED & 0xff, STORED >> 8,
+                                (uint8_t) ~(STORED & 0xff),
+                                (uint8_t) ~(STORED >> 8)};
+        const uint8_t copy[] = {0x03, symbols[i], 0, 0, 0};
+        memcpy(in, head, sizeof head);
+        memcpy(in + sizeof head + STORED, copy, sizeof copy);
+        assert_int_equal(roam_inflate(in, sizeof in, out, sizeof out),
+                         i == 0 ? ROAM_INFLATE_OK : ROAM_INFLATE_BROKEN);
+    }
+}
+
 /* Where zlib sees the end of a stream: input and output bytes. False: not a
  * stream. */
 static bool find_end(const uint8_t *in, size_t *in_len, size_t *out_len)
@@ -402,6 +424,7 @@ int main(void)
         cmocka_unit_test(test_the_output_is_exactly_as_long_as_told),
         cmocka_unit_test(test_bytes_behind_the_end_are_told),
         cmocka_unit_test(test_streams_written_by_hand_are_judged_right),
+        cmocka_unit_test(test_distance_symbols_end_at_29_however_much_is_there),
         cmocka_unit_test(test_random_streams_are_judged_as_zlib_does),
         cmocka_unit_test(test_a_bomb_stops_at_the_size_told),
     };
