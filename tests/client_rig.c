@@ -322,37 +322,10 @@ static void log_entry(struct rig *r, const struct roam_entry_event *e)
     }
 }
 
-static void log_event(struct rig *r, const struct roam_event *e)
+/* What comes of a question: rows, and how they ended. */
+static void log_page_event(struct rig *r, const struct roam_event *e)
 {
     switch (e->type) {
-    case ROAM_EVENT_NONE:
-        break;
-    case ROAM_EVENT_LOGGED_IN:
-        LOG_EVENT(r, "LOGGED_IN %" PRIu64, e->u.logged_in.generation);
-        break;
-    case ROAM_EVENT_REFUSED:
-        LOG_EVENT(r, "REFUSED %d %" PRIu64, (int)e->u.refused.reason,
-                  e->u.refused.generation);
-        break;
-    case ROAM_EVENT_RESET:
-        LOG_EVENT(r, "RESET %d %" PRIu64, (int)e->u.reset.reason,
-                  e->u.reset.head);
-        break;
-    case ROAM_EVENT_ENTRY:
-        log_entry(r, &e->u.entry);
-        break;
-    case ROAM_EVENT_SYNCED:
-        LOG_EVENT(r, "SYNCED %" PRIu64, e->u.synced.version);
-        break;
-    case ROAM_EVENT_SENT:
-        r->last_sent_msg_id = e->u.sent.msg_id;
-        LOG_EVENT(r, "SENT %" PRIu64 "%s", e->u.sent.client_msg_id,
-                  e->u.sent.duplicate ? " duplicate" : "");
-        break;
-    case ROAM_EVENT_SEND_FAILED:
-        LOG_EVENT(r, "SEND_FAILED %" PRIu64 " %" PRIu32,
-                  e->u.send_failed.client_msg_id, e->u.send_failed.code);
-        break;
     case ROAM_EVENT_PAGE_ROW:
         assert_true(e->u.page_row.row.version == 0);
         assert_true(e->u.page_row.row.prev_version == 0);
@@ -388,6 +361,49 @@ static void log_event(struct rig *r, const struct roam_event *e)
     case ROAM_EVENT_PAGE_FAILED:
         LOG_EVENT(r, "PAGE_FAILED %" PRIu64 " %" PRIu32, e->u.page_failed.ref,
                   e->u.page_failed.code);
+        break;
+    default:
+        break;
+    }
+}
+
+static void log_event(struct rig *r, const struct roam_event *e)
+{
+    switch (e->type) {
+    case ROAM_EVENT_NONE:
+        break;
+    case ROAM_EVENT_LOGGED_IN:
+        LOG_EVENT(r, "LOGGED_IN %" PRIu64, e->u.logged_in.generation);
+        break;
+    case ROAM_EVENT_REFUSED:
+        LOG_EVENT(r, "REFUSED %d %" PRIu64, (int)e->u.refused.reason,
+                  e->u.refused.generation);
+        break;
+    case ROAM_EVENT_RESET:
+        LOG_EVENT(r, "RESET %d %" PRIu64, (int)e->u.reset.reason,
+                  e->u.reset.head);
+        break;
+    case ROAM_EVENT_ENTRY:
+        log_entry(r, &e->u.entry);
+        break;
+    case ROAM_EVENT_SYNCED:
+        LOG_EVENT(r, "SYNCED %" PRIu64, e->u.synced.version);
+        break;
+    case ROAM_EVENT_SENT:
+        r->last_sent_msg_id = e->u.sent.msg_id;
+        LOG_EVENT(r, "SENT %" PRIu64 "%s", e->u.sent.client_msg_id,
+                  e->u.sent.duplicate ? " duplicate" : "");
+        break;
+    case ROAM_EVENT_SEND_FAILED:
+        LOG_EVENT(r, "SEND_FAILED %" PRIu64 " %" PRIu32,
+                  e->u.send_failed.client_msg_id, e->u.send_failed.code);
+        break;
+    case ROAM_EVENT_PAGE_ROW:
+    case ROAM_EVENT_MEMBER:
+    case ROAM_EVENT_SESSION:
+    case ROAM_EVENT_PAGE_END:
+    case ROAM_EVENT_PAGE_FAILED:
+        log_page_event(r, e);
         break;
     case ROAM_EVENT_KICKED:
         LOG_EVENT(r, "KICKED %d", (int)e->u.kicked.reason);
