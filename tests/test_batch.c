@@ -11,39 +11,11 @@
 #include <zlib.h>
 
 #include "batch.h"
+#include "entry_rig.h"
 #include "wire.h"
 #include "wire_writer.h"
 
 #define DEFLATE_BIT (1u << roam_v1_Codec_CODEC_DEFLATE)
-
-static struct roam_slice text(const char *s)
-{
-    struct roam_slice slice = {(const uint8_t *)s, strlen(s)};
-    return slice;
-}
-
-static bool same_slice(struct roam_slice a, struct roam_slice b)
-{
-    return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
-}
-
-static void assert_same_entry(const struct roam_entry *a,
-                              const struct roam_entry *b)
-{
-    assert_true(a->version == b->version);
-    assert_true(a->prev_version == b->prev_version);
-    assert_true(a->msg_id == b->msg_id);
-    assert_true(a->client_msg_id == b->client_msg_id);
-    assert_int_equal(a->kind, b->kind);
-    assert_int_equal(a->cut_size, b->cut_size);
-    assert_true(same_slice(a->conversation, b->conversation));
-    assert_true(same_slice(a->sender, b->sender));
-    assert_true(same_slice(a->content_type, b->content_type));
-    assert_true(same_slice(a->body, b->body));
-    assert_int_equal(a->recalled, b->recalled);
-    assert_true(same_slice(a->conversation_name, b->conversation_name));
-    assert_true(same_slice(a->sender_name, b->sender_name));
-}
 
 /* ------------------------------------------------- a batch built by hand */
 
@@ -153,23 +125,23 @@ static void test_a_batch_built_by_hand_is_read(void **state)
         {.version = 11,
          .prev_version = 10,
          .msg_id = 1000ull << 22 | 5,
-         .conversation = text("bob"),
-         .sender = text("bob"),
-         .content_type = text("text/plain"),
-         .body = text("hi")},
+         .conversation = rig_text("bob"),
+         .sender = rig_text("bob"),
+         .content_type = rig_text("text/plain"),
+         .body = rig_text("hi")},
         {.version = 15, .prev_version = 11, .kind = roam_v1_Kind_NOOP},
         {.version = 20,
          .prev_version = 15,
          .msg_id = 900ull << 22 | 7,
          .client_msg_id = 0x1122334455667788ull,
          .cut_size = 5000,
-         .conversation = text("carol"),
-         .sender = text("alice"),
-         .content_type = text("text/plain")},
+         .conversation = rig_text("carol"),
+         .sender = rig_text("alice"),
+         .content_type = rig_text("text/plain")},
     };
     for (size_t i = 0; i < GOOD_COUNT; i++) {
         assert_true(roam_unpack_next(&u, &e));
-        assert_same_entry(&e, &rows[i]);
+        rig_assert_same_entry(&e, &rows[i]);
     }
     assert_false(roam_unpack_next(&u, &e));
     assert_false(roam_unpack_next(&u, &e));

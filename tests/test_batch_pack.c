@@ -10,37 +10,9 @@
 #include <cmocka.h>
 
 #include "batch.h"
+#include "entry_rig.h"
 
 #define DEFLATE_BIT (1u << roam_v1_Codec_CODEC_DEFLATE)
-
-static struct roam_slice text(const char *s)
-{
-    struct roam_slice slice = {(const uint8_t *)s, strlen(s)};
-    return slice;
-}
-
-static bool same_slice(struct roam_slice a, struct roam_slice b)
-{
-    return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
-}
-
-static void assert_same_entry(const struct roam_entry *a,
-                              const struct roam_entry *b)
-{
-    assert_true(a->version == b->version);
-    assert_true(a->prev_version == b->prev_version);
-    assert_true(a->msg_id == b->msg_id);
-    assert_true(a->client_msg_id == b->client_msg_id);
-    assert_int_equal(a->kind, b->kind);
-    assert_int_equal(a->cut_size, b->cut_size);
-    assert_true(same_slice(a->conversation, b->conversation));
-    assert_true(same_slice(a->sender, b->sender));
-    assert_true(same_slice(a->content_type, b->content_type));
-    assert_true(same_slice(a->body, b->body));
-    assert_int_equal(a->recalled, b->recalled);
-    assert_true(same_slice(a->conversation_name, b->conversation_name));
-    assert_true(same_slice(a->sender_name, b->sender_name));
-}
 
 /* Decodes the frame that m encodes to, opens it in a buffer of exactly
  * max_inflated bytes, and compares every row. */
@@ -68,7 +40,7 @@ static void assert_unpacks_to(const struct roam_message *m,
         ROAM_BATCH_OK);
     for (size_t i = 0; i < count; i++) {
         assert_true(roam_unpack_next(&u, &e));
-        assert_same_entry(&e, &entries[i]);
+        rig_assert_same_entry(&e, &entries[i]);
     }
     assert_false(roam_unpack_next(&u, &e));
     free(buf);
@@ -184,15 +156,15 @@ static void make_entry(struct world *w, struct roam_entry *e,
     e->recalled = e->kind == 0 && below(seed, 20) == 0;
     e->msg_id = 1 + below(seed, ROAM_VERSION_MAX);
     e->client_msg_id = below(seed, 6) == 0 ? next_random(seed) | 1 : 0;
-    e->conversation = text(w->names[below(seed, names)]);
-    e->sender = text(w->names[below(seed, names)]);
+    e->conversation = rig_text(w->names[below(seed, names)]);
+    e->sender = rig_text(w->names[below(seed, names)]);
     e->conversation_name = name_of(e->conversation);
     e->sender_name = name_of(e->sender);
     if (e->recalled) {
         return;
     }
     e->content_type =
-        text(below(seed, 3) == 0 ? w->names[below(seed, names)] : "");
+        rig_text(below(seed, 3) == 0 ? w->names[below(seed, names)] : "");
     if (below(seed, 8) == 0) {
         e->cut_size = 1 + (uint32_t)below(seed, UINT32_MAX);
     } else {
@@ -247,8 +219,8 @@ static void make_chat(struct world *w, size_t count)
         e->prev_version = i;
         e->version = i + 1;
         e->msg_id = (uint64_t)(1000 + i) << ROAM_MSG_ID_TIME_SHIFT | 1;
-        e->conversation = text("bob");
-        e->sender = text(i % 2 == 0 ? "bob" : "alice");
+        e->conversation = rig_text("bob");
+        e->sender = rig_text(i % 2 == 0 ? "bob" : "alice");
         e->body.data = w->pool + below(&seed, POOL / 2 - 40);
         e->body.len = 20 + (size_t)below(&seed, 20);
     }
@@ -338,7 +310,7 @@ static void test_a_table_takes_1024_texts_and_no_more(void **state)
             struct roam_slice *t = table == 0   ? &e->conversation
                                    : table == 1 ? &e->sender
                                                 : &e->content_type;
-            *t = text(w->names[i]);
+            *t = rig_text(w->names[i]);
         }
         struct roam_message m;
         assert_int_equal(roam_batch_pack(p, w->entries, 1100, &limits, &m),
@@ -500,9 +472,9 @@ static struct roam_entry widest_entry(const uint8_t *body, size_t len,
         .msg_id = ROAM_VERSION_MAX,
         .client_msg_id = UINT64_MAX,
         .kind = kind,
-        .conversation = text(long_id[0]),
-        .sender = text(long_id[1]),
-        .content_type = text(long_id[2]),
+        .conversation = rig_text(long_id[0]),
+        .sender = rig_text(long_id[1]),
+        .content_type = rig_text(long_id[2]),
         .conversation_name = {(uint8_t *)long_id[0], ROAM_NAME_MAX},
         .sender_name = {(uint8_t *)long_id[1], ROAM_NAME_MAX},
         .body = {body, len}};

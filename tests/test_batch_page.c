@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "batch.h"
+#include "entry_rig.h"
 
 #define DEFLATE_BIT (1u << roam_v1_Codec_CODEC_DEFLATE)
 
@@ -25,17 +26,6 @@ static char names[ROWS][16];
 static char bodies[ROWS][64];
 static uint8_t buf[ROOM];
 
-static struct roam_slice text(const char *s)
-{
-    struct roam_slice slice = {(const uint8_t *)s, strlen(s)};
-    return slice;
-}
-
-static bool same_slice(struct roam_slice a, struct roam_slice b)
-{
-    return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
-}
-
 /* Rows as a page of that type has them: 3 in a millisecond. */
 static void make_rows(uint8_t type)
 {
@@ -48,18 +38,19 @@ static void make_rows(uint8_t type)
                  (int)(k % 30), "and on and on and on and on and");
         e->msg_id = (uint64_t)(1000 + k / 3) << ROAM_MSG_ID_TIME_SHIFT;
         e->msg_id += type == ROAM_HISTORY_PAGE ? k % 3 : 0;
-        e->conversation = text(type == ROAM_HISTORY_PAGE ? "bob" : names[i]);
-        e->sender = text(k % 2 == 0 ? "bob" : "alice");
-        e->content_type = text(k % 5 == 0 ? "text/plain" : "");
+        e->conversation =
+            rig_text(type == ROAM_HISTORY_PAGE ? "bob" : names[i]);
+        e->sender = rig_text(k % 2 == 0 ? "bob" : "alice");
+        e->content_type = rig_text(k % 5 == 0 ? "text/plain" : "");
         e->client_msg_id = k % 4 == 0 ? k + 1 : 0;
         e->cut_size = k % 9 == 8 ? 5000 : 0;
-        e->body = e->cut_size != 0 ? text("") : text(bodies[i]);
-        e->sender_name = text(k % 2 == 0 ? "Bob" : "");
+        e->body = e->cut_size != 0 ? rig_text("") : rig_text(bodies[i]);
+        e->sender_name = rig_text(k % 2 == 0 ? "Bob" : "");
         if (k % 7 == 3) {
             e->recalled = true;
-            e->content_type = text("");
+            e->content_type = rig_text("");
             e->cut_size = 0;
-            e->body = text("");
+            e->body = rig_text("");
         }
         if (type == ROAM_CONVERSATION_PAGE) {
             e->read_mark = k % 3 == 0 ? 0 : e->msg_id - k;
@@ -98,23 +89,8 @@ static void assert_same_rows(const struct roam_message *m, size_t first,
         roam_unpack_open_page(&u, m, (uint32_t)count, codecs, buf, sizeof buf),
         ROAM_BATCH_OK);
     for (size_t i = 0; i < count; i++) {
-        const struct roam_entry *want = &rows[first + i];
         assert_true(roam_unpack_next(&u, &e));
-        assert_int_equal(e.version, 0);
-        assert_int_equal(e.prev_version, 0);
-        assert_true(e.msg_id == want->msg_id);
-        assert_true(e.client_msg_id == want->client_msg_id);
-        assert_int_equal(e.cut_size, want->cut_size);
-        assert_true(same_slice(e.conversation, want->conversation));
-        assert_true(same_slice(e.sender, want->sender));
-        assert_true(same_slice(e.content_type, want->content_type));
-        assert_true(same_slice(e.body, want->body));
-        assert_true(same_slice(e.conversation_name, want->conversation_name));
-        assert_true(same_slice(e.sender_name, want->sender_name));
-        assert_int_equal(e.recalled, want->recalled);
-        assert_true(e.read_mark == want->read_mark);
-        assert_int_equal(e.unread, want->unread);
-        assert_int_equal(e.role, want->role);
+        rig_assert_same_entry(&e, &rows[first + i]);
     }
     assert_false(roam_unpack_next(&u, &e));
 }
@@ -318,11 +294,11 @@ static void test_the_widest_row_fits_a_page_alone(void **state)
         struct roam_entry e = {.msg_id = ROAM_VERSION_MAX,
                                .client_msg_id = UINT64_MAX,
                                .kind = UINT32_MAX,
-                               .conversation = text(wide),
-                               .sender = text(wide),
-                               .content_type = text(wide),
-                               .conversation_name = text(name),
-                               .sender_name = text(name),
+                               .conversation = rig_text(wide),
+                               .sender = rig_text(wide),
+                               .content_type = rig_text(wide),
+                               .conversation_name = rig_text(name),
+                               .sender_name = rig_text(name),
                                .body = {body, roam_body_limit(of[0], of[1])}};
         if (types[t % 2] == ROAM_CONVERSATION_PAGE) {
             e.read_mark = ROAM_VERSION_MAX;
