@@ -382,6 +382,94 @@ static void test_a_full_group_takes_nobody_in(void **state)
     probe_suite->settings.max_members = 0;
 }
 
+/* A group of that user's, and of bob's if told so. */
+static struct outcome create(struct party *p, const struct roam_identity *who,
+                             const char *with)
+{
+    struct roam_operation op = {.kind = GROUP, .action = CREATE, .join = OPEN};
+    return operate(p, who, "#", &op, with);
+}
+
+static void assert_full(struct outcome out)
+{
+    assert_int_equal(out.result, ROAM_SEND_REFUSED);
+    assert_int_equal(out.error, FULL);
+}
+
+static void test_a_user_is_in_so_many_groups_and_no_more(void **state)
+{
+    (void)state; /* [GRP-26] */
+    struct roam_operation op = {
+        .kind = GROUP, .action = SET_JOIN, .join = APPROVAL};
+    probe_suite->settings.max_groups = 2;
+    probe_suite->reopen(probe_suite);
+    struct party p = gather(OPEN);
+    assert_int_equal(create(&p, &p.alice, "bob").result, ROAM_SEND_STORED);
+    assert_full(create(&p, &p.alice, NULL));
+    assert_full(create(&p, &p.carol, "bob"));
+    struct outcome made = create(&p, &p.carol, NULL);
+    assert_int_equal(made.result, ROAM_SEND_STORED);
+    memcpy(p.group, made.made, sizeof p.group);
+    must_fail(&p, &p.bob, JOIN, NULL, FULL);
+    must_fail(&p, &p.carol, INVITE, "bob", FULL);
+    must(&p, &p.dave, JOIN, NULL);
+    /* Who may ask, asks; of those who are in it all goes on. */
+    assert_int_equal(operate(&p, &p.carol, p.group, &op, NULL).result,
+                     ROAM_SEND_STORED);
+    must(&p, &p.bob, JOIN, NULL);
+    must_fail(&p, &p.carol, APPROVE, "bob", FULL);
+    must(&p, &p.carol, TRANSFER, "dave");
+    must_say(&p, &p.carol, "soup");
+    probe_suite->settings.max_groups = 0;
+}
+
+/* A whole round. */
+static void trim(uint64_t now_ms)
+{
+    bool more = true;
+    while (more) {
+        struct roam_store_request *req = probe_make(ROAM_STORE_TRIM, 0);
+        req->u.trim.now_ms = now_ms;
+        probe_answer(req);
+        more = req->u.trim.more;
+        roam_store_request_free(req);
+    }
+}
+
+/* As long as there is something of it to read. */
+static void test_a_group_that_was_left_counts_until_it_is_forgotten(void **st)
+{
+    (void)st; /* [GRP-27] */
+    const uint64_t day_ms = 86400000;
+    probe_suite->settings.max_groups = 1;
+    probe_suite->keep =
+        (struct roam_store_keep){.history_ms = day_ms, .dedup_ms = 1};
+    probe_suite->reopen(probe_suite);
+    struct party p = gather(OPEN);
+    struct party other = p;
+    struct outcome made = create(&p, &p.carol, NULL);
+    memcpy(other.group, made.made, sizeof other.group);
+    other.last_id += 1000;
+    uint64_t seen = must(&p, &p.bob, LEAVE, NULL);
+    must_fail(&other, &p.bob, JOIN, NULL, FULL);
+    struct roam_operation op = {.kind = roam_v1_Kind_DELETE, .msg_id = seen};
+    struct roam_store_request *req = make(&p.bob, 1, p.group, &op, NULL, 0);
+    req->u.send.now_ms = NOW_MS + day_ms; /* late: it is a row, too */
+    probe_answer(req);
+    assert_int_equal(outcome_of(req).result, ROAM_SEND_STORED);
+    req = probe_make_send(&p.alice, 2, p.group, "soup"); /* the last stays */
+    req->u.send.now_ms = NOW_MS + 2 * day_ms;
+    probe_answer(req);
+    assert_int_equal(outcome_of(req).result, ROAM_SEND_STORED);
+    trim(NOW_MS + day_ms + 1);
+    must_fail(&other, &p.bob, JOIN, NULL, FULL);
+    trim(NOW_MS + 2 * day_ms + 1);
+    must(&other, &p.bob, JOIN, NULL);
+    must_fail(&p, &p.bob, JOIN, NULL, FULL);
+    probe_suite->settings.max_groups = 0;
+    probe_suite->keep = (struct roam_store_keep){0};
+}
+
 static void test_rename_is_told_everywhere(void **state)
 {
     (void)state;
@@ -479,6 +567,8 @@ int store_suite_groups(void)
         PROBE_CLAIM(test_an_invitation_takes_all_or_nobody),
         PROBE_CLAIM(test_a_user_named_twice_is_one_member),
         PROBE_CLAIM(test_a_full_group_takes_nobody_in),
+        PROBE_CLAIM(test_a_user_is_in_so_many_groups_and_no_more),
+        PROBE_CLAIM(test_a_group_that_was_left_counts_until_it_is_forgotten),
         PROBE_CLAIM(test_rename_is_told_everywhere),
         PROBE_CLAIM(test_transfer_moves_the_ownership),
         PROBE_CLAIM(test_a_dissolved_group_is_history),

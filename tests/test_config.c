@@ -397,6 +397,7 @@ static void test_ranges_are_kept_to_the_number(void **state)
         {"drain_ms", 0, 600000},
         {"retry_window_ms", 0, 3600000},
         {"max_members", 2, 1000},
+        {"max_groups", 1, 10000},
         {"dedup_ms", 1, 3153600000000},
         {"recall_ms", 0, 3153600000000},
         {"timeline_ms", 0, 3153600000000},

@@ -65,6 +65,7 @@ void roam_core_config_default(struct roam_core_config *config)
     /* What was said yesterday has been read. */
     config->store_settings.recall_ms = 86400ull * SECOND_MS;
     config->store_settings.max_members = 200; /* people who know each other */
+    config->store_settings.max_groups = 1000; /* more than anybody reads */
     config->store_settings.announce_devices = true; /* [DEV-7] */
     default_limits(config);
 }

@@ -252,15 +252,20 @@ static void count(struct roam_group_state *state, uint32_t before,
 }
 
 static bool is_full(const struct roam_group_state *before,
-                    const struct roam_group_state *after, uint32_t max_members)
+                    const struct roam_group_state *after, bool crowded,
+                    uint32_t max_members)
 {
+    bool grows = after->members > before->members;
+    if (grows && crowded && !ROAM_FAULT("groups-without-limit")) {
+        return true; /* [GRP-26] */
+    }
     if (ROAM_FAULT("group-without-limit")) {
         return false;
     }
     uint32_t most = max_members == 0 || max_members > ROAM_MEMBERS_MAX
                         ? ROAM_MEMBERS_MAX
                         : max_members;
-    return (after->members > before->members && after->members > most) ||
+    return (grows && after->members > most) ||
            (after->applicants > before->applicants &&
             after->applicants > ROAM_APPLICANTS_MAX);
 }
@@ -300,7 +305,7 @@ struct roam_group_verdict roam_group_decide(
     }
     v.state.members += change->newcomers;
     v.state.applicants -= change->applied;
-    if (is_full(group, &v.state, max_members)) {
+    if (is_full(group, &v.state, change->crowded, max_members)) {
         before.error = roam_v1_ErrorCode_GROUP_FULL;
         return before;
     }

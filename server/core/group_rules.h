@@ -36,6 +36,8 @@ struct roam_group_change {
     bool same_name;  /* RENAME: that is its name already */
     bool unknown;    /* a user named does not exist */
     bool refused;    /* a newcomer's policy is against it */
+    bool crowded;    /* somebody who may become a member by it is in as many
+                        groups as may be */
     uint32_t newcomers;
     uint32_t applied; /* of these, the ones who are applicants */
     bool has_target;  /* one user is named, by another action than those */

@@ -74,6 +74,8 @@ struct roam_store_keep {
 struct roam_store_settings {
     uint64_t recall_ms;    /* a message can be recalled this long; 0: always */
     uint32_t max_members;  /* of a group */
+    uint32_t max_groups;   /* that a user is in, or was in as far back as its
+                              history is kept; 0: any number */
     bool strangers_ask;    /* strangers may send APP alone; see policy.h */
     bool announce_devices; /* a user's timeline tells of new devices [DEV-7] */
 };

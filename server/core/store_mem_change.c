@@ -32,6 +32,15 @@ struct change {
 
 /* ------------------------------------------------------------------ gather */
 
+/* Who may become a member by the change. */
+static void look_for_room(struct change *c, const struct roam__mem_user *user)
+{
+    struct roam__mem *mem = c->post->mem;
+    c->asked.crowded =
+        c->asked.crowded ||
+        roam__mem_is_crowded(mem, user, mem->settings.max_groups);
+}
+
 static void add_newcomer(struct change *c, struct roam__mem_user *user)
 {
     uint32_t role = roam__mem_part(c->group, user).role;
@@ -43,6 +52,7 @@ static void add_newcomer(struct change *c, struct roam__mem_user *user)
         return;
     }
     c->newcomers[c->asked.newcomers++] = user;
+    look_for_room(c, user);
     c->asked.applied += role == roam_v1_Role_APPLICANT ? 1u : 0u;
     c->asked.refused = c->asked.refused ||
                        roam__mem_policy_refuses(c->post->mem, c->post->sender,
@@ -60,6 +70,10 @@ static void gather(struct change *c)
     c->actor = roam__mem_part(c->group, c->post->sender);
     c->asked.action = op->action;
     c->asked.join = op->join;
+    if (op->action == roam_v1_GroupAction_CREATE ||
+        op->action == roam_v1_GroupAction_JOIN) {
+        look_for_room(c, c->post->sender);
+    }
     c->asked.same_name =
         op->name.len == title.len &&
         (title.len == 0 || memcmp(op->name.data, title.data, title.len) == 0);
@@ -72,6 +86,9 @@ static void gather(struct change *c)
         } else if (user != NULL) {
             c->target = user;
             c->asked.has_target = true;
+            if (op->action == roam_v1_GroupAction_APPROVE) {
+                look_for_room(c, user);
+            }
             c->asked.target = roam__mem_part(c->group, user);
         }
     }

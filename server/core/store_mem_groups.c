@@ -50,6 +50,53 @@ bool roam__mem_in_span(const struct roam__mem_group *group,
     return false;
 }
 
+/* In it, or of the user's own beside it, as a DELETE may be. */
+static bool has_rows(const struct roam__mem *mem,
+                     const struct roam__mem_group *group,
+                     const struct roam__mem_span *s)
+{
+    const struct roam__mem_message *m = mem->messages;
+    while (m != NULL &&
+           (m->erased || m->receiver != &group->self ||
+            ((m->msg_id < s->since || m->msg_id > s->until) &&
+             !(m->kind == roam_v1_Kind_DELETE && m->sender == s->user)))) {
+        m = m->next;
+    }
+    return m != NULL;
+}
+
+/* Those of the user in one group that count, and forgets the others. */
+static uint32_t count_spans(const struct roam__mem *mem,
+                            struct roam__mem_group *group,
+                            const struct roam__mem_user *user)
+{
+    uint32_t count = 0;
+    struct roam__mem_span **link = &group->spans;
+    while (*link != NULL) {
+        struct roam__mem_span *s = *link;
+        if (s->user == user && s->until != ROAM_VERSION_MAX &&
+            !has_rows(mem, group, s)) {
+            *link = s->next;
+            free(s);
+            continue;
+        }
+        count += s->user == user ? 1u : 0u;
+        link = &s->next;
+    }
+    return count;
+}
+
+bool roam__mem_is_crowded(struct roam__mem *mem,
+                          const struct roam__mem_user *user, uint32_t most)
+{
+    uint32_t count = 0;
+    for (struct roam__mem_group *g = mem->groups; most != 0 && g != NULL;
+         g = g->next) {
+        count += count_spans(mem, g, user);
+    }
+    return most != 0 && count >= most;
+}
+
 /* Without a source of randomness the ids are numbers. */
 struct roam__mem_group *roam__mem_group_new(struct roam__mem *mem)
 {

@@ -42,6 +42,10 @@ struct roam_group_part roam__mem_part(const struct roam__mem_group *group,
 /* Does msg_id lie in a span of the user's? 0: has the user any? */
 bool roam__mem_in_span(const struct roam__mem_group *group,
                        const struct roam__mem_user *user, uint64_t msg_id);
+/* Has the user as many spans in all groups as may be (0: any number)? Those
+ * that ended and have no row any more are forgotten first. [GRP-27] */
+bool roam__mem_is_crowded(struct roam__mem *mem,
+                          const struct roam__mem_user *user, uint32_t most);
 /* A new group without members under a drawn id, not yet in the list. NULL
  * without memory. */
 struct roam__mem_group *roam__mem_group_new(struct roam__mem *mem);

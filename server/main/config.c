@@ -11,6 +11,8 @@
 #include "roam_limits.h"
 
 #define LINE_MAX_BYTES 1024
+/* A change that lets somebody in looks at as many. */
+#define GROUPS_MAX 10000
 #define YEAR_MS (UINT64_C(365) * 24 * 60 * 60 * 1000)
 
 enum kind {
@@ -138,6 +140,8 @@ static const struct setting settings[] = {
      "a message can be recalled this long; 0: for ever"},
     {"max_members", U32, CORE(store_settings.max_members), 2, ROAM_MEMBERS_MAX,
      "members that a group may have"},
+    {"max_groups", U32, CORE(store_settings.max_groups), 1, GROUPS_MAX,
+     "groups that a user may be in, or have been in within history_ms"},
     {"strangers", STRANGERS, CORE(store_settings.strangers_ask), 0, 0,
      "allow, or requests: who was never written to gets no messages"},
     {"announce_devices", YES_NO, CORE(store_settings.announce_devices), 0, 0,

@@ -41,7 +41,18 @@ static const char *const sql[ROAM_GROUPS_STATEMENTS] = {
     [ROAM_GROUPS_SPAN] = "SELECT 1 FROM span WHERE user = ?1 AND grp = ?2"
                          " AND (?3 = 0 OR since <= ?3 AND until >= ?3) LIMIT 1",
     [ROAM_GROUPS_SPAN_END] = "SELECT until FROM span WHERE user = ?1"
-                             " AND grp = ?2 ORDER BY since DESC LIMIT 1"};
+                             " AND grp = ?2 ORDER BY since DESC LIMIT 1",
+    [ROAM_GROUPS_SPAN_COUNT] =
+        "SELECT count(*) FROM (SELECT 1 FROM span WHERE user = ?1 LIMIT ?2)",
+    /* A few steps into message_pair for each that ended. */
+    [ROAM_GROUPS_SPAN_FORGET] =
+        "DELETE FROM span WHERE user = ?1 AND until <> ?2 AND NOT EXISTS"
+        " (SELECT 1 FROM message m WHERE min(m.sender, m.receiver) = -span.grp"
+        " AND max(m.sender, m.receiver) * (m.receiver > 0) = 0"
+        " AND m.part IN (0, 1, 2)"
+        " AND m.msg_id BETWEEN span.since AND span.until) AND NOT EXISTS"
+        " (SELECT 1 FROM private p WHERE p.user = span.user"
+        " AND p.peer = -span.grp)"};
 
 bool roam_groups_open(struct roam_groups *g, sqlite3 *db, roam_random_fn random,
                       void *random_ctx, char *error, size_t cap)
@@ -287,4 +298,31 @@ bool roam_groups_seen_until(struct roam_groups *g, int64_t number, int64_t user,
     *until = rc == SQLITE_ROW ? roam_db_u64(stmt, 0) : 0;
     sqlite3_reset(stmt);
     return rc == SQLITE_ROW || rc == SQLITE_DONE;
+}
+
+static bool has_spans(struct roam_groups *g, int64_t user, uint32_t count,
+                      bool *yes)
+{
+    sqlite3_stmt *stmt = g->stmt[ROAM_GROUPS_SPAN_COUNT];
+
+    sqlite3_bind_int64(stmt, 1, user);
+    sqlite3_bind_int64(stmt, 2, count);
+    int rc = sqlite3_step(stmt);
+    *yes = rc == SQLITE_ROW && sqlite3_column_int64(stmt, 0) >= count;
+    sqlite3_reset(stmt);
+    return rc == SQLITE_ROW;
+}
+
+bool roam_groups_is_crowded(struct roam_groups *g, int64_t user, uint32_t most,
+                            bool *yes)
+{
+    sqlite3_stmt *stmt = g->stmt[ROAM_GROUPS_SPAN_FORGET];
+
+    *yes = false;
+    if (most == 0 || !has_spans(g, user, most, yes) || !*yes) {
+        return most == 0 || !*yes;
+    }
+    sqlite3_bind_int64(stmt, 1, user);
+    roam_db_bind_u64(stmt, 2, ROAM_VERSION_MAX);
+    return roam_db_run(stmt) == SQLITE_OK && has_spans(g, user, most, yes);
 }

@@ -39,6 +39,8 @@ enum roam_groups_statement {
     ROAM_GROUPS_SPAN_CLOSE_ALL,
     ROAM_GROUPS_SPAN,
     ROAM_GROUPS_SPAN_END,
+    ROAM_GROUPS_SPAN_COUNT,
+    ROAM_GROUPS_SPAN_FORGET,
     ROAM_GROUPS_STATEMENTS
 };
 
@@ -96,5 +98,10 @@ bool roam_groups_in_span(struct roam_groups *g, int64_t number, int64_t user,
 /* Up to where the user sees the group's rows; 0: nowhere. */
 bool roam_groups_seen_until(struct roam_groups *g, int64_t number, int64_t user,
                             uint64_t *until);
+
+/* Has the user as many spans as may be (0: any number)? Those that ended and
+ * have no row any more are forgotten before they count. [GRP-26], [GRP-27] */
+bool roam_groups_is_crowded(struct roam_groups *g, int64_t user, uint32_t most,
+                            bool *yes);
 
 #endif

@@ -43,6 +43,19 @@ static bool is_known(const struct change *c, int64_t user)
     return user == c->actor.user;
 }
 
+/* Who may become a member by the change. */
+static bool look_for_room(struct roam_writer *w, struct change *c, int64_t user)
+{
+    bool crowded;
+
+    if (!roam_groups_is_crowded(&w->groups, user, w->settings.max_groups,
+                                &crowded)) {
+        return false;
+    }
+    c->asked.crowded = c->asked.crowded || crowded;
+    return true;
+}
+
 /* One user named by CREATE or INVITE. */
 static bool add_newcomer(struct roam_writer *w, struct change *c, int64_t user)
 {
@@ -59,7 +72,8 @@ static bool add_newcomer(struct roam_writer *w, struct change *c, int64_t user)
     if (roam_role_is_member(n->part.role)) {
         return true;
     }
-    if (!roam_policy_refuses(w, c->actor.user, user, roam_v1_Kind_GROUP,
+    if (!look_for_room(w, c, user) ||
+        !roam_policy_refuses(w, c->actor.user, user, roam_v1_Kind_GROUP,
                              &refused)) {
         return false;
     }
@@ -77,7 +91,8 @@ static bool add_target(struct roam_writer *w, struct change *c, int64_t user)
         return false;
     }
     c->asked.target = c->target.part;
-    return true;
+    return c->asked.action != roam_v1_GroupAction_APPROVE ||
+           look_for_room(w, c, user);
 }
 
 static bool gather_users(struct roam_writer *w, struct change *c,
@@ -114,7 +129,10 @@ static bool gather(struct roam_writer *w, const struct roam_post *post,
         op->name.len == c->group.name_len &&
         (op->name.len == 0 ||
          memcmp(op->name.data, c->group.name, op->name.len) == 0);
+    bool enters = op->action == roam_v1_GroupAction_CREATE ||
+                  op->action == roam_v1_GroupAction_JOIN;
     return look_up(w, c->group.number, &c->actor) &&
+           (!enters || look_for_room(w, c, c->actor.user)) &&
            gather_users(w, c, op->users);
 }
 
