@@ -22,9 +22,9 @@ struct control {
 
 bool control_capability_known(const char *name)
 {
-    static const char *const known[] = {"clock",      "fail-write", "trim",
-                                        "backup",     "restart",    "tls",
-                                        "hold-store", "far",        "files"};
+    static const char *const known[] = {
+        "clock", "fail-write", "trim", "backup", "restart",
+        "tls",   "hold-store", "far",  "files",  "memory"};
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
         if (strcmp(known[i], name) == 0) {
             return true;

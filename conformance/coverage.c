@@ -30,6 +30,31 @@ static bool verb_checks(const struct step *step)
            step->act == ACT_STATE || step->act == ACT_PULL;
 }
 
+/* Says what must not be, and nothing else. */
+static bool denies(const struct terms *terms)
+{
+    for (size_t i = 0; i < terms->count; i++) {
+        if (terms->at[i].op != OP_NE) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static enum seen server_seen(const struct step *step)
+{
+    switch ((enum server_act)step->act) {
+    case SERVER_SECRETS:
+    case SERVER_UNWRITTEN:
+    case SERVER_GROWN_LESS:
+        return SEEN_REJECTING;
+    case SERVER_WRITTEN:
+        return SEEN_ACCEPTING;
+    default:
+        return SEEN_NOTHING;
+    }
+}
+
 enum seen coverage_seen(const struct step *step)
 {
     switch (step->kind) {
@@ -48,11 +73,12 @@ enum seen coverage_seen(const struct step *step)
         }
         return verb_checks(step) ? SEEN_ACCEPTING : SEEN_NOTHING;
     case STEP_CHECK:
+        return denies(&step->where) ? SEEN_REJECTING : SEEN_ACCEPTING;
     case STEP_CHECKPOINT:
     case STEP_EVENT:
         return SEEN_ACCEPTING;
     case STEP_SERVER:
-        return step->act == SERVER_SECRETS ? SEEN_REJECTING : SEEN_NOTHING;
+        return server_seen(step);
     case STEP_LET:
     case STEP_PROVISION:
     case STEP_REPEAT:

@@ -117,6 +117,13 @@ static bool carry_out(struct world *w, const struct step *step,
         return restore(w, reason);
     case SERVER_SECRETS:
         return exec_secrets(w);
+    case SERVER_NOTE:
+        return exec_note(w);
+    case SERVER_UNWRITTEN:
+    case SERVER_WRITTEN:
+        return exec_store_is_same(w, step->act == SERVER_UNWRITTEN);
+    case SERVER_GROWN_LESS:
+        return exec_memory_below(w, step->operand);
     }
     return false;
 }

@@ -9,5 +9,9 @@
 bool exec_server(struct world *w, const struct step *step);
 /* In exec_secrets.c. */
 bool exec_secrets(struct world *w);
+/* In exec_inside.c. */
+bool exec_note(struct world *w);
+bool exec_store_is_same(struct world *w, bool same);
+bool exec_memory_below(struct world *w, const char *limit);
 
 #endif

@@ -17,7 +17,7 @@ const char *const null_adapter_modes[] = {"exit", "silent",  "echo",
 static const char hello[] =
     "{\"hello\":\"yes-man\",\"adapter\":1,\"protocols\":[1],"
     "\"capabilities\":[\"ack\",\"sync\",\"history\",\"drop\",\"limits\","
-    "\"restart\",\"operations\",\"view\",\"tls\"],\"clock\":\"virtual\"}\n";
+    "\"restart\",\"operations\",\"view\",\"survey\",\"tls\"],\"clock\":\"virtual\"}\n";
 
 static void garbage(void)
 {

@@ -22,6 +22,10 @@ static const struct server_step steps[] = {
     {"backup", SERVER_BACKUP, "backup", NULL, false},
     {"restore", SERVER_RESTORE, "backup", NULL, false},
     {"secrets", SERVER_SECRETS, "files", NULL, false},
+    {"note", SERVER_NOTE, "files", NULL, false},
+    {"unwritten", SERVER_UNWRITTEN, "files", NULL, false},
+    {"written", SERVER_WRITTEN, "files", NULL, false},
+    {"grown-less", SERVER_GROWN_LESS, "memory", "BYTES", false},
 };
 
 const struct server_step *server_step_find(const char *name)

@@ -21,7 +21,11 @@ enum server_act {
     SERVER_FREE_STORE,
     SERVER_BACKUP,
     SERVER_RESTORE,
-    SERVER_SECRETS
+    SERVER_SECRETS,
+    SERVER_NOTE,
+    SERVER_UNWRITTEN,
+    SERVER_WRITTEN,
+    SERVER_GROWN_LESS
 };
 
 struct server_step {

@@ -103,6 +103,8 @@ bool server_drain(struct server *s, const char **reason);
 /* Waits until it has ended by itself; not by a signal. */
 bool server_await_end(struct server *s, const char **reason);
 
+/* What a roamd has written to of its memory, in bytes; 0: it cannot be told. */
+uint64_t server_memory(const struct server *s);
 /* An address of this machine that others can reach; NULL: there is none. */
 const char *server_far_address(void);
 

@@ -305,6 +305,7 @@ struct world {
     size_t secret_count, secret_cap;
     uint64_t passed_ms; /* of the server's clock, told to go on */
     size_t backup_event, backup_grants; /* at the last backup */
+    uint64_t noted_store, noted_bytes;  /* at `server note` */
 
     struct failure failure;
     struct seeds *seeds;   /* NULL: nothing is dumped */

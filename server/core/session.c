@@ -35,9 +35,13 @@ static bool make_room(struct roam_session *s, size_t incoming)
         room = room < target ? target : room;
         room = room > need ? need : room;
         room = room < READER_MIN_BYTES ? READER_MIN_BYTES : room;
+        room = ROAM_FAULT("announced-is-taken") ? need : room;
         uint8_t *buf = roam__resize(r->buf, room);
         if (buf == NULL) {
             return false;
+        }
+        if (ROAM_FAULT("announced-is-taken")) {
+            memset(buf + r->have, 0, room - r->have);
         }
         r->buf = buf;
         s->reader_room = room;
@@ -227,7 +231,8 @@ bool roam__session_has_room(const struct roam_session *s)
 {
     const struct roam_core *core = s->core;
     if (s->out.len > 0 &&
-        core->output_bytes > core->config.output_total_bytes / 2) {
+        core->output_bytes > core->config.output_total_bytes / 2 &&
+        !ROAM_FAULT("output-of-all-unbounded")) {
         return false; /* one frame each, while there is little for all */
     }
     /* Half, because one more frame is at most the other half. */

@@ -3,6 +3,7 @@
  * [SYNC-4], [PUSH-2] */
 #include "reader.h"
 
+#include "../core/fault.h"
 #include "credential.h"
 #include "db.h"
 #include "gather.h"
@@ -309,7 +310,8 @@ static bool do_login(struct roam_store_reader *r,
 {
     int64_t user;
 
-    return roam_credential_check(r->stmt[ROAM_READER_USER],
+    return ROAM_FAULT("failed-logins-are-stored") ||
+           roam_credential_check(r->stmt[ROAM_READER_USER],
                                  r->stmt[ROAM_READER_TOKEN], login, &user);
 }
 
