@@ -202,11 +202,11 @@ static bool check_refused(const Roam__V1__Refused *r,
                        : "LOGIN-9",
                    "generation or holder are told to a stranger");
     }
-    if (about_slot && r->generation == 0) {
+    bool is_free = r->reason == ROAM__V1__REFUSED_REASON__FREE;
+    if (about_slot && r->generation == 0 && !is_free) { /* 0: never used */
         return bad(fault, "LOGIN-14", "the generation is missing");
     }
-    if (about_slot &&
-        has_holder == (r->reason == ROAM__V1__REFUSED_REASON__FREE)) {
+    if (about_slot && has_holder == is_free) {
         return bad(fault, "LOGIN-14",
                    has_holder ? "a free slot has a holder"
                               : "the holder is missing");
