@@ -10,10 +10,11 @@ was taken."""
 import re
 
 from spec_tables import (CLIENT, FRAMES, SERVER, U32, U64, V, WIDTH, bounds,
-                         section, states_and_edges, tables_of_fields)
+                         rows, section, states_and_edges, tables_of_fields)
 
 STATES, EDGES = states_and_edges("### 10.2 Client, for each connection")
 FIELDS = tables_of_fields("### 4.2 From the server")
+LEAST_OF_COMMANDS = 32  # errors below it end the connection
 
 # ------------------------------------------------------------------ states
 
@@ -96,8 +97,8 @@ def may_come_late(state, frame):
 
 
 def serve(frame, lie):
-    rows = ['a row body="x"'] if frame == "BATCH" else []
-    return rows + [f"a< {FRAME[frame]}" + (" lie" if lie else "")]
+    row = ['a row body="x"'] if frame == "BATCH" else []
+    return row + [f"a< {FRAME[frame]}" + (" lie" if lie else "")]
 
 
 def skipped(state):
@@ -327,8 +328,28 @@ def texts():
     return out
 
 
-def missing():
+# END_SESSION is in no verb of an adapter.
+NEVER_SERVED = {"NO_SUCH_DEVICE"}
+
+
+def missing_codes(cases):
+    """Each code that ends a session, refuses a login or fails a command is
+    served to a client by a case."""
+    served = {word for text in cases for line in text.splitlines()
+              if re.search(r"< (REFUSED|KICK|ERROR) |^for (reason|code) in ",
+                           line)
+              for word in re.findall(r"[A-Z_]{3,}", line)}
+    for title in ("### 12.1 Errors", "### 12.2 Refusals", "### 12.3 Endings"):
+        for code, name, *_ in rows(section(title)):
+            told = code.isdigit() and not (
+                title.endswith("Errors") and int(code) < LEAST_OF_COMMANDS)
+            if told and name not in served | NEVER_SERVED:
+                yield f"no client is told {name}"
+
+
+def missing(cases):
     """What the spec has and the cases have not."""
+    yield from missing_codes(cases)
     for name in set(STATES) ^ (set(REACH) | UNREACHED):
         yield f"state {name} of a client"
     for name in set(SERVER) ^ (set(PLACES) | UNASKED):

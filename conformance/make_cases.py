@@ -370,10 +370,10 @@ def codes(title):
     return [r[1] for r in rows(section(title)) if r[0].isdigit()]
 
 
-def server_cases():
+def cases_of(role):
     return {str(p.relative_to(SCENARIOS)): p.read_text()
             for p in SCENARIOS.glob("*/*.scn")
-            if re.search(r"(?m)^roles .*\bserver\b", p.read_text())}
+            if re.search(rf"(?m)^roles .*\b{role}\b", p.read_text())}
 
 
 def missing_codes(cases):
@@ -503,10 +503,10 @@ def missing():
         yield f"frame {name}"
     for name in set(CLIENT) ^ set(FIELDS):
         yield f"fields of {name}"
-    cases = server_cases()
+    cases = cases_of("server")
     yield from missing_codes(cases)
     yield from missing_limits(cases)
-    yield from client_cases.missing()
+    yield from client_cases.missing(cases_of("client").values())
 
 
 def main():
