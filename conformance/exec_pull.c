@@ -59,13 +59,13 @@ static void add_name(struct walk *k, const char *name)
     k->names[k->name_count++] = name;
 }
 
-/* Every message that reached a device of this user, or was answered. */
+/* Every row of history that reached a device of this user, or was answered. */
 static void note_must(struct walk *k)
 {
     const struct user *u = k->d->user;
     for (size_t i = 0; i < u->known_count; i++) {
         const Roam__V1__Push *m = u->known[i].message;
-        if (m) {
+        if (m && judge_is_row((uint64_t)m->kind)) {
             add_told(&k->must, &k->must_count, &k->must_cap, m->conversation,
                      m->msg_id);
         }
@@ -73,7 +73,7 @@ static void note_must(struct walk *k)
     for (size_t i = 0; i < k->w->sent_count; i++) {
         const struct sent *s = &k->w->sent[i];
         const char *seen = judge_seen_as(s, u);
-        if (seen && s->msg_id != 0) {
+        if (seen && s->msg_id != 0 && judge_is_row(s->kind)) {
             add_told(&k->must, &k->must_count, &k->must_cap, seen, s->msg_id);
         }
     }
