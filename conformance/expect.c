@@ -88,6 +88,11 @@ static const char *match_field(struct world *w, const struct subject_of *s,
     }
     if (r == EXPR_UNBOUND) {
         const struct value *v = bound(b, t->right);
+        if (!v && t->op != OP_EQ) {
+            reason = arena_printf("%s has no value to compare with", t->right);
+            world_mistake(w, reason);
+            return reason;
+        }
         if (!v) {
             if (b->count < sizeof b->at / sizeof b->at[0]) {
                 b->at[b->count].name = t->right;

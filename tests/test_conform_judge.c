@@ -316,8 +316,8 @@ static const struct probe {
 
 /* Legal but for fields that another check looks at behind the bounds. */
 static const char *const legal[] = {
-    "LOGIN_OK generation=1 max_frame=512 max_body=1 max_commands=1 "
-    "heartbeat_ms=1000 dedup_ms=1",
+    ("LOGIN_OK generation=1 max_frame=512 max_body=1 max_commands=1 "
+     "heartbeat_ms=1000 dedup_ms=1"),
     "REFUSED reason=FREE retry=NEVER generation=1",
     "KICK reason=IDLE retry=NOW",
     "SYNC_OK result=DELTA",
