@@ -54,18 +54,16 @@ bool value_compare(const struct value *left, enum op op,
     }
 }
 
-/* The last + or - outside of parentheses in a word that starts like a
- * number or a variable; NULL: it is no sum. */
+/* The last + or - in a word that starts like a number or a variable, and so
+ * has no parentheses; NULL: it is no sum. */
 static const char *find_sum(const char *expr)
 {
     if (*expr != '$' && !isdigit((unsigned char)*expr)) {
         return NULL;
     }
     const char *found = NULL;
-    int depth = 0;
-    for (const char *s = expr; *s; s++) {
-        depth += (*s == '(') - (*s == ')');
-        if (depth == 0 && s > expr && (*s == '+' || *s == '-')) {
+    for (const char *s = expr + 1; *s; s++) {
+        if (*s == '+' || *s == '-') {
             found = s;
         }
     }

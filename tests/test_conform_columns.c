@@ -10,6 +10,7 @@
 
 #include "batch_check.h"
 #include "judge_rig.h"
+#include "row_state.h"
 
 /* What SYNC, or the question of a page, allows here. */
 #define MAX_INFLATED 300u
@@ -278,12 +279,67 @@ static void test_of_a_table_of_a_batch(void **state)
     }
 }
 
+static void test_of_the_state_of_a_conversation(void **state)
+{
+    (void)state;
+    const struct table t = {"count=1", BOB "20=7 21=8 22=3", ""};
+    const struct frame *f = table_frame("HISTORY_PAGE", &t);
+    const Roam__V1__HistoryPage *m = (const Roam__V1__HistoryPage *)f->msg;
+    const struct page_head head = {true, m->count, m->inflated_size, m->codec,
+                                   &m->payload};
+    struct batch_rows rows;
+    struct batch_fault fault = {NULL, NULL};
+    assert_true(page_expand(&head, 1, MAX_INFLATED, 0, &rows, &fault));
+    assert_int_equal(row_state_get(rows.states, "read_mark").number, 7);
+    assert_int_equal(row_state_get(rows.states, "unread").number, 8);
+    assert_int_equal(row_state_get(rows.states, "role").number, 3);
+    assert_non_null(row_state_find("role"));
+    assert_null(row_state_find("kind"));
+}
+
+/* What the deflate stream of a batch can be but whole. */
+static void test_of_a_stream(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *tail, *says;
+        int size; /* beside the real one */
+    } streams[] = {
+        {"", "", 0},
+        {"", "BATCH-5: it does not inflate to inflated_size", -1},
+        {"", "BATCH-5: it inflates to more than inflated_size", -2},
+        {"", "BATCH-5: it does not inflate to inflated_size", 1},
+        {"00", "BATCH-5: bytes behind the deflate stream", 0},
+    };
+    const struct text plain = rig_bytes(BOB);
+    for (size_t i = 0; i < sizeof streams / sizeof streams[0]; i++) {
+        /* One stored block: its length, and the same with all bits turned. */
+        struct text hex = {0};
+        text_add(&hex, "01%02x00%02xff", (unsigned)plain.len,
+                 (unsigned)(0xff - plain.len));
+        for (size_t k = 0; k < plain.len; k++) {
+            text_add(&hex, "%02x", (unsigned)(uint8_t)plain.s[k]);
+        }
+        const char *line = arena_printf(
+            "BATCH " ONE " codec=DEFLATE inflated_size=%d payload=hex(%s%s)",
+            (int)plain.len + streams[i].size, text_str(&hex), streams[i].tail);
+        struct batch_rows rows;
+        struct batch_fault fault = {NULL, NULL};
+        bool good = batch_expand(
+            (const Roam__V1__Batch *)rig_frame(line)->msg, MAX_INFLATED,
+            1u << ROAM__V1__CODEC__CODEC_DEFLATE, &rows, &fault);
+        rig_expect(line, good, fault.rule, fault.what, streams[i].says);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_of_a_batch),
         cmocka_unit_test(test_of_a_batch_that_nobody_asked_to_deflate),
         cmocka_unit_test(test_of_a_page),
+        cmocka_unit_test(test_of_the_state_of_a_conversation),
+        cmocka_unit_test(test_of_a_stream),
         cmocka_unit_test(test_of_a_table_of_a_batch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

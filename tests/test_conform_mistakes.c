@@ -11,6 +11,7 @@
 
 #include "edit.h"
 #include "exec.h"
+#include "expr.h"
 #include "scn.h"
 #include "world.h"
 
@@ -185,6 +186,30 @@ static void test_a_value_that_cannot_be_is_named(void **state)
     }
 }
 
+static void test_comparisons(void **state)
+{
+    (void)state;
+    static const struct {
+        enum op op;
+        bool below, same, above;
+    } ops[] = {{OP_EQ, false, true, false}, {OP_NE, true, false, true},
+               {OP_LT, true, false, false}, {OP_LE, true, true, false},
+               {OP_GT, false, false, true}, {OP_GE, false, true, true}};
+    const struct value n[] = {value_number(6), value_number(7),
+                              value_number(8)};
+    const struct value text = value_text("7");
+    for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++) {
+        assert_int_equal(value_compare(&n[0], ops[i].op, &n[1]), ops[i].below);
+        assert_int_equal(value_compare(&n[1], ops[i].op, &n[1]), ops[i].same);
+        assert_int_equal(value_compare(&n[2], ops[i].op, &n[1]), ops[i].above);
+        /* Of another kind nothing is greater, less, or the same. */
+        assert_int_equal(value_compare(&text, ops[i].op, &n[1]),
+                         ops[i].op == OP_NE);
+        assert_int_equal(value_compare(&n[0], ops[i].op, &text),
+                         ops[i].op == OP_NE);
+    }
+}
+
 /* ------------------------------------------------------------------- edits */
 
 /* Of a PING with the id 1, whose payload is two bytes, or a SEND to bob. */
@@ -255,6 +280,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_mistake_of_a_scenario_has_its_line),
         cmocka_unit_test(test_a_value_that_cannot_be_is_named),
+        cmocka_unit_test(test_comparisons),
         cmocka_unit_test(test_an_edit_that_a_frame_does_not_allow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
