@@ -260,7 +260,7 @@ bool client_self_check(const struct run_options *o, const struct rules *rules,
     /* These cases are ours: nothing is told of them but a failure. */
     struct run_options plain = *o;
     plain.record = plain.attach = false;
-    plain.trace_dir = NULL;
+    plain.trace_dir = plain.dump_seeds = NULL;
     *reason = p.reason;
     if (!check_lines(&p, o)) {
         *reason = p.reason;

@@ -162,7 +162,7 @@ static struct run_options quiet_options(const struct run_options *o)
     struct run_options quiet = *o;
     quiet.quiet = true;
     quiet.record = false;
-    quiet.trace_dir = NULL;
+    quiet.trace_dir = quiet.dump_seeds = NULL;
     return quiet;
 }
 

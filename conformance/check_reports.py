@@ -368,6 +368,35 @@ def check_expectations(suite, red):
     check(done.returncode == 2, f"update of a part: {done.returncode}")
 
 
+def check_seeds(suite):
+    """All roles dump the same: each byte of a stream is in the trace."""
+    runs = [({}, "02-kick/takeover", 4),
+            ({"client": True}, "52-client-kick/resync", 2),
+            ({"pair": True}, "70-pair-session/take-over", 4)]
+    for more, case, least in runs:
+        kept = pathlib.Path(suite.path("seeds-" + case[:2]))
+        done = suite.run("--dump-seeds", str(kept), "--case", case, **more)
+        check(done.returncode == 0, f"seeds: {done.stderr}")
+        name = case.replace("/", "-")
+        trace = (kept / (name + ".trace")).read_text()
+        check(re.match(r"(?:user \S+\n)+(?:token \S+ \S+\n)+0?\d* ", trace),
+              f"seeds: {trace[:200]}")
+        opened = re.findall(r"(?m)^\d+ open (\d+) (\S+)$", trace)
+        check(len(opened) >= least // 2, f"seeds: {opened}")
+        for number, stream in opened:
+            for way in ("to-server", "to-client"):
+                told = sum(map(int, re.findall(
+                    rf"(?m)^\d+ {way} {number} (\d+)$", trace)))
+                data = (kept / f"{stream}.{way}").read_bytes()
+                check(len(data) == told and (way == "to-client" or
+                                             data[:1] == b"\x01"),
+                      f"seeds: {stream}.{way}: {len(data)} of {told}")
+        token = re.search(r"token \S+ (\S+)", trace).group(1)
+        check(any(token.encode() in p.read_bytes()
+                  for p in kept.glob(name + ".*.to-server")),
+              "seeds: no token in a LOGIN")
+
+
 def check_exits(suite):
     check(suite.run("--case", "no-such").returncode == 2, "nothing selected")
     check(suite.run("--list", "--repeat", "100000").returncode == 0,
@@ -489,6 +518,7 @@ def main():
         check_pair(suite)
         red = check_red(suite)
         check_expectations(suite, red)
+        check_seeds(suite)
         check_exits(suite)
         check_crash(suite)
         check_repetition(suite)

@@ -17,7 +17,6 @@
 #include "options.h"
 #include "peers.h"
 #include "runner.h"
-#include "seeds.h"
 #include "selftest.h"
 
 static int fail_usage(const char *reason)
@@ -185,9 +184,6 @@ static int command_server(struct options *o)
     }
     const char *reason = server_is_missing(o);
     if (reason) {
-        return fail_usage(reason);
-    }
-    if (o->run.dump_seeds && !seeds_make_dir(o->run.dump_seeds, &reason)) {
         return fail_usage(reason);
     }
     if (o->fault) { /* one of broken/faults, to look at it */

@@ -68,7 +68,7 @@ const char options_usage[] =
     "  --coverage FILE      which rules were tested\n"
     "  --expectations FILE  what the peer is known to fail\n"
     "  --update-expectations   writes that file anew, behind a full run\n"
-    "  --dump-seeds DIR     server: writes there what went over the wire\n"
+    "  --dump-seeds DIR     writes there what went over the wire\n"
     "  --scenarios DIR      instead of conformance/scenarios\n"
     "  --spec FILE          instead of spec/roam-1.md\n"
     "  --fault NAME         broken: only this one; server: with this one\n"

@@ -34,7 +34,8 @@ int outputs_begin(struct outputs *o, struct run_options *run)
     o->start_ms = now_ms();
     o->started = time_text();
     run->record = o->junit || o->json || o->html || o->coverage;
-    if (run->trace_dir && !seeds_make_dir(run->trace_dir, &reason)) {
+    if ((run->trace_dir && !seeds_make_dir(run->trace_dir, &reason)) ||
+        (run->dump_seeds && !seeds_make_dir(run->dump_seeds, &reason))) {
         return fail(reason);
     }
     if (!o->expectations) {

@@ -94,12 +94,14 @@ void run_close_case(const struct run_options *o, struct world *w,
         r->what = r->detail = "no step of it checks anything";
     }
     r->ms = o->timeless ? 0 : r->ms;
+    bool is_dumped = seeds_from_record(w, o->dump_seeds, &reason);
     record_finish(w);
     if (o->record) {
         r->record = report_case_record(w);
     }
-    if (o->trace_dir &&
-        !trace_write(o->trace_dir, trace_name(o, w->s), w, r, &reason)) {
+    if (!is_dumped ||
+        (o->trace_dir &&
+         !trace_write(o->trace_dir, trace_name(o, w->s), w, r, &reason))) {
         r->verdict = VERDICT_HARNESS;
         r->what = r->detail = reason;
     }

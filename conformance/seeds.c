@@ -11,6 +11,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "report_text.h"
+
 struct seeds {
     const char *prefix; /* directory, and the case's name in it */
     FILE *trace;
@@ -67,6 +69,20 @@ static const char *flat_name(const char *id)
     return name;
 }
 
+/* The lines before the first event. */
+static const char *who(const struct world *w)
+{
+    struct text t = {0};
+    for (size_t i = 0; i < w->s->user_count; i++) {
+        text_add(&t, "user %s\n", w->users[i].name);
+    }
+    for (size_t i = 0; i < w->s->device_count; i++) {
+        const struct device *d = &w->devices[i];
+        text_add(&t, "token %s %s\n", d->user->name, d->token);
+    }
+    return text_str(&t);
+}
+
 bool seeds_begin(struct world *w, const char *dir)
 {
     if (!dir) {
@@ -79,18 +95,7 @@ bool seeds_begin(struct world *w, const char *dir)
         return false;
     }
     w->seeds = s;
-    for (size_t i = 0; i < w->s->user_count; i++) {
-        if (fprintf(s->trace, "user %s\n", w->users[i].name) < 0) {
-            return fail(w, "trace");
-        }
-    }
-    for (size_t i = 0; i < w->s->device_count; i++) {
-        const struct device *d = &w->devices[i];
-        if (fprintf(s->trace, "token %s %s\n", d->user->name, d->token) < 0) {
-            return fail(w, "trace");
-        }
-    }
-    return true;
+    return fputs(who(w), s->trace) >= 0 || fail(w, "trace");
 }
 
 /* Connections of the same device until now, this one included. */
@@ -155,4 +160,69 @@ bool seeds_end(struct world *w, struct link *l, const char *how)
 bool seeds_server(struct world *w, const char *act)
 {
     return !w->seeds || note(w, arena_printf("server %s", act));
+}
+
+/* ------------------------------------------------------- from a record */
+
+/* AREA-NAME.DEVICE.N of a connection of the record. */
+static const char *stream_name(const struct world *w, size_t conn)
+{
+    const struct record_conn *conns = w->record->conns;
+    size_t nth = 0;
+    for (size_t i = 0; i <= conn; i++) {
+        nth += strcmp(conns[i].device, conns[conn].device) == 0;
+    }
+    return arena_printf("%s.%s.%zu", flat_name(w->s->id), conns[conn].device,
+                        nth);
+}
+
+static void note_chunk(struct text *trace, const struct world *w,
+                       const struct record_chunk *c)
+{
+    text_add(trace, "%" PRIu64 " ", c->us / 1000);
+    if (c->kind == RECORD_OPEN) {
+        text_add(trace, "open %zu %s\n", c->conn, stream_name(w, c->conn));
+    } else if (c->kind == RECORD_END) {
+        text_add(trace, "end %zu %s\n", c->conn,
+                 c->is_cut      ? "cut"
+                 : c->to_server ? "close"
+                                : "closed");
+    } else {
+        text_add(trace, "%s %zu %zu\n",
+                 c->to_server ? "to-server" : "to-client", c->conn, c->len);
+    }
+}
+
+static bool write_stream(const struct world *w, const char *dir, size_t conn,
+                         const struct text *bytes, const char *direction,
+                         const char **reason)
+{
+    return file_write(
+        arena_printf("%s/%s.%s", dir, stream_name(w, conn), direction),
+        text_str(bytes), bytes->len, reason);
+}
+
+bool seeds_from_record(const struct world *w, const char *dir,
+                       const char **reason)
+{
+    const struct record *r = w->record;
+    if (!dir || w->seeds || !r) {
+        return true;
+    }
+    struct text trace = {0};
+    struct text *streams =
+        arena_alloc((2 * r->conn_count + 1) * sizeof *streams);
+    text_add(&trace, "%s", who(w));
+    for (size_t i = 0; i < r->chunk_count; i++) {
+        const struct record_chunk *c = &r->chunks[i];
+        note_chunk(&trace, w, c);
+        text_add_bytes(&streams[2 * c->conn + c->to_server], c->bytes, c->len);
+    }
+    bool ok = file_write(arena_printf("%s/%s.trace", dir, flat_name(w->s->id)),
+                         text_str(&trace), trace.len, reason);
+    for (size_t i = 0; ok && i < r->conn_count; i++) {
+        ok = write_stream(w, dir, i, &streams[2 * i], "to-client", reason) &&
+             write_stream(w, dir, i, &streams[2 * i + 1], "to-server", reason);
+    }
+    return ok;
 }

@@ -11,7 +11,8 @@
  *
  * The trace is text. A line starts with a word:
  *
- *   user NAME TOKEN             on the wire; first line: first user
+ *   user NAME                   on the wire; first line: first user
+ *   token NAME TOKEN            one a device, in the scenario's order
  *   MS server ACT               stop, kill, start ... by the scenario
  *   MS open CONNECTION FILE     FILE without .to-server or .to-client
  *   MS to-server CONNECTION N   the next N bytes of that file, in one write
@@ -39,5 +40,10 @@ bool seeds_to_client(struct world *w, struct link *l, const uint8_t *bytes,
                      size_t len);
 bool seeds_end(struct world *w, struct link *l, const char *how);
 bool seeds_server(struct world *w, const char *act);
+
+/* The same of a case that plays no links, from its record, when it has ended;
+ * before the record's tokens are hidden. Nothing if it was dumped already. */
+bool seeds_from_record(const struct world *w, const char *dir,
+                       const char **reason);
 
 #endif
