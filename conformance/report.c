@@ -129,12 +129,17 @@ static void add_detail(struct text *t, const struct result *r,
 
 static const char *directive(const struct result *r)
 {
-    if (r->standing == STANDING_KNOWN) {
-        return arena_printf(" # TODO known: %s", r->expectation->url);
-    }
+    bool known = r->standing == STANDING_KNOWN;
     if (r->verdict == VERDICT_UNSUPPORTED &&
-        r->standing == STANDING_AS_EXPECTED) {
-        return arena_printf(" # SKIP %s", r->detail);
+        r->standing != STANDING_UNEXPECTED) {
+        /* Not TODO: an `ok` with that is a surprise to who reads TAP. */
+        const char *detail = text_plain(r->detail);
+        return arena_printf(" # SKIP %.*s%s%s", (int)strcspn(detail, "\n"),
+                            detail, known ? "; known: " : "",
+                            known ? r->expectation->url : "");
+    }
+    if (known) {
+        return arena_printf(" # TODO known: %s", r->expectation->url);
     }
     return r->verdict == VERDICT_WARN ? " # TODO a SHOULD" : "";
 }

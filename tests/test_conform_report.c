@@ -246,6 +246,22 @@ static void test_an_update_keeps_what_is_met_and_adds_what_failed(void **state)
     unlink(e.path);
 }
 
+static void test_what_is_known_and_unsupported_is_skipped(void **state)
+{
+    (void)state;
+    struct expectations e;
+    load("05-send/one unsupported \"no\" http://x/1\n", &e);
+    struct result r = {.s = &one,
+                       .verdict = VERDICT_UNSUPPORTED,
+                       .rules = "",
+                       .what = "no clock",
+                       .detail = "no clock\nok 9 - \x1b"};
+    expectations_judge(&e, &r);
+    assert_string_equal(
+        report_tap(1, &r, 1),
+        "ok 1 - 05-send/one # SKIP no clock; known: http://x/1\n");
+}
+
 /* ------------------------------------------------------------------ others */
 
 static void test_progress_fits_its_terminal(void **state)
@@ -290,6 +306,7 @@ int main(void)
         cmocka_unit_test(test_what_did_not_happen_is_stale),
         cmocka_unit_test(test_lines_that_are_no_entries_are_refused),
         cmocka_unit_test(test_an_update_keeps_what_is_met_and_adds_what_failed),
+        cmocka_unit_test(test_what_is_known_and_unsupported_is_skipped),
         cmocka_unit_test(test_progress_fits_its_terminal),
         cmocka_unit_test(test_reasons_are_found_by_id_and_by_range),
     };
