@@ -9,6 +9,7 @@ and JUnit, that their numbers agree with each other and with TAP, the exit
 codes, expectations, repetition, and the traces' names.
 """
 
+import base64
 import json
 import os
 import pathlib
@@ -18,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import xml.etree.ElementTree as xml
+import zlib
 
 HERE = pathlib.Path(__file__).resolve().parent
 FAULT = "no-kick"  # its cases are 02-kick/takeover...
@@ -170,6 +172,14 @@ class Suite:
               == len(re.findall(r"(?m)^(?:not )?ok \d", done.stdout)),
               f"{name}: numbers of cases differ")
         return done, report
+
+
+def page_data(path):
+    """What a page draws itself from."""
+    packed = re.search(r'id="data">\s*(\S+)\s*</script>',
+                       pathlib.Path(path).read_text()).group(1)
+    return json.loads(zlib.decompress(base64.b64decode(packed),
+                                      -zlib.MAX_WBITS))
 
 
 def by_id(report, case):
@@ -405,8 +415,9 @@ def check_exits(suite):
           "one round too many")
     check(suite.run("--expectations", suite.path("none")).returncode == 2,
           "no such file of expectations")
-    check(suite.run("--json", suite.path("no/dir"), "--case",
-                    "00-sanity").returncode == 3, "a report that fails")
+    done = suite.run("--json", suite.path("no/dir"), "--case", "00-sanity")
+    check(done.returncode == 3 and not done.stdout,
+          f"a report that fails: {done.returncode} {done.stdout}")
     mistaken = pathlib.Path(suite.path("mistaken/00-sanity"))
     mistaken.mkdir(parents=True)
     (mistaken / "alive.scn").write_text(
@@ -497,6 +508,9 @@ def check_repetition(suite):
     check(done.returncode == 0 and {c["round"] for c in cases} == {0, 1, 2},
           "repeat: rounds")
     check("(round 3)" in done.stdout, "repeat: not in TAP")
+    drawn = {c["round"] for c in page_data(suite.path("rounds.html"))["cases"]
+             if c["area"] == "10-ping" and "events" in c}
+    check(drawn == {0}, f"repeat: the page has events of rounds {drawn}")
     done = suite.run("--case", PREFIX + "takeover", "--until-failure",
                      "--timeout", "2000", server="roamd-faulty", fault=FAULT)
     check(done.returncode == 1 and "(round 1)" in done.stdout

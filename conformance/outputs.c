@@ -28,6 +28,17 @@ static int fail(const char *reason)
     return EXIT_USAGE;
 }
 
+/* Nobody wants to learn of a wrong path behind a long run. */
+static bool can_write(const char *path)
+{
+    FILE *f = path ? fopen(path, "abe") : NULL;
+    if (path && !f) {
+        fail(arena_printf("%s: %s", path, strerror(errno)));
+        return false;
+    }
+    return !f || fclose(f) == 0;
+}
+
 int outputs_begin(struct outputs *o, struct run_options *run)
 {
     const char *reason = "";
@@ -37,6 +48,10 @@ int outputs_begin(struct outputs *o, struct run_options *run)
     if ((run->trace_dir && !seeds_make_dir(run->trace_dir, &reason)) ||
         (run->dump_seeds && !seeds_make_dir(run->dump_seeds, &reason))) {
         return fail(reason);
+    }
+    if (!can_write(o->junit) || !can_write(o->json) || !can_write(o->html) ||
+        !can_write(o->coverage)) {
+        return EXIT_HARNESS;
     }
     if (!o->expectations) {
         return o->update ? fail("--update-expectations needs --expectations")
