@@ -213,8 +213,7 @@ function failureBox(item) {
 }
 
 function neighbours(item) {
-  const at = report.cases.indexOf(item);
-  return [report.cases[at - 1], report.cases[at + 1]];
+  return [report.cases[item.at - 1], report.cases[item.at + 1]];
 }
 
 function caseHead(item) {

@@ -21,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import urllib.request
+import zlib
 
 FAULT, PREFIX, CASE = "no-kick", "02-kick/", "02-kick/takeover"
 WRONG = "02-kick/fenced-command"  # a frame comes that must not
@@ -28,6 +29,7 @@ LONG = "02-kick/other-slots-undisturbed"  # eight devices, and many frames
 PAIR_CASE = "70-pair-session/take-over"
 CLIENT_CASE = "60-client-history/count-lies"  # it asks for pages
 WIDE, NARROW, NARROWEST = (1280, 900), (390, 800), (320, 640)
+LIST_MAX, ATTENTION_MAX = 500, 12  # rows of a list at once, in views.js
 SIZE_MAX = 700 * 1024  # of the page of the whole suite
 # WebDriver's names of keys.
 KEYS = {"Enter": "\ue007", "Tab": "\ue004", "Escape": "\ue00c",
@@ -359,6 +361,41 @@ def matrix(browser, page):
     check(browser.text("h1").endswith("(again)"), "the last case is not there")
 
 
+def with_cases(page, count, standing):
+    """A copy of the page with so many rounds of its first case."""
+    text = pathlib.Path(page).read_text()
+    packed = re.search(r'(?<=id="data">)\s*\S+', text)
+    data = json.loads(zlib.decompress(base64.b64decode(packed.group()), -15))
+    case = dict(data["cases"][0], standing=standing)
+    data["cases"] = [dict(case, round=i) for i in range(count)]
+    deflate = zlib.compressobj(wbits=-15)
+    again = deflate.compress(json.dumps(data).encode()) + deflate.flush()
+    copy = pathlib.Path(f"{page}.{count}.html")
+    copy.write_text(text[:packed.start()] + base64.b64encode(again).decode()
+                    + text[packed.end():])
+    return copy
+
+
+def very_many(browser, page):
+    """Lists stay short until they are asked for all."""
+    browser.open(with_cases(page, LIST_MAX, "as-expected"))
+    rows = "section:last-of-type .list li"
+    check(browser.count(rows) == LIST_MAX and
+          browser.js("return document.querySelector('.more-rows').hidden"),
+          "a list of the longest is cut")
+    browser.open(with_cases(page, LIST_MAX + 1, "as-expected"))
+    check(browser.count(rows) == LIST_MAX, "a longer list is not cut")
+    browser.pointer(".more-rows", True)
+    browser.until(f"document.querySelectorAll('{rows}').length === "
+                  f"{LIST_MAX + 1}", "the rest of a list does not come")
+    check(browser.count(".cell") == 1, "all rounds have cells")
+    for count, details in ((ATTENTION_MAX, 0), (ATTENTION_MAX + 1, 1)):
+        browser.open(with_cases(page, count, "unexpected"))
+        check(browser.count("#attention details li") == details,
+              f"{count} that are not as expected: what is folded")
+        check(browser.count(".cell") == count, "red rounds have no cells")
+
+
 def other_roles(browser, pair, client):
     """Whose it is, and the last words of an adapter."""
     browser.open(pair + f"#/case/{PAIR_CASE}")
@@ -522,6 +559,7 @@ def main():
             failure_in_the_chart(browser, red)
             there_and_back(browser, red)
             matrix(browser, red)
+            very_many(browser, red)
             other_roles(browser, pair, client)
             for size in (WIDE, NARROW, NARROWEST):
                 for dark in (False, True):

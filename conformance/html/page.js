@@ -78,9 +78,8 @@ function giveFocus(main, from, isBack) {
 // undefined: there is no other.
 function nextBad(item, way = 1) {
   const bad = report.cases.filter(c => isBad(c) && c !== item);
-  const now = item ? report.cases.indexOf(item) : way > 0 ? -1 : Infinity;
-  const beyond = c => way > 0 ? report.cases.indexOf(c) > now
-    : report.cases.indexOf(c) < now;
+  const now = item ? item.at : way > 0 ? -1 : Infinity;
+  const beyond = c => way > 0 ? c.at > now : c.at < now;
   return way > 0 ? bad.find(beyond) || bad[0]
     : bad.reverse().find(beyond) || bad[0];
 }

@@ -4,6 +4,7 @@ const SIGNS = {"pass": "✓", "fail": "✗", "warn": "!", "unsupported": "–",
   "not-exercised": "?", "harness-error": "#"};
 const ORDER = Object.keys(SIGNS);
 const ATTENTION_MAX = 12; // a screen
+const LIST_MAX = 500; // rows that a browser draws at once without a pause
 
 // el("a.brand", {href}, children...): an element; children are text or nodes.
 function el(spec, attributes, ...children) {
@@ -31,7 +32,8 @@ function sentence(text) {
 // The sanity case runs first and last: the later one is another one.
 function nameCases(cases) {
   const known = new Set();
-  for (const item of cases) {
+  for (const [at, item] of cases.entries()) {
+    item.at = at;
     item.key = item.round ? `${item.id}~${item.round}` : item.id;
     item.again = known.has(item.key);
     if (item.again) item.key += "~again";
@@ -113,10 +115,12 @@ function viewSummary(report) {
       el("code", {}, s.id), `: ${s.why}`)));
 }
 
-// Tab goes from row to row, to its first red one; the arrows go along.
+// Tab goes from row to row, to its first red one; the arrows go along. Of later
+// rounds only what is not as expected has a cell.
 function cellsOf(items) {
-  const first = items.find(isBad) || items[0];
-  return items.map(item => el(`a.cell.${isShownAs(item)}`, {
+  const shown = items.filter(item => !item.round || item.again || isBad(item));
+  const first = shown.find(isBad) || shown[0];
+  return shown.map(item => el(`a.cell.${isShownAs(item)}`, {
     href: caseHref(keyOf(item)), title: caseName(item),
     tabindex: item === first ? "0" : "-1",
     "aria-label": `${caseName(item)}: ${item.verdict}`}, SIGNS[isShownAs(item)]));
@@ -152,6 +156,11 @@ function searchable(items, text, kinds, kindOf, row, name,
   const said = el("p.soft", {"aria-live": "polite"});
   if (!searches.has(name)) searches.set(name, {words: "", on: new Set()});
   const search = searches.get(name), {on} = search;
+  let all = false;
+  const rest = el("button.chip.more-rows", {type: "button", onclick: () => {
+    all = true;
+    fill();
+  }});
   const input = el("input", {type: "search", "aria-label": `Search ${name}`,
     placeholder: `Search ${name}: words, any order`, oninput: fill});
   input.value = search.words;
@@ -167,14 +176,17 @@ function searchable(items, text, kinds, kindOf, row, name,
     const shown = items.filter(item =>
       (on.size === 0 || [...on].some(kind => kindOf(item, kind))) &&
       words.every(w => text(item).includes(w)));
-    list.replaceChildren(...shown.map(row));
+    const most = all ? Infinity : LIST_MAX;
+    list.replaceChildren(...shown.slice(0, most).map(row));
     if (!shown.length) list.append(none);
     said.textContent = shown.length === items.length ? ""
       : `${shown.length} of ${items.length}`;
+    rest.hidden = shown.length <= most;
+    rest.textContent = `Show ${shown.length - LIST_MAX} more`;
   }
   fill();
   return [el("div.tools", {role: "search"}, input,
-    el("span.chips", {}, ...chips)), said, list.closest(".scroll") || list];
+    el("span.chips", {}, ...chips)), said, list.closest(".scroll") || list, rest];
 }
 
 function caseText(item) {
