@@ -10,14 +10,18 @@ codes, expectations, repetition, and the traces' names.
 """
 
 import base64
+import fcntl
 import json
 import os
 import pathlib
+import pty
 import re
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import xml.etree.ElementTree as xml
 import zlib
 
@@ -498,6 +502,46 @@ def check_crash(suite):
           f"a bad end: {done.returncode} {done.stdout[-600:]} {done.stderr}")
 
 
+def on_terminal(suite, columns, *options):
+    """What a terminal of that width is sent by a run."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ,
+                struct.pack("HHHH", 24, columns, 0, 0))
+    run = subprocess.Popen(
+        [suite.conform, "server", "--roamd", suite.build / "roamd", "--case",
+         "10-ping", *options], stdout=subprocess.DEVNULL, stderr=theirs)
+    os.close(theirs)
+    text = b""
+    while True:
+        try:
+            part = os.read(ours, 65536)
+        except OSError:  # the other end is closed
+            break
+        text += part
+    os.close(ours)
+    run.wait(timeout=60)
+    return text.decode()
+
+
+def check_terminal(suite):
+    """One line that stays in its place and within the screen; none where
+    others write, too."""
+    for columns in (200, 24, 2):
+        told = on_terminal(suite, columns, "--repeat", "2")
+        lines = [part.split("\r")[0] for part in told.split("\r\x1b[K")]
+        drawn = [line for line in lines if line.startswith("[")]
+        check(len(drawn) == 8 and all(len(d) < columns for d in drawn),
+              f"terminal of {columns}: {drawn[:2]}")
+        check(columns < 200 or drawn[2].startswith("[ 37%] 3 of 8 done, 0 fail"),
+              f"terminal: {drawn[2:3]}")
+        check(told.endswith("\r\x1b[K8 passed, 0 failed\r\n"),
+              f"terminal: it ends with {told[-40:]!r}")
+    told = on_terminal(suite, 80, "--trace")
+    check("\x1b" not in told and
+          re.search(r"(?m)^00-sanity/alive: ann +> LOGIN ", told),
+          "trace on a terminal: progress stands in it")
+
+
 def check_repetition(suite):
     traces = suite.path("rounds")
     done, report = suite.report("rounds", "--case", "10-ping/", "--repeat",
@@ -535,6 +579,7 @@ def main():
         check_seeds(suite)
         check_exits(suite)
         check_crash(suite)
+        check_terminal(suite)
         check_repetition(suite)
     print(f"{passed} passed, {len(failures)} failed")
     return 1 if failures else 0

@@ -252,7 +252,9 @@ static int command_client(struct options *o, char **argv)
         fprintf(stderr, "roam-conform: self-check: %s\n", reason);
         return EXIT_HARNESS;
     }
-    return run_role(o, ROLE_CLIENT, o->run.target, &all, &rules);
+    const char *peer =
+        o->run.target + (strncmp(o->run.target, "-- ", 3) == 0 ? 3 : 0);
+    return run_role(o, ROLE_CLIENT, peer, &all, &rules);
 }
 
 /* Each adapter by itself, as in the role client. */

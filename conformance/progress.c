@@ -11,10 +11,10 @@
 
 #define WIDTH_UNKNOWN 80u
 
-void progress_begin(struct progress *p, size_t total, bool quiet)
+void progress_begin(struct progress *p, size_t total, bool quiet, bool is_alone)
 {
     *p = (struct progress){.total = quiet ? 0 : total, .last_ms = now_ms()};
-    p->is_terminal = isatty(STDERR_FILENO) == 1;
+    p->is_terminal = is_alone && isatty(STDERR_FILENO) == 1;
 }
 
 const char *progress_line(const struct progress *p, const char *id,

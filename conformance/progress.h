@@ -18,7 +18,10 @@ struct progress {
     uint64_t last_ms; /* of the last plain line */
 };
 
-void progress_begin(struct progress *p, size_t total, bool quiet);
+/* quiet: nothing is shown. is_alone: nobody else writes there meanwhile;
+ * otherwise there are plain lines on a terminal, too. */
+void progress_begin(struct progress *p, size_t total, bool quiet,
+                    bool is_alone);
 /* A case has ended. */
 void progress_show(struct progress *p, const char *id, bool failed);
 /* The line goes, so that something else can be printed. */

@@ -478,6 +478,7 @@ static struct shared_server *server_for(struct run *r, const char *settings,
                 ? NULL
                 : arena_printf("behind cases that passed, the server %s", how);
     s->has_failed = false;
+    progress_hide(&r->progress);
     fprintf(stderr, "roam-conform: the server %s; started again\n", how);
     return server_start(&s->server, reason) ? s : NULL;
 }
@@ -640,7 +641,7 @@ bool run_suite(const struct run_options *o, const struct scenarios *all,
     }
     r.results = arena_alloc(r.count * sizeof *r.results);
     r.jobs = arena_alloc((o->jobs + 1) * sizeof *r.jobs);
-    progress_begin(&r.progress, r.count, o->quiet);
+    progress_begin(&r.progress, r.count, o->quiet, !o->trace && !o->attach);
     if (!o->quiet) {
         report_version();
     }

@@ -213,6 +213,8 @@ def by_pointer(browser, page):
     browser.open(page)
     check(browser.text(".result").endswith("unexpected"), "result of the run")
     check(browser.count("#attention .list li") >= 1, "nothing is listed as red")
+    check("old< KICK" in browser.text("#attention"),
+          "the list does not tell what a case waited for")
     check(browser.count(".cell.fail") >= 1, "no red cell in the matrix")
     browser.pointer(f'.cell[href="#/case/{CASE}"]', True)
     browser.until("document.querySelector('.chart .event')", "no chart")

@@ -137,13 +137,19 @@ function viewMatrix(report) {
     el("h2", {}, "By area"), el("div.matrix.card", {}, ...rows));
 }
 
+// What it waited for: many cases fail with "no answer".
+function stepOf(item) {
+  const f = item.failure;
+  return f && f.event === null && f.step ? el("code", {}, f.step) : null;
+}
+
 function caseRow(item) {
   const why = whyOf(item);
   return el("li", {}, el("a", {href: caseHref(keyOf(item))},
     sign(isShownAs(item)), el("span.id", {}, caseName(item)),
     el("span.title", {}, item.title),
     el("span.ms", {}, `${item.duration_ms} ms`),
-    why ? el("span.why", {}, why) : null));
+    why ? el("span.why", {}, why, stepOf(item)) : null));
 }
 
 // What was searched for in each list, for whoever comes back to it.
