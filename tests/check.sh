@@ -341,7 +341,13 @@ installed()
     flags=$(pkg-config --define-variable=prefix=usr --cflags --libs libroam) &&
         gcc -std=c99 -Wall -Wextra -Werror -o embed \
             "$here/tests/install/embed.c" $flags &&
-        ./embed "$(pkg-config --modversion libroam)"
+        ./embed "$(pkg-config --modversion libroam)" || return 1
+    kit="$share/conformance/adapters"
+    gcc -std=gnu11 -Wall -Wextra -Werror -I"$kit" -o adapter \
+        "$here/tests/install/adapter.c" "$kit/kit.c" -ljansson || return 1
+    # Its hello and its answers are good; then it is missed on the wire.
+    usr/bin/roam-conform client --timeout 1000 -- ./adapter 2>&1 |
+        grep -q '^step: x start$'
 }
 
 # --------------------------------------------------------------------- run

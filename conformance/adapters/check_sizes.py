@@ -20,7 +20,7 @@ SIZES = (
                                " an afternoon"),
     ("adapter_libroam.c", 249, "so does whoever has one in C"),
     ("kit.c", 330, "what all adapters in C share is read before it is used"),
-    ("kit.h", 90, "and this is all of it that has to be"),
+    ("kit.h", 110, "and this is all of it that has to be"),
     ("adapter_core.py", 50, "what is judged is the client of 400 lines, not"
                             " what stands around it"),
 )
