@@ -23,7 +23,10 @@ bool client_greet(struct stage *g, struct adapter *a)
                               "a hello, see conformance/ADAPTER.md", NULL);
         }
         if (!net_pump(g, deadline) && now_ms() >= deadline) {
-            return world_fail(&g->world, "", "adapter: no hello",
+            return world_fail(&g->world, "",
+                              arena_printf("adapter: no hello within %" PRIu64
+                                           " ms",
+                                           g->start_ms),
                               "a hello as its first line, flushed", NULL);
         }
     }
