@@ -139,6 +139,12 @@ static const char *alternatives(const struct step *const *steps, size_t count)
     return text_str(&t);
 }
 
+/* For lists of failures, which do not show what was legal. */
+static const char *the_one(const struct step *const *steps, size_t count)
+{
+    return count == 1 ? arena_printf(": %s", steps[0]->text) : "";
+}
+
 static bool missing(struct stage *g, const struct step *const *steps,
                     size_t count)
 {
@@ -148,8 +154,9 @@ static bool missing(struct stage *g, const struct step *const *steps,
         return client_false_end(g);
     }
     return world_fail(&g->world, NULL,
-                      "the client has done all that it does, "
-                      "and this did not come",
+                      arena_printf("the client has done all that it does, and "
+                                   "this did not come%s",
+                                   the_one(steps, count)),
                       alternatives(steps, count), NULL);
 }
 
@@ -183,11 +190,11 @@ static bool wait_for(struct stage *g, const struct step *const *steps,
         if (s->adapter->is_virtual && s->is_open) {
             settled = verb_settle(g, s);
         } else if (!net_pump(g, deadline) && now_ms() >= deadline) {
-            return world_fail(&g->world, NULL,
-                              arena_printf("it did not come within %" PRIu64
-                                           " ms",
-                                           g->world.timeout_ms),
-                              alternatives(steps, count), NULL);
+            return world_fail(
+                &g->world, NULL,
+                arena_printf("it did not come within %" PRIu64 " ms%s",
+                             g->world.timeout_ms, the_one(steps, count)),
+                alternatives(steps, count), NULL);
         }
         if (g->world.failure.happened) {
             return false;
