@@ -383,14 +383,15 @@ static void test_a_full_group_takes_nobody_in(void **state)
 }
 
 /* A group of that user's, and of bob's if told so. */
-static struct outcome create(struct party *p, const struct roam_identity *who,
-                             const char *with)
+static struct party_outcome create(struct party *p,
+                                   const struct roam_identity *who,
+                                   const char *with)
 {
     struct roam_operation op = {.kind = GROUP, .action = CREATE, .join = OPEN};
-    return operate(p, who, "#", &op, with);
+    return party_operate(p, who, "#", &op, with);
 }
 
-static void assert_full(struct outcome out)
+static void assert_full(struct party_outcome out)
 {
     assert_int_equal(out.result, ROAM_SEND_REFUSED);
     assert_int_equal(out.error, FULL);
@@ -403,23 +404,23 @@ static void test_a_user_is_in_so_many_groups_and_no_more(void **state)
         .kind = GROUP, .action = SET_JOIN, .join = APPROVAL};
     probe_suite->settings.max_groups = 2;
     probe_suite->reopen(probe_suite);
-    struct party p = gather(OPEN);
+    struct party p = party_gather(OPEN);
     assert_int_equal(create(&p, &p.alice, "bob").result, ROAM_SEND_STORED);
     assert_full(create(&p, &p.alice, NULL));
     assert_full(create(&p, &p.carol, "bob"));
-    struct outcome made = create(&p, &p.carol, NULL);
+    struct party_outcome made = create(&p, &p.carol, NULL);
     assert_int_equal(made.result, ROAM_SEND_STORED);
     memcpy(p.group, made.made, sizeof p.group);
-    must_fail(&p, &p.bob, JOIN, NULL, FULL);
-    must_fail(&p, &p.carol, INVITE, "bob", FULL);
-    must(&p, &p.dave, JOIN, NULL);
+    party_must_fail(&p, &p.bob, JOIN, NULL, FULL);
+    party_must_fail(&p, &p.carol, INVITE, "bob", FULL);
+    party_must(&p, &p.dave, JOIN, NULL);
     /* Who may ask, asks; of those who are in it all goes on. */
-    assert_int_equal(operate(&p, &p.carol, p.group, &op, NULL).result,
+    assert_int_equal(party_operate(&p, &p.carol, p.group, &op, NULL).result,
                      ROAM_SEND_STORED);
-    must(&p, &p.bob, JOIN, NULL);
-    must_fail(&p, &p.carol, APPROVE, "bob", FULL);
-    must(&p, &p.carol, TRANSFER, "dave");
-    must_say(&p, &p.carol, "soup");
+    party_must(&p, &p.bob, JOIN, NULL);
+    party_must_fail(&p, &p.carol, APPROVE, "bob", FULL);
+    party_must(&p, &p.carol, TRANSFER, "dave");
+    party_must_say(&p, &p.carol, "soup");
     probe_suite->settings.max_groups = 0;
 }
 
@@ -445,27 +446,28 @@ static void test_a_group_that_was_left_counts_until_it_is_forgotten(void **st)
     probe_suite->keep =
         (struct roam_store_keep){.history_ms = day_ms, .dedup_ms = 1};
     probe_suite->reopen(probe_suite);
-    struct party p = gather(OPEN);
+    struct party p = party_gather(OPEN);
     struct party other = p;
-    struct outcome made = create(&p, &p.carol, NULL);
+    struct party_outcome made = create(&p, &p.carol, NULL);
     memcpy(other.group, made.made, sizeof other.group);
     other.last_id += 1000;
-    uint64_t seen = must(&p, &p.bob, LEAVE, NULL);
-    must_fail(&other, &p.bob, JOIN, NULL, FULL);
+    uint64_t seen = party_must(&p, &p.bob, LEAVE, NULL);
+    party_must_fail(&other, &p.bob, JOIN, NULL, FULL);
     struct roam_operation op = {.kind = roam_v1_Kind_DELETE, .msg_id = seen};
-    struct roam_store_request *req = make(&p.bob, 1, p.group, &op, NULL, 0);
+    struct roam_store_request *req =
+        probe_make_naming(&p.bob, 1, p.group, &op, NULL, 0);
     req->u.send.now_ms = NOW_MS + day_ms; /* late: it is a row, too */
     probe_answer(req);
-    assert_int_equal(outcome_of(req).result, ROAM_SEND_STORED);
+    assert_int_equal(party_outcome_of(req).result, ROAM_SEND_STORED);
     req = probe_make_send(&p.alice, 2, p.group, "soup"); /* the last stays */
     req->u.send.now_ms = NOW_MS + 2 * day_ms;
     probe_answer(req);
-    assert_int_equal(outcome_of(req).result, ROAM_SEND_STORED);
+    assert_int_equal(party_outcome_of(req).result, ROAM_SEND_STORED);
     trim(NOW_MS + day_ms + 1);
-    must_fail(&other, &p.bob, JOIN, NULL, FULL);
+    party_must_fail(&other, &p.bob, JOIN, NULL, FULL);
     trim(NOW_MS + 2 * day_ms + 1);
-    must(&other, &p.bob, JOIN, NULL);
-    must_fail(&p, &p.bob, JOIN, NULL, FULL);
+    party_must(&other, &p.bob, JOIN, NULL);
+    party_must_fail(&p, &p.bob, JOIN, NULL, FULL);
     probe_suite->settings.max_groups = 0;
     probe_suite->keep = (struct roam_store_keep){0};
 }
