@@ -209,7 +209,7 @@ void rig_page(struct roam_message *m, uint8_t type, uint64_t ref,
     for (size_t i = 0; i < count; i++) {
         char *name = texts[i][0], *body = texts[i][1];
         snprintf(body, 8, "%u", (unsigned)i + 1);
-        snprintf(name, 8, "bob%s", history || i == 0 ? "" : body);
+        snprintf(name, 8, "bob%.3s", history || i == 0 ? "" : body);
         rows[i].msg_id = history ? first + i : first - i;
         rows[i].conversation.data = (const uint8_t *)name;
         rows[i].conversation.len = strlen(name);
