@@ -43,9 +43,11 @@ static const struct saying {
     {"REFUSED reason=FREE retry=NEVER generation=1 retry_after_ms=1",
      "FLOW-5: a time to wait belongs to THROTTLED and to nothing else"},
     {"REFUSED reason=FREE retry=NEVER generation=1", ""},
-    {"REFUSED reason=FREE retry=NEVER", "LOGIN-14: the generation is missing"},
+    {"REFUSED reason=FREE retry=NEVER", ""}, /* a slot that was never used */
     {"REFUSED reason=FREE retry=NEVER generation=1" HOLDER,
      "LOGIN-14: a free slot has a holder"},
+    {"REFUSED reason=OCCUPIED retry=NEVER" HOLDER,
+     "LOGIN-14: the generation is missing"},
     {"REFUSED reason=OCCUPIED retry=NEVER generation=1",
      "LOGIN-14: the holder is missing"},
     {"REFUSED reason=STALE retry=NOW generation=1",
