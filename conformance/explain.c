@@ -144,7 +144,9 @@ const char *explain_areas(const struct rules *rules)
         for (size_t k = 0; k < i; k++) {
             is_first = is_first && !is_in_area(&rules->at[k], area);
         }
-        text_add(&t, is_first ? " %s" : "", area);
+        if (is_first) {
+            text_add(&t, " %s", area);
+        }
     }
     return text_str(&t);
 }

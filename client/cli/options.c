@@ -111,8 +111,9 @@ static bool complain(char *error, const char *what, const char *which)
 bool roam_device_type_parse(const char *text, enum roam_device_type *type)
 {
     for (int t = ROAM_PHONE; t <= ROAM_EMBEDDED; t++) {
-        if (strcmp(text, roam_device_type_name(t)) == 0) {
-            *type = (enum roam_device_type)t;
+        const enum roam_device_type of = (enum roam_device_type)t;
+        if (strcmp(text, roam_device_type_name(of)) == 0) {
+            *type = of;
             return true;
         }
     }
