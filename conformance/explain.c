@@ -65,26 +65,66 @@ static bool in_range(const char *text, const char *area, long n)
     return false;
 }
 
-const char *explain_why(const char *spec, const char *id)
+/* `[AREA-N]` itself, or a range around it. */
+static bool names(const char *text, const char *id)
 {
     const char *dash = strrchr(id, '-');
-    const char *at = strstr(spec, ". Rationale\n");
-    const char *section_end = at ? strstr(at, "\n## ") : NULL;
-    while (at && (at = strstr(at, "\n- ")) != NULL &&
-           (!section_end || at < section_end)) {
+    return strstr(text, arena_printf("[%s]", id)) ||
+           (dash && in_range(text, arena_copy(id, (size_t)(dash - id)),
+                             strtol(dash + 1, NULL, 10)));
+}
+
+/* The first item that names the rule: in its heading, which ends with a
+ * parenthesis, or at all. NULL: none. */
+static const char *find_item(const char *section, const char *id,
+                             bool in_heading)
+{
+    const char *at = section;
+    while ((at = strstr(at, "\n- ")) != NULL) {
         const char *next = strstr(at + 1, "\n- ");
         const char *blank = strstr(at + 1, "\n\n");
         const char *end = next && (!blank || next < blank) ? next : blank;
         const char *item =
             end ? arena_copy(at + 3, (size_t)(end - at - 3)) : at + 3;
-        if (strstr(item, arena_printf("[%s]", id)) ||
-            (dash && in_range(item, arena_copy(id, (size_t)(dash - id)),
-                              strtol(dash + 1, NULL, 10)))) {
+        if (names(in_heading ? arena_copy(item, strcspn(item, ")")) : item,
+                  id)) {
             return item;
         }
         at++;
     }
     return NULL;
+}
+
+/* The first row of a table, `| failure | how | prevented by |`, that does. */
+static const char *find_failure(const char *section, const char *id)
+{
+    const char *at = section;
+    while ((at = strstr(at, "\n| ")) != NULL) {
+        const char *row = arena_copy(at + 3, strcspn(at + 3, "\n"));
+        const char *last = strstr(row, " | ");
+        last = last ? strstr(last + 1, " | ") : NULL;
+        if (last && names(last, id)) {
+            return arena_printf(
+                "against: %s; %s", arena_copy(row, strcspn(row, "|") - 1),
+                arena_copy(strstr(row, " | ") + 3,
+                           (size_t)(last - strstr(row, " | ") - 3)));
+        }
+        at++;
+    }
+    return NULL;
+}
+
+const char *explain_why(const char *spec, const char *id)
+{
+    const char *at = strstr(spec, ". Rationale\n");
+    if (!at) {
+        return NULL;
+    }
+    const char *end = strstr(at, "\n## ");
+    const char *section = end ? arena_copy(at, (size_t)(end - at)) : at;
+    const char *why = find_item(section, id, true);
+    why = why ? why : find_failure(section, id);
+    return why ? why : find_item(section, id, false);
 }
 
 /* ----------------------------------------------------------------- printing */

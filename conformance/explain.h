@@ -21,8 +21,8 @@ bool explain_area(const struct rules *rules, const char *area);
 const char *explain_areas(const struct rules *rules);
 /* Prints the rules that bind a server and have no scenario. */
 void explain_gaps(const struct rules *rules, const struct scenarios *all);
-/* The item of the spec's Rationale that names the rule, or a range around
- * it; NULL: none does. */
+/* What the Rationale of the spec says of the rule: the item about it, the
+ * failure that it prevents, or where else it is named; NULL: nothing. */
 const char *explain_why(const char *spec, const char *id);
 
 #endif

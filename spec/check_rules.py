@@ -11,6 +11,7 @@ A rule is a paragraph that starts with **[AREA-N]**. It names who is bound
   - every keyword stands in a rule, every rule has a keyword and a role
   - no id is given twice; the committed registry is the spec's
   - scenarios, code and documents cite only ids that exist
+  - the Rationale has a reason for each rule
   - the tables of messages, frames, codes and limits equal proto/, those of
     states equal the tables of both engines as far as frames lead from state to
     state, the worked example equals its vector
@@ -113,6 +114,17 @@ def check_citations(ids):
                     check(rule in ids, f"{path.relative_to(ROOT)}: cites {rule}")
     for rule in set(CITATION.findall(SPEC.read_text())) - {"NAME-1"}:
         check(rule in ids, f"roam-1.md: cites {rule}")
+
+
+def check_reasons(text, rules):
+    """Section 14 says of each rule why it is there."""
+    part = section(text, "14\\. Rationale", 2)
+    named = set(CITATION.findall(part))
+    for area, first, last in re.findall(
+            r"\[([A-Z]+)-(\d+)\] to \[\1-(\d+)\]", part):
+        named |= {f"{area}-{n}" for n in range(int(first), int(last) + 1)}
+    for rule, *_ in rules:
+        check(rule in named, f"roam-1.md: no reason for {rule} in section 14")
 
 
 def proto_messages():
@@ -285,6 +297,7 @@ def main():
     check(REGISTRY.exists() and REGISTRY.read_text() == registry_text(rules),
           "spec/rules.tsv is not the spec's: run check_rules.py --write")
     check_citations({rule[0] for rule in rules})
+    check_reasons(text, rules)
     messages, enums = proto_messages()
     check_message_tables(text, messages, enums)
     check_code_tables(text, enums)
