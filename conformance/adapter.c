@@ -86,7 +86,8 @@ static bool connect_tcp(struct adapter *a, const char **reason)
                         arena_printf("%u", (unsigned)a->target->port), &hints,
                         &list);
     if (r != 0) {
-        *reason = gai_strerror(r);
+        *reason =
+            arena_printf("adapter at %s: %s", a->target->host, gai_strerror(r));
         return false;
     }
     int fd = socket(list->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -273,7 +274,8 @@ static bool take_line(struct adapter *a, const uint8_t *line, size_t len)
         return true;
     }
     if (!json_is_object(json)) {
-        return fault(a, arena_printf("a line that is no JSON object: %s",
+        const char *why = json ? "" : arena_printf(" (%s)", error.text);
+        return fault(a, arena_printf("a line that is no JSON object%s: %s", why,
                                      excerpt(line, len)));
     }
     if (json_object_get(json, "hello")) {

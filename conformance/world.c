@@ -71,7 +71,7 @@ bool world_mistake(struct world *w, const char *what)
 bool world_server_fail(struct world *w, const char *what, const char *legal)
 {
     return w->server->is_mistake ? world_mistake(w, what)
-                                 : world_fail(w, NULL, what, legal, NULL);
+                                 : world_fail(w, "", what, legal, NULL);
 }
 
 void world_event(struct world *w, const struct device *d, const char *arrow,
