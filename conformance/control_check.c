@@ -55,7 +55,7 @@ static const struct {
      "a login\n"
      "server hold-store\n"
      "a> SYNC cursor=0\n"
-     "repeat 20\n"
+     "repeat 200\n"
      "  a> PING id=7\n"
      "  a< PONG id=7\n"
      "end\n"

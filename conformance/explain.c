@@ -121,7 +121,7 @@ const char *explain_why(const char *spec, const char *id)
         return NULL;
     }
     const char *end = strstr(at, "\n## ");
-    const char *section = end ? arena_copy(at, (size_t)(end - at)) : at;
+    const char *section = end ? arena_copy(at, (size_t)(end + 1 - at)) : at;
     const char *why = find_item(section, id, true);
     why = why ? why : find_failure(section, id);
     return why ? why : find_item(section, id, false);

@@ -111,7 +111,9 @@ static void test_what_is_no_line_of_the_protocol_is_a_fault(void **state)
     static const struct {
         const char *script, *fault;
     } cases[] = {
-        {"echo hello", "a line that is no JSON object: hello"},
+        {"echo hello",
+         "a line that is no JSON object ('[' or '{' expected near "
+         "'hello'): hello"},
         {"echo '[1]'", "a line that is no JSON object: [1]"},
         {"echo '{\"answer\":\"ok\"}'", "the first line is no hello: "
                                        "{\"answer\":\"ok\"}"},
@@ -348,7 +350,9 @@ static void test_within_a_run_noise_on_the_line_is_a_fault(void **state)
     struct line l;
     plug(&l);
     say(&l, HELLO "\nnoise\n");
-    assert_string_equal(l.a.fault, "a line that is no JSON object: noise");
+    assert_string_equal(
+        l.a.fault, "a line that is no JSON object ('[' or '{' expected near "
+                   "'noise'): noise");
     unplug(&l);
     plug(&l);
     say(&l, HELLO "\n{\"id\":1,\"answer\":\"ok\"}\n" HELLO "\n");
