@@ -184,6 +184,9 @@ static bool is_serial(const struct adapter *a)
 int adapter_close(struct adapter *a, uint64_t patience_ms)
 {
     if (a->in >= 0) {
+        if (a->target && a->target->host) {
+            shutdown(a->in, SHUT_WR); /* `out` is the same connection */
+        }
         close(a->in);
         a->in = -1;
     }
