@@ -10,6 +10,7 @@
 #include "adapter_say.h"
 #include "client_role.h"
 #include "client_scn.h"
+#include "peers.h"
 
 /* Longer than any buffer between two processes. */
 #define LONG_LINE_BYTES 200000u
@@ -260,6 +261,8 @@ bool client_self_check(const struct run_options *o, const struct rules *rules,
     /* These cases are ours: nothing is told of them but a failure. */
     struct run_options plain = *o;
     plain.record = plain.attach = false;
+    /* A client may take plain TCP to elsewhere for a mistake. */
+    plain.tls = o->tls && strcmp(o->listen, PEER_LOOPBACK) != 0;
     plain.trace_dir = plain.dump_seeds = NULL;
     *reason = p.reason;
     if (!check_lines(&p, o)) {
