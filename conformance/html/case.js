@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One case: its failure, its chart, and what stands beside the chart.
 
 // What the chart and the inspector need of an event.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The sequence chart of a case, as SVG: a line for each device, and one for
 // the server in their middle, time going down. The names above the lines are
 // a drawing of their own, which stays while the other one scrolls.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Frames to fields, by the schema that roam.proto gave. A field is
 //   {name, number, at, end, valueAt, text, kind, fields, note}
 // where offsets count from the first byte of the frame's header.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which view the address asks for, and the keys.
 
 let report = null;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the page shows: results, rules, broken peers, one case.
 
 const SIGNS = {"pass": "✓", "fail": "✗", "warn": "!", "unsupported": "–",
