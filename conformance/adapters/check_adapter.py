@@ -136,8 +136,8 @@ def judges(conform, *words):
 
 
 def conforms(conform, address, *words):
-    judges(conform, "client", "--adapter", address, "--case", "53",
-                  *words)
+    judges(conform, "client", "--adapter", address, "--case",
+           "53-client-chain/order", *words)
 
 
 def serving(address, words):
@@ -154,7 +154,8 @@ def over_tcp(conform, words):
         conforms(conform, at)
         roamd = os.path.join(os.path.dirname(conform), "roamd")
         for adapter in (["--adapter", at], ["--sibling", at, "--", *words]):
-            judges(conform, "pair", "--roamd", roamd, "--case", "70", *adapter)
+            judges(conform, "pair", "--roamd", roamd, "--case",
+                   "70-pair-session/comes-back", *adapter)
     finally:
         listener.shutdown(socket.SHUT_RDWR)
 

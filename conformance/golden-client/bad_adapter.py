@@ -78,8 +78,6 @@ def say(**line):
         line["handle"] = line["handle"].replace("a-", "b-")
     if MODE == "no-id":
         line.pop("client_msg_id", None)
-    if MODE == "one-connection-more" and "connections" in line:
-        line["connections"] = str(int(line["connections"]) + 1)
     if MODE == "too-early" and "next_ms" in line:
         line["next_ms"] = str(int(line["next_ms"]) // 2)
     if MODE == "no-page" and line.get("event") == "page":
